@@ -1,0 +1,27 @@
+// SPDX-License-Identifier: Apache-2.0
+#pragma once
+
+#include <portsync/export.hpp>
+#include <portsync/link_state.hpp>
+#include <optional>
+#include <set>
+#include <string>
+#include <string_view>
+#include <vector>
+
+namespace portsync {
+
+// Which links are ports, and which rows of the table are ours to remove.
+struct PortFilter {
+  std::vector<std::string> match{"Ethernet*"};                     // shell globs (fnmatch(3)) on the name; any of them
+  std::optional<std::set<std::string, std::less<>>> configured;    // when given, only these names
+
+  // True when a link of this name could be a port: one of the globs matches, the name could be an interface's (1 to 15
+  // bytes), it is not a sub-interface's ("Ethernet0.10"), and it is configured where that is asked for.
+  [[nodiscard]] PORTSYNC_API bool matches_name(std::string_view name) const;
+
+  // matches_name(), and the link is not a VLAN.
+  [[nodiscard]] PORTSYNC_API bool matches(const LinkState& link) const;
+};
+
+}  // namespace portsync

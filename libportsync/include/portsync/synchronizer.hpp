@@ -1,0 +1,134 @@
+// SPDX-License-Identifier: Apache-2.0
+#pragma once
+
+#include <chrono>
+#include <cstddef>
+#include <cstdint>
+#include <functional>
+#include <memory>
+#include <portsync/export.hpp>
+#include <portsync/health_monitor.hpp>
+#include <portsync/link_source.hpp>
+#include <portsync/pollable.hpp>
+#include <portsync/port_filter.hpp>
+#include <portsync/port_record.hpp>
+#include <portsync/state_sink.hpp>
+#include <string>
+#include <string_view>
+#include <system_error>
+
+namespace portsync {
+
+struct SynchronizerOptions {
+  PortFilter filter;
+  // Bound on the ports that wait one by one for a sink. Over it the queue becomes "compare all ports": nothing is lost.
+  std::size_t max_event_queue = 1000;
+  // How long a batch may be held back while the source never drains.
+  std::chrono::microseconds max_hold{5000};
+  // Pause before a refused row, or a read-back that failed, is tried again.
+  std::chrono::milliseconds retry_interval{2000};
+  // A new kernel snapshot and the known rows read back, compared and repaired; 0 = never.
+  std::chrono::milliseconds audit_interval{60'000};
+  // A link of another ifindex under a name already stored is an erase() and then a put(), even when the records are equal.
+  bool replace_on_new_ifindex = false;
+};
+
+// Something the Synchronizer tells, for logs and counters. Everything it points to is borrowed for the call. Ignore kinds
+// that you do not know; new kinds and members are added at the end.
+struct SyncEvent {
+  enum class Kind : std::uint8_t {
+    row_written,         // port, link, cause, count = link events it answers (0: a repair), latency
+    row_erased,          // port, count, latency
+    row_refused,         // port, error; once until the row is stored or refused for another reason
+    sink_opened,         // sink
+    sink_closed,         // sink, error; once until it opens or the reason changes
+    snapshot_completed,  // count = matching ports, cause = initial or resync
+    rows_left_alone,     // sink, count = rows not removed because no link has ever matched
+    audit_completed,     // sink, count = rows that had drifted
+    queue_collapsed,     // sink
+    synchronized,        // the first snapshot is stored in every sink
+  };
+  Kind kind = Kind::row_written;
+  std::string_view sink;
+  std::string_view port;
+  const LinkState* link = nullptr;
+  Cause cause = Cause::notified;
+  std::uint64_t count = 0;
+  std::chrono::microseconds latency{0};  // from reading the oldest message it answers to its acknowledgement
+  std::error_code error;
+};
+
+struct SynchronizerStatistics {
+  std::uint64_t events = 0;           // link events of matching ports
+  std::uint64_t writes = 0;           // rows stored, all sinks
+  std::uint64_t erases = 0;           // rows removed, all sinks
+  std::uint64_t failures = 0;         // rows refused, all sinks
+  std::uint64_t unchanged = 0;        // rows that waited and turned out to be equal to what is stored
+  std::uint64_t batches = 0;
+  std::uint64_t queue_collapses = 0;  // the queue reached max_event_queue and became "compare all ports"
+  std::uint64_t snapshots = 0;        // snapshots completed
+  std::uint64_t audits = 0;           // read-backs compared, but for those after on_open()
+  std::uint64_t drift_repaired = 0;   // rows that an audit found to differ
+  std::size_t ports = 0;              // matching links now
+  std::size_t pending = 0;            // rows that wait for a sink or for its answer now, all sinks
+  std::size_t rows_left_alone = 0;    // see SyncEvent::Kind::rows_left_alone
+  // Latency of the rows stored, message read to acknowledgement, in microseconds; 0 when there was none.
+  std::uint64_t latency_p50_us = 0;
+  std::uint64_t latency_p95_us = 0;
+  std::uint64_t latency_p99_us = 0;
+  std::uint64_t latency_max_us = 0;
+};
+
+// Keeps the rows of any number of sinks equal to the links of a source. What is desired and what each sink has acknowledged
+// are kept apart per sink: a slow or dead sink delays only itself.
+//
+// The invariant: once the links stop changing and a sink works, its rows equal them, whatever happened before. A row is
+// written only when its projection differs from what the sink has acknowledged; names that the filter does not match, and
+// fields that are not in the projection, are never touched.
+//
+// Source, sinks and monitor are borrowed, outlive the Synchronizer and are driven by it: wait for its fd() alone.
+class PORTSYNC_API Synchronizer final : public Pollable {
+ public:
+  using Listener = std::function<void(const SyncEvent& event)>;
+
+  // Throws std::system_error (no descriptor).
+  Synchronizer(LinkSource& source, SynchronizerOptions options);
+  ~Synchronizer() override;
+
+  // Before start() only. `name` is for reports.
+  void add_sink(StateSink& sink, Projection projection, std::string name);
+  void set_health_monitor(HealthMonitor& monitor);
+  void set_listener(Listener listener);
+
+  // Starts the source and the sinks. An error is the first of theirs, and final.
+  [[nodiscard]] std::error_code start();
+
+  [[nodiscard]] int fd() const noexcept override;
+  [[nodiscard]] std::error_code process() override;
+
+  // Takes a new snapshot. With `force`, rows are removed even if no link has ever matched.
+  [[nodiscard]] std::error_code resync(bool force = false);
+
+  // Compares now what audit_interval compares regularly; Scope::all looks for rows that nobody knows of, too.
+  [[nodiscard]] std::error_code audit(Scope scope = Scope::listed);
+
+  // Takes another filter: ports that no longer match are removed from the sinks, ports that now match are written.
+  void set_filter(PortFilter filter);
+
+  // Stops following links. What waits goes on to the sinks; drained() tells when it is there.
+  void stop();
+
+  // Nothing waits for a sink that is open, and no answer of one is outstanding.
+  [[nodiscard]] bool drained() const noexcept;
+
+  // The first snapshot has been stored in every sink since start().
+  [[nodiscard]] bool synchronized() const noexcept;
+
+  [[nodiscard]] SynchronizerStatistics statistics() const;
+
+ private:
+  class Impl;
+  std::unique_ptr<Impl> impl_;
+};
+
+}  // namespace portsync

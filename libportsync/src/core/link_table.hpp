@@ -1,0 +1,62 @@
+// SPDX-License-Identifier: Apache-2.0
+#pragma once
+
+#include <cstddef>
+#include <cstdint>
+#include <portsync/link_source.hpp>
+#include <unordered_map>
+
+namespace portsync::core {
+
+// The links of a namespace by ifindex, fed with notifications and with the replies of snapshots, which may arrive in any
+// order relative to one another, and telling only what differs from what was known.
+//
+// A snapshot's reply may be older than a notification that was read before it, never the other way round: from
+// begin_snapshot() to end_snapshot() an ifindex touched by a notification (a removal leaves a tombstone) ignores replies
+// and survives the sweep. Pure: no descriptors, no clock.
+class LinkTable {
+ public:
+  // Called inside every member below, with events that point into the table.
+  explicit LinkTable(LinkSource::Handler handler) : handler_(std::move(handler)) {}
+
+  // A listing has been asked for: from here on it counts what notifications touch. Starts over one that has not ended.
+  void begin_snapshot(Cause cause, TimePoint now);
+  // A reply of the listing.
+  void on_snapshot_link(const LinkState& link, TimePoint now);
+  // The listing is complete: links that it did not list are removed (told with its cause).
+  void end_snapshot(TimePoint now);
+  // The listing is not complete; nothing is swept.
+  void abort_snapshot() noexcept { snapshot_running_ = false; }
+
+  // A notification: RTM_NEWLINK and RTM_DELLINK.
+  void on_changed(const LinkState& link, TimePoint now);
+  void on_removed(std::int32_t ifindex, TimePoint now);
+
+  void on_drained(TimePoint now);
+
+  [[nodiscard]] bool snapshot_running() const noexcept { return snapshot_running_; }
+  [[nodiscard]] std::size_t size() const noexcept { return alive_; }
+  [[nodiscard]] std::uint64_t changes() const noexcept { return changes_; }
+
+ private:
+  struct Entry {
+    LinkState link;
+    bool alive = false;            // false: a tombstone
+    std::uint64_t touched = 0;     // the snapshot during which a notification touched it
+    std::uint64_t listed = 0;      // the snapshot that listed it last
+  };
+
+  void update(Entry& entry, const LinkState& link, Cause cause, TimePoint now);
+  void remove(Entry& entry, Cause cause, TimePoint now);
+
+  LinkSource::Handler handler_;
+  std::unordered_map<std::int32_t, Entry> entries_;
+  LinkState before_;  // scratch: what the event's `before` points to
+  std::uint64_t snapshot_ = 0;
+  std::uint64_t changes_ = 0;
+  std::size_t alive_ = 0;
+  Cause snapshot_cause_ = Cause::initial;
+  bool snapshot_running_ = false;
+};
+
+}  // namespace portsync::core
