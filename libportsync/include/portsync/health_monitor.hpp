@@ -21,7 +21,7 @@ enum class Verdict : std::uint8_t { healthy, degraded, unhealthy };
 // How one sink does.
 struct SinkReport {
   std::string name;                        // as given to Synchronizer::add_sink()
-  bool open = false;
+  bool open = false;                       // rows can be written, and what it holds is known
   std::string error;                       // why it is not open, or why a row was refused; "" = nothing wrong
   std::size_t pending = 0;                 // rows that differ from the kernel, as far as is known
   std::optional<TimePoint> pending_since;  // when the oldest change that is not stored yet was read
@@ -32,11 +32,12 @@ struct SinkReport {
 
 // How the Synchronizer and what it drives do, at one moment.
 struct HealthReport {
-  bool first_snapshot = false;            // the first snapshot is complete
-  bool snapshot_pending = false;          // a loss was noticed, its snapshot is not complete
-  std::optional<TimePoint> deaf_since;    // netlink probes are unanswered since
-  std::size_t ports = 0;                  // links that match
-  std::size_t rows_left_alone = 0;        // no link matches and this many rows were not removed for that
+  bool first_snapshot = false;          // the first snapshot is complete
+  bool snapshot_pending = false;        // a loss was noticed, its snapshot is not complete
+  std::optional<TimePoint> deaf_since;  // netlink probes are unanswered since
+  std::size_t ports = 0;                // links that match
+  std::size_t rows_left_alone = 0;      // no link matches and this many rows were not removed for that
+  std::string match;                    // what links are matched with, for people: "Ethernet*"
   std::vector<SinkReport> sinks;
 };
 
@@ -46,7 +47,9 @@ struct Health {
 };
 
 [[nodiscard]] PORTSYNC_API bool operator==(const Health& a, const Health& b) noexcept;
-[[nodiscard]] inline bool operator!=(const Health& a, const Health& b) noexcept { return !(a == b); }
+[[nodiscard]] inline bool operator!=(const Health& a, const Health& b) noexcept {
+  return !(a == b);
+}
 
 // "Healthy", "Degraded: reason" or "Unhealthy: reason".
 [[nodiscard]] PORTSYNC_API std::string to_string(const Health& health);
@@ -70,8 +73,9 @@ struct DeadlineHealthOptions {
   std::chrono::milliseconds max_stall{10'000};
 };
 
-// A monitor that knows deadlines only: degraded while something is amiss, unhealthy once it has been for max_stall. A quiet
-// switch is healthy. Throws std::system_error (no descriptor).
-[[nodiscard]] PORTSYNC_API std::unique_ptr<HealthMonitor> make_deadline_health_monitor(const DeadlineHealthOptions& options);
+// A monitor that knows deadlines only: degraded while something is amiss, unhealthy once it has been for max_stall. A
+// quiet switch is healthy. Throws std::system_error (no descriptor).
+[[nodiscard]] PORTSYNC_API std::unique_ptr<HealthMonitor> make_deadline_health_monitor(
+    const DeadlineHealthOptions& options);
 
 }  // namespace portsync

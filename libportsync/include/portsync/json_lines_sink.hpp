@@ -9,15 +9,15 @@
 namespace portsync {
 
 struct JsonLinesOptions {
-  int fd = 1;                                // borrowed: not closed, its flags not changed. A pipe, socket, terminal or file
+  int fd = 1;  // borrowed: not closed, its flags not changed. A pipe, socket, terminal or file
   std::size_t max_buffered_bytes = 1 << 20;  // room() is 0 while more than this waits for a slow reader
 };
 
 // A write-only sink: one JSON object and a newline per row written or removed,
 //   {"event":"put","port":"Ethernet0","ifindex":7,"admin_status":"up",...}
 //   {"event":"erase","port":"Ethernet0"}
-// A row counts as stored when the descriptor took all of its line. When the reader is gone (EPIPE) the sink is closed for
-// good. SIGPIPE must be ignored by the program unless fd is a socket. Throws std::system_error (a bad descriptor).
+// A row counts as stored when the descriptor took all of its line. When the reader is gone (EPIPE) the sink is closed
+// for good. SIGPIPE must be ignored by the program unless fd is a socket. Throws std::system_error (a bad descriptor).
 [[nodiscard]] PORTSYNC_API std::unique_ptr<StateSink> make_json_lines_sink(const JsonLinesOptions& options);
 
 // Every member of the link, as JSON values.

@@ -12,8 +12,8 @@
 
 namespace portsync {
 
-// Why a link event came: from the first snapshot, from a notification of the kernel, or from a later snapshot that found
-// what notifications had not told.
+// Why a link event came: from the first snapshot, from a notification of the kernel, or from a later snapshot that
+// found what notifications had not told.
 enum class Cause : std::uint8_t { initial, notified, resync };
 
 [[nodiscard]] PORTSYNC_API const char* to_string(Cause cause) noexcept;
@@ -38,27 +38,27 @@ struct LinkEvent {
 
 // What a LinkSource has counted since it was made, and how it is now.
 struct LinkSourceStatistics {
-  std::uint64_t messages = 0;             // link notifications read
-  std::uint64_t changes = 0;              // changed and removed events told
-  std::uint64_t ignored = 0;              // other families (AF_BRIDGE) and types
-  std::uint64_t foreign = 0;              // datagrams whose sender was not the kernel; dropped
-  std::uint64_t malformed = 0;            // messages that could not be decoded; dropped, and taken for a loss
-  std::uint64_t overruns = 0;             // losses: the receive buffer was full (ENOBUFS, or the drop counter rose)
-  std::uint64_t truncated = 0;            // losses: a datagram was longer than the read buffer
-  std::uint64_t interrupted = 0;          // snapshots that the kernel marked as inconsistent, or that failed
-  std::uint64_t snapshots = 0;            // snapshots completed
-  std::uint64_t resyncs = 0;              // snapshots begun after the first one, whatever the cause
-  std::uint64_t probes = 0;               // probes sent
-  std::uint64_t probe_failures = 0;       // probes not answered in time; the socket is then opened anew
-  std::size_t receive_buffer_bytes = 0;   // effective size of the receive buffer
-  std::size_t backlog_bytes = 0;          // waiting in the receive buffer now
-  std::size_t links = 0;                  // links known now
-  bool snapshot_pending = false;          // what is known may be wrong: a snapshot runs or is about to
-  std::optional<TimePoint> deaf_since;    // when the first of the unanswered probes was sent
+  std::uint64_t messages = 0;            // link notifications read
+  std::uint64_t changes = 0;             // changed and removed events told
+  std::uint64_t ignored = 0;             // other families (AF_BRIDGE) and types
+  std::uint64_t foreign = 0;             // datagrams whose sender was not the kernel; dropped
+  std::uint64_t malformed = 0;           // messages that could not be decoded; dropped, and taken for a loss
+  std::uint64_t overruns = 0;            // losses: the receive buffer was full (ENOBUFS, or the drop counter rose)
+  std::uint64_t truncated = 0;           // losses: a datagram was longer than the read buffer
+  std::uint64_t interrupted = 0;         // snapshots that the kernel marked as inconsistent, or that failed
+  std::uint64_t snapshots = 0;           // snapshots completed
+  std::uint64_t resyncs = 0;             // snapshots begun after the first one, whatever the cause
+  std::uint64_t probes = 0;              // probes sent
+  std::uint64_t probe_failures = 0;      // probes not answered in time; the socket is then opened anew
+  std::size_t receive_buffer_bytes = 0;  // effective size of the receive buffer
+  std::size_t backlog_bytes = 0;         // waiting in the receive buffer now
+  std::size_t links = 0;                 // links known now
+  bool snapshot_pending = false;         // what is known may be wrong: a snapshot runs or is about to
+  std::optional<TimePoint> deaf_since;   // when the first of the unanswered probes was sent
 };
 
-// Follows the links of one network namespace: a snapshot first, then every change; after a loss, a new snapshot unasked.
-// Whatever was lost, the events told lead to the kernel's present state.
+// Follows the links of one network namespace: a snapshot first, then every change; after a loss, a new snapshot
+// unasked. Whatever was lost, the events told lead to the kernel's present state.
 class PORTSYNC_API LinkSource : public Pollable {
  public:
   using Handler = std::function<void(const LinkEvent& event)>;

@@ -23,7 +23,9 @@ struct HardwareAddress {
 };
 
 [[nodiscard]] PORTSYNC_API bool operator==(const HardwareAddress& a, const HardwareAddress& b) noexcept;
-[[nodiscard]] inline bool operator!=(const HardwareAddress& a, const HardwareAddress& b) noexcept { return !(a == b); }
+[[nodiscard]] inline bool operator!=(const HardwareAddress& a, const HardwareAddress& b) noexcept {
+  return !(a == b);
+}
 
 // "02:00:00:00:00:01"; "" when the link has no address.
 [[nodiscard]] PORTSYNC_API std::string to_string(const HardwareAddress& address);
@@ -31,29 +33,31 @@ struct HardwareAddress {
 // A link as the kernel last described it in an RTM_NEWLINK (linux/rtnetlink.h, linux/if_link.h). std::nullopt means
 // that the kernel did not say; an empty string, that the link has no such name. New members are added at the end.
 struct LinkState {
-  std::int32_t ifindex = 0;         // > 0; unique in a network namespace while the link lives, may be used again later
-  std::string name;                 // IFLA_IFNAME, 1 to 15 bytes
-  std::uint32_t flags = 0;          // ifi_flags, IFF_*; see the three functions below
+  std::int32_t ifindex = 0;  // > 0; unique in a network namespace while the link lives, may be used again later
+  std::string name;          // IFLA_IFNAME, 1 to 15 bytes
+  std::uint32_t flags = 0;   // ifi_flags, IFF_*; see the three functions below
   OperState operstate = OperState::unknown;
   std::optional<std::uint32_t> mtu;                 // bytes
   std::optional<std::uint32_t> carrier_changes;     // IFLA_CARRIER_CHANGES, up and down together
   std::optional<std::uint32_t> carrier_up_count;    // since Linux 4.16; counts what fell between two messages too
   std::optional<std::uint32_t> carrier_down_count;  // since Linux 4.16
   HardwareAddress address;
-  std::int32_t master = 0;         // ifindex of the bridge, LAG or VRF that the link is in; 0 = none
-  std::int32_t parent = 0;         // IFLA_LINK: the link below (vlan, macvlan) or the peer (veth); 0 = none
-  std::string kind;                // IFLA_INFO_KIND: "veth", "vlan", "team"; "" for most hardware
-  std::string slave_kind;          // IFLA_INFO_SLAVE_KIND: "bridge", "team", "bond"; "" = not a member
-  std::string phys_port_name;      // IFLA_PHYS_PORT_NAME
+  std::int32_t master = 0;                     // ifindex of the bridge, LAG or VRF that the link is in; 0 = none
+  std::int32_t parent = 0;                     // IFLA_LINK: the link below (vlan, macvlan) or the peer (veth); 0 = none
+  std::string kind;                            // IFLA_INFO_KIND: "veth", "vlan", "team"; "" for most hardware
+  std::string slave_kind;                      // IFLA_INFO_SLAVE_KIND: "bridge", "team", "bond"; "" = not a member
+  std::string phys_port_name;                  // IFLA_PHYS_PORT_NAME
   std::vector<std::string> alternative_names;  // IFLA_ALT_IFNAME, in the kernel's order
 
-  [[nodiscard]] bool admin_up() const noexcept { return (flags & 0x1U) != 0; }        // IFF_UP
-  [[nodiscard]] bool running() const noexcept { return (flags & 0x40U) != 0; }        // IFF_RUNNING
-  [[nodiscard]] bool lower_up() const noexcept { return (flags & 0x10000U) != 0; }    // IFF_LOWER_UP
+  [[nodiscard]] bool admin_up() const noexcept { return (flags & 0x1U) != 0; }      // IFF_UP
+  [[nodiscard]] bool running() const noexcept { return (flags & 0x40U) != 0; }      // IFF_RUNNING
+  [[nodiscard]] bool lower_up() const noexcept { return (flags & 0x10000U) != 0; }  // IFF_LOWER_UP
 };
 
 // Equal in every member.
 [[nodiscard]] PORTSYNC_API bool operator==(const LinkState& a, const LinkState& b) noexcept;
-[[nodiscard]] inline bool operator!=(const LinkState& a, const LinkState& b) noexcept { return !(a == b); }
+[[nodiscard]] inline bool operator!=(const LinkState& a, const LinkState& b) noexcept {
+  return !(a == b);
+}
 
 }  // namespace portsync

@@ -1,9 +1,9 @@
 // SPDX-License-Identifier: Apache-2.0
 #pragma once
 
+#include <optional>
 #include <portsync/export.hpp>
 #include <portsync/link_state.hpp>
-#include <optional>
 #include <set>
 #include <string>
 #include <string_view>
@@ -13,8 +13,8 @@ namespace portsync {
 
 // Which links are ports, and which rows of the table are ours to remove.
 struct PortFilter {
-  std::vector<std::string> match{"Ethernet*"};                     // shell globs (fnmatch(3)) on the name; any of them
-  std::optional<std::set<std::string, std::less<>>> configured;    // when given, only these names
+  std::vector<std::string> match{"Ethernet*"};                   // shell globs (fnmatch(3)) on the name; any of them
+  std::optional<std::set<std::string, std::less<>>> configured;  // when given, only these names
 
   // True when a link of this name could be a port: one of the globs matches, the name could be an interface's (1 to 15
   // bytes), it is not a sub-interface's ("Ethernet0.10"), and it is configured where that is asked for.

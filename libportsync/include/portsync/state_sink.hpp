@@ -23,7 +23,8 @@ using Revision = std::uint64_t;
 // A row found in the store: its name and those of our fields that it has. Borrowed for the call.
 struct StoredRow {
   std::string_view port;
-  const std::vector<std::pair<std::string_view, std::string_view>>* fields = nullptr;  // name, value; never nullptr in a call
+  const std::vector<std::pair<std::string_view, std::string_view>>* fields =
+      nullptr;  // name, value; never nullptr in a call
 };
 
 // What read_back() is to read: every row of the table, or the ports listed.
@@ -31,23 +32,24 @@ enum class Scope : std::uint8_t { all, listed };
 
 // What a sink has counted since it was made, and how it is now.
 struct SinkStatistics {
-  std::uint64_t commands = 0;        // requests sent to the store
-  std::uint64_t batches = 0;         // flush() calls that had something to send
+  std::uint64_t commands = 0;  // requests sent to the store
+  std::uint64_t batches = 0;   // flush() calls that had something to send
   std::uint64_t bytes_sent = 0;
-  std::uint64_t opens = 0;           // times the sink became open; reconnects = opens - 1
-  std::uint64_t refused = 0;         // rows that the store answered with an error
-  std::uint64_t index_failures = 0;  // index updates that failed (a failing index never fails a row)
-  std::uint64_t timeouts = 0;        // connections given up because an answer did not come in time
+  std::uint64_t opens = 0;                  // times the sink became open; reconnects = opens - 1
+  std::uint64_t refused = 0;                // rows that the store answered with an error
+  std::uint64_t index_failures = 0;         // index updates that failed (a failing index never fails a row)
+  std::uint64_t timeouts = 0;               // connections given up because an answer did not come in time
   std::chrono::microseconds round_trip{0};  // of the latest batch or probe, first byte sent to last answer
   bool open = false;
-  std::string last_error;            // text of the latest error, for people; "" = none yet. Never holds a password
+  std::string last_error;  // text of the latest error, for people; "" = none yet. Never holds a password
 };
 
 // Stores rows. An executor without policy or queue of its own: the Synchronizer decides what is written and when.
 //
 // Life: start(), then on_open() whenever rows can be written, on_closed() whenever they no longer can; a sink that can
-// reconnects by itself, for ever. put() and erase() collect a batch, flush() ends and sends it; at most room() rows may be
-// unanswered. Each put() and erase() that returned no error is answered by exactly one on_result(), or by on_closed().
+// reconnects by itself, for ever. put() and erase() collect a batch, flush() ends and sends it; at most room() rows may
+// be unanswered. Each put() and erase() that returned no error is answered by exactly one on_result(), or by
+// on_closed().
 //
 // Implement this interface for a store with a connection of its own; where a function per row is enough, use
 // make_callback_sink().
@@ -72,13 +74,13 @@ class PORTSYNC_API StateSink : public Pollable {
   // Begins to open. The observer outlives the sink's use. Errc::already_started the second time.
   [[nodiscard]] virtual std::error_code start(Observer& observer) = 0;
 
-  // Reads rows back, answered by on_row() for each and one on_read_back(). `ports` is used during the call only and counts
-  // for Scope::listed alone. Errc::not_supported = write-only: such a sink gets every row after on_open().
+  // Reads rows back, answered by on_row() for each and one on_read_back(). `ports` is used during the call only and
+  // counts for Scope::listed alone. Errc::not_supported = write-only: such a sink gets every row after on_open().
   // Errc::not_open, Errc::busy (one read-back at a time).
   [[nodiscard]] virtual std::error_code read_back(Scope scope, const std::vector<std::string_view>& ports) = 0;
 
-  // Adds a row to the batch. `stored` is what the store is known to hold of it, nullptr when that is not known: a sink may
-  // leave out what is equal. Errc::not_open, Errc::no_room.
+  // Adds a row to the batch. `stored` is what the store is known to hold of it, nullptr when that is not known: a sink
+  // may leave out what is equal. Errc::not_open, Errc::no_room.
   [[nodiscard]] virtual std::error_code put(const PortRecord& record, const PortRecord* stored, Revision revision) = 0;
 
   // Adds a removal to the batch. A row that does not exist is removed without an error. Errc::not_open, Errc::no_room.
@@ -93,8 +95,8 @@ class PORTSYNC_API StateSink : public Pollable {
   [[nodiscard]] virtual SinkStatistics statistics() const = 0;
 };
 
-// A write-only sink of two functions, called from flush() in the caller's thread, which must not block: an error that they
-// return counts as a refused row, tried again later. Throws std::system_error (no descriptor).
+// A write-only sink of two functions, called from flush() in the caller's thread, which must not block: an error that
+// they return counts as a refused row, tried again later. Throws std::system_error (no descriptor).
 [[nodiscard]] PORTSYNC_API std::unique_ptr<StateSink> make_callback_sink(
     std::function<std::error_code(const PortRecord& record)> put,
     std::function<std::error_code(std::string_view port)> erase);

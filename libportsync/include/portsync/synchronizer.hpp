@@ -29,12 +29,13 @@ struct SynchronizerOptions {
   std::chrono::milliseconds retry_interval{2000};
   // A new kernel snapshot and the known rows read back, compared and repaired; 0 = never.
   std::chrono::milliseconds audit_interval{60'000};
-  // A link of another ifindex under a name already stored is an erase() and then a put(), even when the records are equal.
+  // A link of another ifindex under a name already stored is an erase() and then a put(), even when the records are
+  // equal.
   bool replace_on_new_ifindex = false;
 };
 
-// Something the Synchronizer tells, for logs and counters. Everything it points to is borrowed for the call. Ignore kinds
-// that you do not know; new kinds and members are added at the end.
+// Something the Synchronizer tells, for logs and counters. Everything it points to is borrowed for the call. Ignore
+// kinds that you do not know; new kinds and members are added at the end.
 struct SyncEvent {
   enum class Kind : std::uint8_t {
     row_written,         // port, link, cause, count = link events it answers (0: a repair), latency
@@ -59,11 +60,11 @@ struct SyncEvent {
 };
 
 struct SynchronizerStatistics {
-  std::uint64_t events = 0;           // link events of matching ports
-  std::uint64_t writes = 0;           // rows stored, all sinks
-  std::uint64_t erases = 0;           // rows removed, all sinks
-  std::uint64_t failures = 0;         // rows refused, all sinks
-  std::uint64_t unchanged = 0;        // rows that waited and turned out to be equal to what is stored
+  std::uint64_t events = 0;     // link events of matching ports
+  std::uint64_t writes = 0;     // rows stored, all sinks
+  std::uint64_t erases = 0;     // rows removed, all sinks
+  std::uint64_t failures = 0;   // rows refused, all sinks
+  std::uint64_t unchanged = 0;  // rows that waited and turned out to be equal to what is stored
   std::uint64_t batches = 0;
   std::uint64_t queue_collapses = 0;  // the queue reached max_event_queue and became "compare all ports"
   std::uint64_t snapshots = 0;        // snapshots completed
@@ -79,12 +80,12 @@ struct SynchronizerStatistics {
   std::uint64_t latency_max_us = 0;
 };
 
-// Keeps the rows of any number of sinks equal to the links of a source. What is desired and what each sink has acknowledged
-// are kept apart per sink: a slow or dead sink delays only itself.
+// Keeps the rows of any number of sinks equal to the links of a source. What is desired and what each sink has
+// acknowledged are kept apart per sink: a slow or dead sink delays only itself.
 //
 // The invariant: once the links stop changing and a sink works, its rows equal them, whatever happened before. A row is
-// written only when its projection differs from what the sink has acknowledged; names that the filter does not match, and
-// fields that are not in the projection, are never touched.
+// written only when its projection differs from what the sink has acknowledged; names that the filter does not match,
+// and fields that are not in the projection, are never touched.
 //
 // Source, sinks and monitor are borrowed, outlive the Synchronizer and are driven by it: wait for its fd() alone.
 class PORTSYNC_API Synchronizer final : public Pollable {

@@ -8,12 +8,12 @@
 
 namespace portsync::core {
 
-// The links of a namespace by ifindex, fed with notifications and with the replies of snapshots, which may arrive in any
-// order relative to one another, and telling only what differs from what was known.
+// The links of a namespace by ifindex, fed with notifications and with the replies of snapshots, which may arrive in
+// any order relative to one another, and telling only what differs from what was known.
 //
 // A snapshot's reply may be older than a notification that was read before it, never the other way round: from
-// begin_snapshot() to end_snapshot() an ifindex touched by a notification (a removal leaves a tombstone) ignores replies
-// and survives the sweep. Pure: no descriptors, no clock.
+// begin_snapshot() to end_snapshot() an ifindex touched by a notification (a removal leaves a tombstone) ignores
+// replies and survives the sweep. Pure: no descriptors, no clock.
 class LinkTable {
  public:
   // Called inside every member below, with events that point into the table.
@@ -41,9 +41,9 @@ class LinkTable {
  private:
   struct Entry {
     LinkState link;
-    bool alive = false;            // false: a tombstone
-    std::uint64_t touched = 0;     // the snapshot during which a notification touched it
-    std::uint64_t listed = 0;      // the snapshot that listed it last
+    bool alive = false;         // false: a tombstone
+    std::uint64_t touched = 0;  // the snapshot during which a notification touched it
+    std::uint64_t listed = 0;   // the snapshot that listed it last
   };
 
   void update(Entry& entry, const LinkState& link, Cause cause, TimePoint now);

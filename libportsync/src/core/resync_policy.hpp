@@ -6,8 +6,8 @@
 
 namespace portsync::core {
 
-// When a snapshot may follow a loss. The first few follow at once, since a snapshot costs milliseconds and stale rows cost
-// more; a stream of losses is then answered ever more rarely, down to one snapshot a second, and never given up.
+// When a snapshot may follow a loss. The first few follow at once, since a snapshot costs milliseconds and stale rows
+// cost more; a stream of losses is then answered ever more rarely, down to one snapshot a second, and never given up.
 class ResyncPolicy {
  public:
   static constexpr int immediate = 3;

@@ -10,7 +10,9 @@
 namespace portsync::os {
 namespace {
 
-[[noreturn]] void fail(const char* what) { throw std::system_error(errno, std::system_category(), what); }
+[[noreturn]] void fail(const char* what) {
+  throw std::system_error(errno, std::system_category(), what);
+}
 
 }  // namespace
 
@@ -35,7 +37,9 @@ void EventSet::modify(int fd, std::uint32_t events, std::uint32_t id) {
   if (::epoll_ctl(epoll_.get(), EPOLL_CTL_MOD, fd, &event) < 0) fail("epoll_ctl(EPOLL_CTL_MOD)");
 }
 
-void EventSet::remove(int fd) noexcept { ::epoll_ctl(epoll_.get(), EPOLL_CTL_DEL, fd, nullptr); }
+void EventSet::remove(int fd) noexcept {
+  ::epoll_ctl(epoll_.get(), EPOLL_CTL_DEL, fd, nullptr);
+}
 
 void EventSet::arm(std::optional<TimePoint> deadline) noexcept {
   if (!deadline || (armed_ && *armed_ <= *deadline)) return;

@@ -12,7 +12,9 @@
 namespace portsync::os {
 
 // The time. The only place of the library that reads the clock.
-[[nodiscard]] inline TimePoint now() noexcept { return Clock::now(); }
+[[nodiscard]] inline TimePoint now() noexcept {
+  return Clock::now();
+}
 
 // The one descriptor of a Pollable: an epoll set, with a timer that is in it.
 class EventSet {
@@ -30,11 +32,12 @@ class EventSet {
   void modify(int fd, std::uint32_t events, std::uint32_t id);
   void remove(int fd) noexcept;
 
-  // Makes the set readable at `deadline`, or never. Costs a system call only when it must fire earlier than it would: a timer
-  // that fires too early is harmless, since its owner looks at the time.
+  // Makes the set readable at `deadline`, or never. Costs a system call only when it must fire earlier than it would: a
+  // timer that fires too early is harmless, since its owner looks at the time.
   void arm(std::optional<TimePoint> deadline) noexcept;
 
-  // What is ready now, without waiting: ids and EPOLL* events. The timer is reset when it was among them. Returns the count.
+  // What is ready now, without waiting: ids and EPOLL* events. The timer is reset when it was among them. Returns the
+  // count.
   int poll(epoll_event (&ready)[max_events]) noexcept;
 
  private:

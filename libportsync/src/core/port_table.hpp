@@ -1,0 +1,80 @@
+// SPDX-License-Identifier: Apache-2.0
+#pragma once
+
+#include <cstddef>
+#include <cstdint>
+#include <functional>
+#include <portsync/link_state.hpp>
+#include <portsync/port_filter.hpp>
+#include <string>
+#include <string_view>
+#include <unordered_map>
+#include <vector>
+
+namespace portsync::core {
+
+// A port's place in the tables of all sinks, while it has one. Used again after release().
+using Slot = std::uint32_t;
+
+// All links by ifindex, and the ports among them by name. A port outlives its link for as long as a sink holds a row of
+// that name. Links are what identifies: a rename moves a link to another port, and of two links that claim one name the
+// one heard of last has it (the other's new name is on its way). Pure.
+class PortTable {
+ public:
+  // Called with each port that came, went, or whose link changed.
+  using Touched = std::function<void(Slot)>;
+
+  PortTable(PortFilter filter, Touched touched) : filter_(std::move(filter)), touched_(std::move(touched)) {}
+
+  // The link is borrowed for the call.
+  void change(const LinkState& link);
+  void remove(std::int32_t ifindex);
+  void set_filter(PortFilter filter);
+
+  [[nodiscard]] const PortFilter& filter() const noexcept { return filter_; }
+  // One past the highest slot in use.
+  [[nodiscard]] Slot end() const noexcept { return static_cast<Slot>(ports_.size()); }
+  [[nodiscard]] bool in_use(Slot slot) const noexcept { return !ports_[slot].name.empty(); }
+  [[nodiscard]] const std::string& name(Slot slot) const noexcept { return ports_[slot].name; }
+  // The link that has this name and matches; nullptr when there is none. Valid until the link changes.
+  [[nodiscard]] const LinkState* link(Slot slot) const noexcept { return ports_[slot].link; }
+  // Links that match now.
+  [[nodiscard]] std::size_t matching() const noexcept { return matching_; }
+  // A link has matched at some time.
+  [[nodiscard]] bool ever_matched() const noexcept { return ever_matched_; }
+
+  static constexpr Slot none = UINT32_MAX;
+  [[nodiscard]] Slot find(std::string_view name) const;
+  // The port of this name, made when there is none: for a row whose link is gone.
+  Slot intern(std::string_view name);
+  // Gives back the slot of a port without a link.
+  void release(Slot slot);
+
+ private:
+  struct NameHash {
+    using is_transparent = void;
+    std::size_t operator()(std::string_view name) const noexcept { return std::hash<std::string_view>{}(name); }
+  };
+  struct Link {
+    LinkState state;
+    Slot slot = none;
+  };
+  struct Port {
+    std::string name;  // empty: the slot is free
+    const LinkState* link = nullptr;
+  };
+
+  void assign(Link& link, Slot slot);
+  void detach(const Link& link);
+
+  PortFilter filter_;
+  Touched touched_;
+  std::unordered_map<std::int32_t, Link> links_;
+  std::unordered_map<std::string, Slot, NameHash, std::equal_to<>> slots_;
+  std::vector<Port> ports_;
+  std::vector<Slot> free_;
+  std::size_t matching_ = 0;
+  bool ever_matched_ = false;
+};
+
+}  // namespace portsync::core

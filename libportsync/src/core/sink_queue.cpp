@@ -1,0 +1,351 @@
+// SPDX-License-Identifier: Apache-2.0
+// The life of a row: marked, compared, sent, answered. Reading back is in sink_queue_read_back.cpp.
+#include "core/sink_queue.hpp"
+
+#include <algorithm>
+#include <utility>
+
+namespace portsync::core {
+namespace {
+
+// A sink that says "try again" for ever would be asked for ever: then it counts as a refusal.
+constexpr std::uint8_t attempts_in_a_row = 3;
+
+std::chrono::microseconds since(TimePoint start, TimePoint now) {
+  return std::chrono::duration_cast<std::chrono::microseconds>(now - start);
+}
+
+}  // namespace
+
+void SyncContext::release_if_unused(Slot slot) {
+  if (ports.link(slot) != nullptr) return;
+  const bool unused =
+      std::all_of(queues.begin(), queues.end(), [slot](const auto& queue) { return queue->holds_nothing(slot); });
+  if (unused) ports.release(slot);
+}
+
+SinkQueue::SinkQueue(SyncContext& context, StateSink& sink, Projection projection, std::string name)
+    : context_(context), sink_(sink), projection_(std::move(projection)), name_(std::move(name)) {}
+
+SinkQueue::Row& SinkQueue::row(Slot slot) {
+  row_count_at_least(slot + 1);
+  return rows_[slot];
+}
+
+void SinkQueue::row_count_at_least(Slot count) {
+  if (rows_.size() < count) rows_.resize(std::max(count, context_.ports.end()));
+}
+
+void SinkQueue::mark(Slot slot) {
+  Row& marked = row(slot);
+  if (context_.ports.link(slot) == nullptr && marked.stored == Stored::absent && marked.in_flight == 0) {
+    settle(slot);  // came and went without ever being stored
+    return;
+  }
+  set_waiting(slot, {context_.received, 1, context_.cause});
+}
+
+void SinkQueue::set_waiting(Slot slot, const Pending& reason) {
+  Row& waiting = row(slot);
+  if (waiting.waiting || waiting.refused) {
+    waiting.waiting_for.since = std::min(waiting.waiting_for.since, reason.since);
+    waiting.waiting_for.events += reason.events;
+    waiting.waiting_for.cause = reason.cause;
+    return;
+  }
+  waiting.waiting_for = reason;
+  waiting.waiting = true;
+  ++waiting_;
+  if (!hold_until_) hold_until_ = context_.now + context_.options.max_hold;
+  compare_later(slot);
+}
+
+// Puts a waiting row into the queue; a queue over its bound becomes "compare all".
+void SinkQueue::compare_later(Slot slot) {
+  if (compare_all_) return;
+  if (queue_.size() < context_.options.max_event_queue) {
+    queue_.push_back(slot);
+    return;
+  }
+  queue_.clear();
+  compare_all_ = true;
+  ++context_.statistics.queue_collapses;
+  context_.tell({.kind = SyncEvent::Kind::queue_collapsed, .sink = name_});
+}
+
+void SinkQueue::clear_waiting(Row& row) {
+  if (!row.waiting) return;
+  row.waiting = false;
+  --waiting_;
+}
+
+// The row is right, or was a moment ago: what went wrong with it before is over.
+void SinkQueue::forget_trouble(Row& row) {
+  row.attempts = 0;
+  if (row.refusal) {
+    row.refusal.clear();
+    context_.report_due = true;
+  }
+  if (std::exchange(row.first_sync, false)) --first_sync_left_;
+}
+
+// Nothing is left to do for this row.
+void SinkQueue::settle(Slot slot) {
+  Row& settled = rows_[slot];
+  clear_waiting(settled);
+  if (std::exchange(settled.refused, false)) refused_.erase(std::find(refused_.begin(), refused_.end(), slot));
+  forget_trouble(settled);
+}
+
+bool SinkQueue::holds_nothing(Slot slot) const {
+  if (slot >= rows_.size()) return true;
+  const Row& held = rows_[slot];
+  return held.stored == Stored::absent && held.in_flight == 0 && !held.waiting && !held.refused;
+}
+
+bool SinkQueue::idle() const noexcept {
+  return !open_ || (waiting_ == 0 && in_flight_ == 0 && !contents_unknown_ && !reading_);
+}
+
+void SinkQueue::run() {
+  if (!open_) return;
+  if (rows_left_alone_ > 0 && !reading_ && (context_.ports.ever_matched() || context_.force)) request_audit(Scope::all);
+  if (!reading_ && context_.first_snapshot && (!read_again_at_ || context_.now >= *read_again_at_)) {
+    if (contents_unknown_) {
+      read_back(Scope::all, false);
+    } else if (audit_) {
+      read_back(*audit_, true);
+    }
+  }
+  if (retry_at_ && context_.now >= *retry_at_) retry_refused();
+  if (may_send()) send_batch();
+  if (!contents_unknown_ && first_sync_left_ == 0) synchronized_once_ = true;
+}
+
+std::optional<TimePoint> SinkQueue::deadline() const {
+  std::optional<TimePoint> first;
+  const auto consider = [&first](const std::optional<TimePoint>& when) {
+    if (when && (!first || *when < *first)) first = when;
+  };
+  if (!open_) return first;
+  if (waiting_ > 0 && in_flight_ == 0 && !contents_unknown_) consider(hold_until_);
+  if (!reading_ && (contents_unknown_ || audit_)) consider(read_again_at_);
+  consider(retry_at_);
+  return first;
+}
+
+bool SinkQueue::may_send() const {
+  if (contents_unknown_ || in_flight_ > 0 || waiting_ == 0) return false;
+  return context_.drained || (hold_until_ && context_.now >= *hold_until_);
+}
+
+// Removals precede writes: a subscriber sees the old name of a link go before the new one comes.
+void SinkQueue::send_batch() {
+  take_candidates();
+  send_erases();
+  send_puts();
+  for (const Slot slot : candidates_) {
+    if (rows_[slot].waiting && rows_[slot].in_flight == 0) compare_later(slot);  // no room
+  }
+  hold_until_.reset();
+  if (waiting_ > 0) hold_until_ = context_.now + context_.options.max_hold;
+  if (in_flight_ == 0) return;
+  ++context_.statistics.batches;
+  // A sink that cannot send says so by on_closed(), which gives the rows back.
+  [[maybe_unused]] const std::error_code ignored = sink_.flush();
+}
+
+void SinkQueue::take_candidates() {
+  candidates_.clear();
+  std::swap(candidates_, queue_);
+  if (!compare_all_) return;
+  compare_all_ = false;
+  for (Slot slot = 0; slot < rows_.size(); ++slot) {
+    if (rows_[slot].waiting) candidates_.push_back(slot);
+  }
+}
+
+bool SinkQueue::is_replaced(const Row& row, const LinkState& link) const {
+  return context_.options.replace_on_new_ifindex && row.stored == Stored::present && row.known_ifindex != 0 &&
+         row.known_ifindex != link.ifindex;
+}
+
+void SinkQueue::send_erases() {
+  for (const Slot slot : candidates_) {
+    Row& erased = rows_[slot];
+    if (!erased.waiting) continue;
+    const LinkState* link = context_.ports.link(slot);
+    if (link != nullptr && !is_replaced(erased, *link)) continue;
+    if (link == nullptr && erased.stored == Stored::absent) {
+      settle(slot);
+      context_.release_if_unused(slot);
+      continue;
+    }
+    if (sink_.room() == 0) return;
+    const std::error_code error = sink_.erase(context_.ports.name(slot), ++revision_);
+    if (error == Errc::not_open || error == Errc::no_room) return;
+    if (error) {
+      refuse(slot, error);
+      continue;
+    }
+    sent(erased, 0);
+    if (link != nullptr) set_waiting(slot, erased.sent_for);  // the replacement is the next batch's
+  }
+}
+
+void SinkQueue::send_puts() {
+  for (const Slot slot : candidates_) {
+    Row& put = rows_[slot];
+    const LinkState* link = put.waiting && put.in_flight == 0 ? context_.ports.link(slot) : nullptr;
+    if (link == nullptr) continue;
+    projection_(*link, put.sent);
+    const bool known = put.stored == Stored::present;
+    if (known && put.known == put.sent) {
+      put.known_ifindex = link->ifindex;
+      ++context_.statistics.unchanged;
+      settle(slot);
+      continue;
+    }
+    if (sink_.room() == 0) return;
+    const std::error_code error = sink_.put(put.sent, known ? &put.known : nullptr, ++revision_);
+    if (error == Errc::not_open || error == Errc::no_room) return;
+    if (error) {
+      refuse(slot, error);
+    } else {
+      sent(put, link->ifindex);
+    }
+  }
+}
+
+void SinkQueue::sent(Row& row, std::int32_t ifindex) {
+  clear_waiting(row);
+  row.sent_for = row.waiting_for;
+  row.in_flight = revision_;
+  row.last = revision_;
+  row.sent_ifindex = ifindex;
+  ++in_flight_;
+}
+
+void SinkQueue::on_result(std::string_view port, Revision revision, std::error_code error) {
+  const Slot slot = context_.ports.find(port);
+  if (slot == PortTable::none || slot >= rows_.size()) return;
+  Row& answered = rows_[slot];
+  if (answered.in_flight != revision || revision == 0) return;
+  answered.in_flight = 0;
+  --in_flight_;
+  if (!error) {
+    on_stored(slot);
+    return;
+  }
+  set_waiting(slot, answered.sent_for);
+  if (error != Errc::try_again || ++answered.attempts >= attempts_in_a_row) refuse(slot, error);
+}
+
+void SinkQueue::on_stored(Slot slot) {
+  Row& stored = rows_[slot];
+  const bool erased = stored.sent_ifindex == 0;
+  const Pending answered = stored.sent_for;
+  stored.stored = erased ? Stored::absent : Stored::present;
+  stored.known_ifindex = stored.sent_ifindex;
+  std::swap(stored.known, stored.sent);
+  forget_trouble(stored);
+
+  SyncEvent event{.kind = erased ? SyncEvent::Kind::row_erased : SyncEvent::Kind::row_written, .sink = name_};
+  const std::string port = context_.ports.name(slot);  // a copy: the slot may be released below
+  event.port = port;
+  event.link = context_.ports.link(slot);
+  event.cause = answered.cause;
+  event.count = answered.events;
+  event.latency = since(answered.since, context_.now);
+  ++(erased ? context_.statistics.erases : context_.statistics.writes);
+  if (answered.events > 0 && answered.cause != Cause::initial) context_.latencies.add(event.latency);
+  if (erased) context_.release_if_unused(slot);
+  context_.tell(event);
+}
+
+// Keeps a waiting row out of the batches until the retry, however often its link changes.
+void SinkQueue::refuse(Slot slot, std::error_code error) {
+  Row& refused = rows_[slot];
+  clear_waiting(refused);
+  refused.refused = true;
+  refused.attempts = 0;
+  refused_.push_back(slot);
+  if (!retry_at_) retry_at_ = context_.now + context_.options.retry_interval;
+  ++context_.statistics.failures;
+  context_.report_due = true;
+  last_error_ = error;
+  if (!refused.refusal) refused.refused_since = context_.now;
+  if (std::exchange(refused.refusal, error) == error) return;
+  context_.tell(
+      {.kind = SyncEvent::Kind::row_refused, .sink = name_, .port = context_.ports.name(slot), .error = error});
+}
+
+void SinkQueue::retry_refused() {
+  retry_at_.reset();
+  std::vector<Slot> again;
+  again.swap(refused_);
+  for (const Slot slot : again) {
+    rows_[slot].refused = false;
+    set_waiting(slot, rows_[slot].waiting_for);
+  }
+}
+
+void SinkQueue::on_open() {
+  open_ = true;
+  contents_unknown_ = true;
+  read_again_at_.reset();
+  last_error_.clear();
+  context_.report_due = true;
+  context_.tell({.kind = SyncEvent::Kind::sink_opened, .sink = name_});
+}
+
+// What was on its way may or may not be stored, and others may write while we cannot look.
+void SinkQueue::on_closed(std::error_code error) {
+  const bool news = open_ || error != last_error_;
+  open_ = false;
+  contents_unknown_ = true;
+  compare_all_ = true;
+  queue_.clear();
+  stale_.clear();
+  reading_.reset();
+  retry_at_.reset();
+  refused_.clear();
+  in_flight_ = 0;
+  first_sync_left_ = 0;
+  for (Slot slot = 0; slot < rows_.size(); ++slot) {
+    Row& lost = rows_[slot];
+    lost.first_sync = false;
+    if (lost.stored == Stored::present) lost.stored = Stored::unknown;
+    if (std::exchange(lost.refused, false)) set_waiting(slot, lost.waiting_for);
+    if (std::exchange(lost.in_flight, 0) != 0) {
+      lost.stored = Stored::unknown;
+      set_waiting(slot, lost.sent_for);
+    }
+  }
+  last_error_ = error;
+  context_.report_due = true;
+  if (news) context_.tell({.kind = SyncEvent::Kind::sink_closed, .sink = name_, .error = error});
+}
+
+SinkReport SinkQueue::report() const {
+  SinkReport report;
+  report.name = name_;
+  report.open = open_ && !contents_unknown_;
+  report.pending = pending();
+  const auto older = [](std::optional<TimePoint>& oldest, std::string& port, TimePoint when, const std::string& name) {
+    if (oldest && *oldest <= when) return;
+    oldest = when;
+    port = name;
+  };
+  for (Slot slot = 0; slot < rows_.size(); ++slot) {
+    const Row& row = rows_[slot];
+    const std::string& port = context_.ports.name(slot);
+    if (row.waiting || row.refused) older(report.pending_since, report.pending_port, row.waiting_for.since, port);
+    if (row.in_flight != 0) older(report.pending_since, report.pending_port, row.sent_for.since, port);
+    if (row.refusal) older(report.refused_since, report.refused_port, row.refused_since, port);
+  }
+  if (last_error_ && (!report.open || report.refused_since)) report.error = last_error_.message();
+  return report;
+}
+
+}  // namespace portsync::core

@@ -1,0 +1,174 @@
+// SPDX-License-Identifier: Apache-2.0
+#pragma once
+
+#include <chrono>
+#include <cstddef>
+#include <cstdint>
+#include <memory>
+#include <optional>
+#include <portsync/health_monitor.hpp>
+#include <portsync/link_source.hpp>
+#include <portsync/port_record.hpp>
+#include <portsync/state_sink.hpp>
+#include <portsync/synchronizer.hpp>
+#include <string>
+#include <system_error>
+#include <vector>
+
+#include "core/latency_histogram.hpp"
+#include "core/port_table.hpp"
+
+namespace portsync::core {
+
+class SinkQueue;
+
+// What the queues of all sinks share, owned by the engine.
+struct SyncContext {
+  SyncContext(SynchronizerOptions given, PortTable::Touched touched)
+      : options(std::move(given)), ports(options.filter, std::move(touched)) {}
+
+  void tell(const SyncEvent& event) const {
+    if (listener) listener(event);
+  }
+  // Gives back the slot of a port without a link that no sink holds anything of.
+  void release_if_unused(Slot slot);
+
+  SynchronizerOptions options;
+  PortTable ports;
+  std::vector<std::unique_ptr<SinkQueue>> queues;
+  Synchronizer::Listener listener;
+  SynchronizerStatistics statistics;
+  LatencyHistogram latencies;
+  TimePoint now;                 // of the process() call under way
+  TimePoint received;            // of the link event under way
+  Cause cause = Cause::initial;  // of the link event under way
+  bool first_snapshot = false;   // complete
+  bool drained = false;          // the source has nothing more waiting
+  bool force = false;            // rows may be removed even if no link has ever matched
+  bool report_due = true;        // something has changed that health depends on
+};
+
+// Keeps one sink's rows equal to the ports: what each row is known to hold, what is on its way, and which rows wait. A
+// port waits at most once, and the newest state wins. One batch is on its way at a time; what changes meanwhile is the
+// next.
+//
+// Pure: the time is the context's, and the sink is the interface.
+class SinkQueue final : public StateSink::Observer {
+ public:
+  SinkQueue(SyncContext& context, StateSink& sink, Projection projection, std::string name);
+
+  // The port came, went, or its link changed.
+  void mark(Slot slot);
+  // Does what is due: reads back, retries, sends a batch. Called after every round of events.
+  void run();
+  // When run() has something to do that no event will announce.
+  [[nodiscard]] std::optional<TimePoint> deadline() const;
+
+  // Has the rows read back and compared as soon as may be.
+  void request_audit(Scope scope);
+
+  // True when the sink holds nothing of this port and nothing of it is on its way.
+  [[nodiscard]] bool holds_nothing(Slot slot) const;
+
+  [[nodiscard]] StateSink& sink() const noexcept { return sink_; }
+  [[nodiscard]] bool idle() const noexcept;
+  [[nodiscard]] bool synchronized_once() const noexcept { return synchronized_once_; }
+  [[nodiscard]] std::size_t pending() const noexcept { return waiting_ + in_flight_ + refused_.size(); }
+  [[nodiscard]] std::size_t rows_left_alone() const noexcept { return rows_left_alone_; }
+  [[nodiscard]] SinkReport report() const;
+
+  void on_open() override;
+  void on_row(const StoredRow& row) override;
+  void on_read_back(std::error_code error) override;
+  void on_result(std::string_view port, Revision revision, std::error_code error) override;
+  void on_closed(std::error_code error) override;
+
+ private:
+  enum class Stored : std::uint8_t { absent, present, unknown };
+
+  // What happened to a row since it was last known to be right.
+  struct Pending {
+    TimePoint since;           // when the oldest message was read
+    std::uint32_t events = 0;  // link events; 0 = a repair
+    Cause cause = Cause::initial;
+  };
+
+  struct Row {
+    PortRecord known;                // Stored::present: what the sink holds
+    PortRecord sent;                 // in_flight != 0: what it will hold
+    Pending waiting_for;             // waiting or refused
+    Pending sent_for;                // in_flight != 0
+    Revision in_flight = 0;          // 0 = nothing is on its way
+    Revision last = 0;               // the latest revision sent
+    std::uint64_t seen = 0;          // the read-back that found it last
+    std::int32_t known_ifindex = 0;  // whose row it is; 0 = not known
+    std::int32_t sent_ifindex = 0;   // 0 = an erase is on its way
+    Stored stored = Stored::absent;
+    std::uint8_t attempts = 0;  // answered with try_again in a row
+    bool waiting = false;       // to be compared
+    bool refused = false;       // waits for retry_at_
+    bool first_sync = false;    // counted in first_sync_left_
+    std::error_code refusal;
+    TimePoint refused_since;
+  };
+
+  Row& row(Slot slot);
+  void row_count_at_least(Slot count);
+  void set_waiting(Slot slot, const Pending& reason);
+  void clear_waiting(Row& row);
+  void compare_later(Slot slot);
+  void forget_trouble(Row& row);
+  void settle(Slot slot);
+
+  void read_back(Scope scope, bool audit);
+  void begin_write_only();
+  void on_found(Slot slot, const StoredRow& stored);
+  void on_missing(Slot slot);
+  void remove_stale();
+  void finish_first_reading();
+
+  [[nodiscard]] bool may_send() const;
+  void send_batch();
+  void take_candidates();
+  void send_erases();
+  void send_puts();
+  [[nodiscard]] bool is_replaced(const Row& row, const LinkState& link) const;
+  void sent(Row& row, std::int32_t ifindex);
+  void on_stored(Slot slot);
+  void refuse(Slot slot, std::error_code error);
+  void retry_refused();
+
+  SyncContext& context_;
+  StateSink& sink_;
+  Projection projection_;
+  std::string name_;
+
+  std::vector<Row> rows_;         // by slot
+  std::vector<Slot> queue_;       // the waiting ones, while they are few; may hold stale entries
+  std::vector<Slot> candidates_;  // scratch
+  std::vector<Slot> refused_;
+  std::vector<std::string> stale_;  // rows found that no port has
+  PortRecord projected_;            // scratch
+  std::error_code last_error_;
+
+  Revision revision_ = 0;
+  Revision read_revision_ = 0;  // the latest when the read-back under way was asked for
+  std::uint64_t read_id_ = 0;
+  std::uint64_t drift_ = 0;  // found by the read-back under way
+  std::size_t waiting_ = 0;
+  std::size_t in_flight_ = 0;
+  std::size_t first_sync_left_ = 0;
+  std::size_t rows_left_alone_ = 0;
+  std::optional<TimePoint> hold_until_;
+  std::optional<TimePoint> retry_at_;       // refused rows
+  std::optional<TimePoint> read_again_at_;  // a read-back that failed
+  std::optional<Scope> audit_;              // asked for
+  std::optional<Scope> reading_;            // under way
+  bool reading_is_audit_ = false;
+  bool open_ = false;
+  bool contents_unknown_ = true;  // from on_open() until everything has been read back: nothing is written before
+  bool compare_all_ = true;       // instead of the queue
+  bool synchronized_once_ = false;
+};
+
+}  // namespace portsync::core

@@ -1,0 +1,151 @@
+// SPDX-License-Identifier: Apache-2.0
+// What a sink holds, compared with what it should hold: after it opened, and at every audit.
+#include <algorithm>
+#include <utility>
+
+#include "core/sink_queue.hpp"
+
+namespace portsync::core {
+
+void SinkQueue::request_audit(Scope scope) {
+  if (audit_ != Scope::all) audit_ = scope;
+}
+
+void SinkQueue::read_back(Scope scope, bool audit) {
+  std::vector<std::string_view> ports;
+  for (Slot slot = 0; scope == Scope::listed && slot < rows_.size(); ++slot) {
+    if (rows_[slot].stored == Stored::present) ports.push_back(context_.ports.name(slot));
+  }
+  const std::error_code error = sink_.read_back(scope, ports);
+  read_again_at_.reset();
+  if (error == Errc::not_supported) {
+    audit_.reset();
+    if (contents_unknown_) begin_write_only();
+    return;
+  }
+  if (error) {
+    read_again_at_ = context_.now + context_.options.retry_interval;
+    return;
+  }
+  reading_ = scope;
+  reading_is_audit_ = audit;
+  read_revision_ = revision_;
+  drift_ = 0;
+  ++read_id_;
+  stale_.clear();
+  if (audit || scope == Scope::all) audit_.reset();
+}
+
+// Nothing can be read: every port is written, and what had been written of ports that are gone is removed.
+void SinkQueue::begin_write_only() {
+  row_count_at_least(context_.ports.end());
+  for (Slot slot = 0; slot < rows_.size(); ++slot) {
+    const bool differs = context_.ports.link(slot) != nullptr || rows_[slot].stored == Stored::unknown;
+    if (differs && !rows_[slot].waiting) set_waiting(slot, {context_.now, 0, Cause::resync});
+  }
+  finish_first_reading();
+}
+
+void SinkQueue::on_row(const StoredRow& stored) {
+  if (!reading_) return;
+  const Slot slot = context_.ports.find(stored.port);
+  if (slot != PortTable::none) {
+    on_found(slot, stored);
+  } else if (context_.ports.filter().matches_name(stored.port)) {
+    stale_.emplace_back(stored.port);
+  }
+}
+
+void SinkQueue::on_found(Slot slot, const StoredRow& stored) {
+  Row& found = row(slot);
+  found.seen = read_id_;
+  if (found.in_flight != 0 || found.last > read_revision_) return;  // read before what was sent since
+  const LinkState* link = context_.ports.link(slot);
+  const Stored believed = std::exchange(found.stored, Stored::present);
+  if (link == nullptr) {
+    set_waiting(slot, {context_.now, 0, Cause::resync});
+    return;
+  }
+  projection_(*link, projected_);
+  PortRecord holds{projected_.port, {}};
+  for (const Field& field : projected_.fields) {
+    const auto it = std::find_if(stored.fields->begin(), stored.fields->end(),
+                                 [&field](const auto& has) { return has.first == field.name; });
+    if (it != stored.fields->end()) holds.fields.push_back({field.name, std::string(it->second)});
+  }
+  if (reading_is_audit_ && believed == Stored::present && holds != found.known) ++drift_;
+  if (holds != projected_ && !found.waiting) set_waiting(slot, {context_.now, 0, Cause::resync});
+  found.known = std::move(holds);
+}
+
+void SinkQueue::on_missing(Slot slot) {
+  Row& missing = rows_[slot];
+  if (missing.in_flight != 0 || missing.last > read_revision_) return;
+  if (reading_is_audit_ && missing.stored == Stored::present) ++drift_;
+  missing.stored = Stored::absent;
+  missing.known_ifindex = 0;
+  if (context_.ports.link(slot) != nullptr) {
+    if (!missing.waiting) set_waiting(slot, {context_.now, 0, Cause::resync});
+    return;
+  }
+  settle(slot);
+  context_.release_if_unused(slot);
+}
+
+void SinkQueue::on_read_back(std::error_code error) {
+  if (!reading_) return;
+  const Scope scope = *std::exchange(reading_, std::nullopt);
+  if (error) {
+    last_error_ = error;
+    read_again_at_ = context_.now + context_.options.retry_interval;
+    if (reading_is_audit_) request_audit(scope);
+    stale_.clear();
+    context_.report_due = true;
+    return;
+  }
+  row_count_at_least(context_.ports.end());
+  for (Slot slot = 0; slot < rows_.size(); ++slot) {
+    const bool asked_for = scope == Scope::all || rows_[slot].stored == Stored::present;
+    if (context_.ports.in_use(slot) && asked_for && rows_[slot].seen != read_id_) on_missing(slot);
+  }
+  if (scope == Scope::all) remove_stale();
+  if (!reading_is_audit_) {
+    finish_first_reading();
+    return;
+  }
+  ++context_.statistics.audits;
+  context_.statistics.drift_repaired += drift_;
+  context_.tell({.kind = SyncEvent::Kind::audit_completed, .sink = name_, .count = drift_});
+}
+
+// Rows of ports that do not exist. A namespace in which no link ever matched is more likely to be the wrong one, or not
+// set up yet, than to have lost all its ports: then they are left alone.
+void SinkQueue::remove_stale() {
+  const std::vector<std::string> names = std::exchange(stale_, {});
+  const bool remove = context_.ports.ever_matched() || context_.force;
+  const std::size_t left = remove ? 0 : names.size();
+  if (std::exchange(rows_left_alone_, left) != left) context_.report_due = true;
+  if (left > 0) {
+    context_.tell({.kind = SyncEvent::Kind::rows_left_alone, .sink = name_, .count = left});
+  }
+  if (!remove) return;
+  for (const std::string& name : names) {
+    if (context_.ports.find(name) != PortTable::none) continue;  // made since
+    const Slot slot = context_.ports.intern(name);
+    row(slot).stored = Stored::present;
+    set_waiting(slot, {context_.now, 0, Cause::resync});
+  }
+}
+
+void SinkQueue::finish_first_reading() {
+  contents_unknown_ = false;
+  last_error_.clear();
+  context_.report_due = true;
+  first_sync_left_ = 0;
+  for (Row& row : rows_) {
+    row.first_sync = row.waiting;
+    if (row.waiting) ++first_sync_left_;
+  }
+}
+
+}  // namespace portsync::core

@@ -1,0 +1,174 @@
+// SPDX-License-Identifier: Apache-2.0
+#include "core/sync_engine.hpp"
+
+#include <algorithm>
+#include <utility>
+
+namespace portsync::core {
+namespace {
+
+constexpr std::chrono::seconds report_interval{1};
+
+std::string join(const std::vector<std::string>& words) {
+  std::string text;
+  for (const std::string& word : words) text += (text.empty() ? "" : " ") + word;
+  return text;
+}
+
+}  // namespace
+
+SyncEngine::SyncEngine(LinkSource& source, SynchronizerOptions options)
+    : source_(source), context_(std::move(options), [this](Slot slot) { on_touched(slot); }) {}
+
+void SyncEngine::add_sink(StateSink& sink, Projection projection, std::string name) {
+  context_.queues.push_back(std::make_unique<SinkQueue>(context_, sink, std::move(projection), std::move(name)));
+}
+
+std::error_code SyncEngine::start(TimePoint now) {
+  if (std::exchange(started_, true)) return Errc::already_started;
+  context_.now = now;
+  for (const auto& queue : context_.queues) {
+    if (const std::error_code error = queue->sink().start(*queue)) return error;
+  }
+  return source_.start([this](const LinkEvent& event) { on_link(event); });
+}
+
+void SyncEngine::on_link(const LinkEvent& event) {
+  if (stopped_) return;
+  ++link_events_;
+  context_.received = event.received;
+  context_.cause = event.cause;
+  switch (event.kind) {
+    case LinkEvent::Kind::changed:
+      context_.drained = false;
+      context_.ports.change(*event.link);
+      break;
+    case LinkEvent::Kind::removed:
+      context_.drained = false;
+      context_.ports.remove(event.link->ifindex);
+      break;
+    case LinkEvent::Kind::snapshot_begin:
+      context_.report_due = true;
+      break;
+    case LinkEvent::Kind::snapshot_end:
+      on_snapshot_end(event);
+      break;
+    case LinkEvent::Kind::drained:
+      context_.drained = true;
+      break;
+  }
+}
+
+void SyncEngine::on_touched(Slot slot) {
+  ++context_.statistics.events;
+  for (const auto& queue : context_.queues) queue->mark(slot);
+  context_.release_if_unused(slot);
+}
+
+void SyncEngine::on_snapshot_end(const LinkEvent& event) {
+  ++context_.statistics.snapshots;
+  context_.report_due = true;
+  if (!std::exchange(context_.first_snapshot, true) && context_.options.audit_interval.count() > 0) {
+    next_audit_ = context_.now + context_.options.audit_interval;
+  }
+  context_.tell(
+      {.kind = SyncEvent::Kind::snapshot_completed, .cause = event.cause, .count = context_.ports.matching()});
+}
+
+void SyncEngine::run() {
+  if (next_audit_ && context_.now >= *next_audit_) run_audit();
+  for (const auto& queue : context_.queues) queue->run();
+  const bool all_synchronized =
+      context_.first_snapshot && std::all_of(context_.queues.begin(), context_.queues.end(),
+                                             [](const auto& queue) { return queue->synchronized_once(); });
+  if (all_synchronized && !std::exchange(synchronized_, true)) {
+    context_.tell({.kind = SyncEvent::Kind::synchronized});
+  }
+  if (context_.report_due || (next_report_ && context_.now >= *next_report_)) report();
+  const bool ageing = std::any_of(context_.queues.begin(), context_.queues.end(),
+                                  [](const auto& queue) { return queue->pending() > 0; });
+  if (!ageing) {
+    next_report_.reset();
+  } else if (!next_report_) {
+    next_report_ = context_.now + report_interval;
+  }
+}
+
+std::optional<TimePoint> SyncEngine::deadline() const {
+  std::optional<TimePoint> first = next_audit_;
+  const auto consider = [&first](const std::optional<TimePoint>& when) {
+    if (when && (!first || *when < *first)) first = when;
+  };
+  consider(next_report_);
+  for (const auto& queue : context_.queues) consider(queue->deadline());
+  return first;
+}
+
+void SyncEngine::run_audit() {
+  next_audit_ = context_.now + context_.options.audit_interval;
+  // A source that cannot ends in its own process(): that is where it is told.
+  [[maybe_unused]] const std::error_code ignored = audit(Scope::listed);
+}
+
+std::error_code SyncEngine::resync(bool force) {
+  if (!started_) return Errc::not_started;
+  if (force) context_.force = true;
+  return source_.resync();
+}
+
+std::error_code SyncEngine::audit(Scope scope) {
+  if (!started_) return Errc::not_started;
+  for (const auto& queue : context_.queues) queue->request_audit(scope);
+  return source_.resync();
+}
+
+void SyncEngine::set_filter(PortFilter filter) {
+  context_.options.filter = filter;
+  context_.received = context_.now;
+  context_.cause = Cause::resync;
+  context_.ports.set_filter(std::move(filter));
+}
+
+void SyncEngine::stop() {
+  stopped_ = true;
+  context_.drained = true;
+  next_audit_.reset();
+}
+
+bool SyncEngine::drained() const noexcept {
+  return std::all_of(context_.queues.begin(), context_.queues.end(), [](const auto& queue) { return queue->idle(); });
+}
+
+SynchronizerStatistics SyncEngine::statistics() const {
+  SynchronizerStatistics now = context_.statistics;
+  now.ports = context_.ports.matching();
+  for (const auto& queue : context_.queues) {
+    now.pending += queue->pending();
+    now.rows_left_alone += queue->rows_left_alone();
+  }
+  now.latency_p50_us = context_.latencies.quantile_us(0.50);
+  now.latency_p95_us = context_.latencies.quantile_us(0.95);
+  now.latency_p99_us = context_.latencies.quantile_us(0.99);
+  now.latency_max_us = context_.latencies.max_us();
+  return now;
+}
+
+void SyncEngine::report() {
+  context_.report_due = false;
+  next_report_.reset();
+  if (monitor_ == nullptr) return;
+  HealthReport report;
+  const LinkSourceStatistics source = source_.statistics();
+  report.first_snapshot = context_.first_snapshot;
+  report.snapshot_pending = source.snapshot_pending;
+  report.deaf_since = source.deaf_since;
+  report.ports = context_.ports.matching();
+  report.match = join(context_.options.filter.match);
+  for (const auto& queue : context_.queues) {
+    report.rows_left_alone = std::max(report.rows_left_alone, queue->rows_left_alone());
+    report.sinks.push_back(queue->report());
+  }
+  monitor_->report(report);
+}
+
+}  // namespace portsync::core

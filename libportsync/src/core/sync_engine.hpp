@@ -1,0 +1,68 @@
+// SPDX-License-Identifier: Apache-2.0
+#pragma once
+
+#include <cstddef>
+#include <cstdint>
+#include <memory>
+#include <optional>
+#include <portsync/health_monitor.hpp>
+#include <portsync/link_source.hpp>
+#include <portsync/synchronizer.hpp>
+#include <string>
+#include <system_error>
+#include <vector>
+
+#include "core/sink_queue.hpp"
+
+namespace portsync::core {
+
+// The Synchronizer without its descriptors: source and sinks are the interfaces, the time is an argument.
+class SyncEngine {
+ public:
+  SyncEngine(LinkSource& source, SynchronizerOptions options);
+
+  void add_sink(StateSink& sink, Projection projection, std::string name);
+  void set_health_monitor(HealthMonitor& monitor) { monitor_ = &monitor; }
+  void set_listener(Synchronizer::Listener listener) { context_.listener = std::move(listener); }
+
+  [[nodiscard]] std::error_code start(TimePoint now);
+
+  // The time of what follows: to be called before the source or a sink is processed.
+  void set_now(TimePoint now) { context_.now = now; }
+  // Does what is due; to be called after.
+  void run();
+  [[nodiscard]] std::optional<TimePoint> deadline() const;
+
+  [[nodiscard]] std::error_code resync(bool force);
+  [[nodiscard]] std::error_code audit(Scope scope);
+  void set_filter(PortFilter filter);
+  void stop();
+  // The source was processed and told nothing: a probe was sent or answered, or a loss noticed.
+  void source_may_have_changed() { context_.report_due = true; }
+  // The sink has failed for good.
+  void sink_failed(std::size_t sink, std::error_code error) { context_.queues[sink]->on_closed(error); }
+
+  [[nodiscard]] bool drained() const noexcept;
+  [[nodiscard]] bool synchronized() const noexcept { return synchronized_; }
+  [[nodiscard]] std::uint64_t link_events() const noexcept { return link_events_; }
+  [[nodiscard]] SynchronizerStatistics statistics() const;
+
+ private:
+  void on_link(const LinkEvent& event);
+  void on_touched(Slot slot);
+  void on_snapshot_end(const LinkEvent& event);
+  void run_audit();
+  void report();
+
+  LinkSource& source_;
+  SyncContext context_;
+  HealthMonitor* monitor_ = nullptr;
+  std::optional<TimePoint> next_audit_;
+  std::optional<TimePoint> next_report_;  // while something is pending, whose age counts
+  std::uint64_t link_events_ = 0;
+  bool started_ = false;
+  bool stopped_ = false;
+  bool synchronized_ = false;
+};
+
+}  // namespace portsync::core

@@ -1,0 +1,234 @@
+// SPDX-License-Identifier: Apache-2.0
+#include <poll.h>
+#include <sys/stat.h>
+#include <portsync/json_lines_sink.hpp>
+
+#include <algorithm>
+#include <cerrno>
+#include <climits>
+#include <deque>
+#include <nlohmann/json.hpp>
+#include <string>
+#include <utility>
+
+#include "os/event_set.hpp"
+#include "os/process_guard.hpp"
+
+namespace portsync {
+namespace {
+
+constexpr std::size_t most_unanswered = 1024;
+constexpr std::uint32_t output_id = 1;
+
+// A name may hold any bytes; JSON may not.
+std::string json_text(std::string_view text) {
+  return nlohmann::json(text).dump(-1, ' ', false, nlohmann::json::error_handler_t::replace);
+}
+
+bool is_regular_file(int fd) {
+  struct stat status {};
+  if (::fstat(fd, &status) < 0) throw std::system_error(errno, std::system_category(), "JSON lines descriptor");
+  return S_ISREG(status.st_mode);
+}
+
+// Lines wait in one buffer; a row is answered when the descriptor has taken the last byte of its line.
+//
+// The descriptor is somebody else's and may be shared: it is not made non-blocking. A write of at most PIPE_BUF bytes
+// to a pipe, terminal or socket that polls as writable does not block, and one to a file never does for long.
+class JsonLinesSink final : public StateSink {
+ public:
+  explicit JsonLinesSink(const JsonLinesOptions& options) : options_(options), is_file_(is_regular_file(options.fd)) {}
+
+  [[nodiscard]] int fd() const noexcept override { return events_.fd(); }
+
+  [[nodiscard]] std::error_code process() override {
+    const os::ProcessGuard guard(processing_);
+    epoll_event ready[os::EventSet::max_events];
+    events_.poll(ready);
+    if (observer_ == nullptr) return Errc::not_started;
+    if (gone_) return {};
+    if (!std::exchange(statistics_.open, true)) {
+      ++statistics_.opens;
+      observer_->on_open();
+    }
+    write_out();
+    answer();
+    if (gone_) {
+      statistics_.open = false;
+      rows_.clear();
+      buffer_.clear();
+      observer_->on_closed(gone_);
+    }
+    return {};
+  }
+
+  [[nodiscard]] std::error_code start(Observer& observer) override {
+    if (observer_ != nullptr) return Errc::already_started;
+    observer_ = &observer;
+    events_.arm(os::now());
+    return {};
+  }
+
+  [[nodiscard]] std::error_code read_back(Scope, const std::vector<std::string_view>&) override {
+    return Errc::not_supported;
+  }
+
+  [[nodiscard]] std::error_code put(const PortRecord& record, const PortRecord*, Revision revision) override {
+    if (const std::error_code error = ready_for_row()) return error;
+    buffer_ += R"({"event":"put","port":)" + json_text(record.port);
+    for (const Field& field : record.fields) {
+      buffer_ += ",\"";
+      buffer_ += field.name;
+      buffer_ += "\":";
+      buffer_ += field.value;
+    }
+    end_line(record.port, revision);
+    return {};
+  }
+
+  [[nodiscard]] std::error_code erase(std::string_view port, Revision revision) override {
+    if (const std::error_code error = ready_for_row()) return error;
+    buffer_ += R"({"event":"erase","port":)" + json_text(port);
+    end_line(port, revision);
+    return {};
+  }
+
+  [[nodiscard]] std::error_code flush() override {
+    if (!statistics_.open) return Errc::not_open;
+    ++statistics_.batches;
+    write_out();
+    if (written_ > 0 || gone_) events_.arm(os::now());  // the answers are process()'s
+    return {};
+  }
+
+  [[nodiscard]] std::size_t room() const noexcept override {
+    return buffer_.size() > options_.max_buffered_bytes ? 0 : most_unanswered - std::min(most_unanswered, rows_.size());
+  }
+
+  [[nodiscard]] SinkStatistics statistics() const override { return statistics_; }
+
+ private:
+  struct Row {
+    std::string port;
+    Revision revision;
+    std::size_t bytes;  // of its line
+  };
+
+  [[nodiscard]] std::error_code ready_for_row() const {
+    if (!statistics_.open) return Errc::not_open;
+    return room() == 0 ? make_error_code(Errc::no_room) : std::error_code{};
+  }
+
+  void end_line(std::string_view port, Revision revision) {
+    buffer_ += "}\n";
+    ++statistics_.commands;
+    rows_.push_back({std::string(port), revision, buffer_.size() - line_start_});
+    line_start_ = buffer_.size();
+  }
+
+  [[nodiscard]] bool writable() const {
+    pollfd poll_fd{options_.fd, POLLOUT, 0};
+    return is_file_ || (::poll(&poll_fd, 1, 0) > 0 && (poll_fd.revents & (POLLOUT | POLLERR | POLLHUP)) != 0);
+  }
+
+  void write_out() {
+    std::size_t sent = 0;
+    while (sent < buffer_.size() && !gone_ && writable()) {
+      const std::size_t size = std::min<std::size_t>(buffer_.size() - sent, PIPE_BUF);
+      const ssize_t count = ::write(options_.fd, buffer_.data() + sent, size);
+      if (count >= 0) {
+        sent += static_cast<std::size_t>(count);
+      } else if (errno == EAGAIN) {
+        break;
+      } else if (errno != EINTR) {
+        gone_ = {errno, std::system_category()};
+        statistics_.last_error = gone_.message();
+      }
+    }
+    buffer_.erase(0, sent);
+    line_start_ = buffer_.size();
+    written_ += sent;
+    statistics_.bytes_sent += sent;
+    wait_for_room(!buffer_.empty() && !gone_);
+  }
+
+  // Watches the descriptor only while something waits for it.
+  void wait_for_room(bool wanted) {
+    if (wanted == watching_) return;
+    if (wanted) {
+      events_.add(options_.fd, EPOLLOUT, output_id);
+    } else {
+      events_.remove(options_.fd);
+    }
+    watching_ = wanted;
+  }
+
+  void answer() {
+    while (!rows_.empty() && written_ >= rows_.front().bytes) {
+      const Row row = std::move(rows_.front());
+      rows_.pop_front();
+      written_ -= row.bytes;
+      observer_->on_result(row.port, row.revision, {});
+    }
+  }
+
+  JsonLinesOptions options_;
+  bool is_file_;
+  os::EventSet events_;
+  Observer* observer_ = nullptr;
+  std::string buffer_;
+  std::deque<Row> rows_;        // not answered yet
+  std::size_t line_start_ = 0;  // in buffer_
+  std::size_t written_ = 0;     // bytes of rows_ that the descriptor has taken
+  std::error_code gone_;
+  SinkStatistics statistics_;
+  bool watching_ = false;
+  bool processing_ = false;
+};
+
+std::string number(const std::optional<std::uint32_t>& value) {
+  return value ? std::to_string(*value) : "null";
+}
+
+std::string names(const std::vector<std::string>& values) {
+  std::string text = "[";
+  for (const std::string& value : values) text += (text.size() > 1 ? "," : "") + json_text(value);
+  return text + "]";
+}
+
+const char* up_or_down(bool up) {
+  return up ? R"("up")" : R"("down")";
+}
+
+}  // namespace
+
+std::unique_ptr<StateSink> make_json_lines_sink(const JsonLinesOptions& options) {
+  return std::make_unique<JsonLinesSink>(options);
+}
+
+Projection json_lines_projection() {
+  return [](const LinkState& link, PortRecord& record) {
+    record.port = link.name;
+    record.fields = {
+        {"ifindex", std::to_string(link.ifindex)},
+        {"admin_status", up_or_down(link.admin_up())},
+        {"netdev_oper_status", up_or_down(link.running())},
+        {"lower_up", link.lower_up() ? "true" : "false"},
+        {"operstate", json_text(to_string(link.operstate))},
+        {"flags", std::to_string(link.flags)},
+        {"mtu", number(link.mtu)},
+        {"carrier_changes", number(link.carrier_changes)},
+        {"carrier_up_count", number(link.carrier_up_count)},
+        {"carrier_down_count", number(link.carrier_down_count)},
+        {"address", json_text(to_string(link.address))},
+        {"master", std::to_string(link.master)},
+        {"parent", std::to_string(link.parent)},
+        {"kind", json_text(link.kind)},
+        {"slave_kind", json_text(link.slave_kind)},
+        {"phys_port_name", json_text(link.phys_port_name)},
+        {"alternative_names", names(link.alternative_names)},
+    };
+  };
+}
+
+}  // namespace portsync

@@ -1,0 +1,161 @@
+// SPDX-License-Identifier: Apache-2.0
+// The engine with descriptors and a clock.
+#include <cassert>
+#include <portsync/synchronizer.hpp>
+#include <utility>
+#include <vector>
+
+#include "core/sync_engine.hpp"
+#include "os/event_set.hpp"
+#include "os/process_guard.hpp"
+
+namespace portsync {
+
+class Synchronizer::Impl {
+ public:
+  Impl(LinkSource& source, SynchronizerOptions options) : source_(source), engine_(source, std::move(options)) {}
+
+  void add_sink(StateSink& sink, Projection projection, std::string name) {
+    assert(!started_);
+    engine_.add_sink(sink, std::move(projection), std::move(name));
+    sinks_.push_back(&sink);
+  }
+
+  void set_health_monitor(HealthMonitor& monitor) {
+    assert(!started_);
+    engine_.set_health_monitor(monitor);
+    monitor_ = &monitor;
+  }
+
+  std::error_code start() {
+    const std::error_code error = engine_.start(os::now());
+    if (error) return error;
+    started_ = true;
+    events_.add(source_.fd(), EPOLLIN, source_id);
+    if (monitor_ != nullptr) events_.add(monitor_->fd(), EPOLLIN, monitor_id);
+    for (std::size_t i = 0; i < sinks_.size(); ++i) {
+      events_.add(sinks_[i]->fd(), EPOLLIN, first_sink_id + static_cast<std::uint32_t>(i));
+    }
+    engine_.run();
+    events_.arm(engine_.deadline());
+    return {};
+  }
+
+  std::error_code process() {
+    const os::ProcessGuard guard(processing_);
+    epoll_event ready[os::EventSet::max_events];
+    const int count = events_.poll(ready);
+    std::error_code error;
+    engine_.set_now(os::now());
+    for (int i = 0; i < count && !error; ++i) error = dispatch(ready[i].data.u32);
+    engine_.run();
+    events_.arm(engine_.deadline());
+    return error;
+  }
+
+  void stop() {
+    engine_.stop();
+    events_.remove(source_.fd());
+    run_soon();
+  }
+
+  // What was asked for from outside process() is done inside it.
+  void run_soon() { events_.arm(os::now()); }
+
+  std::error_code dispatch(std::uint32_t id) {
+    if (id == os::EventSet::timer_id) return {};
+    if (id == monitor_id) return monitor_->process();
+    if (id != source_id) return dispatch_sink(id - first_sink_id);
+    const std::uint64_t before = engine_.link_events();
+    const std::error_code error = source_.process();
+    if (engine_.link_events() == before) engine_.source_may_have_changed();
+    return error;
+  }
+
+  // A sink that failed for good must not take the others with it.
+  std::error_code dispatch_sink(std::size_t sink) {
+    engine_.set_now(os::now());
+    if (const std::error_code error = sinks_[sink]->process()) {
+      events_.remove(sinks_[sink]->fd());
+      engine_.sink_failed(sink, error);
+    }
+    return {};
+  }
+
+  static constexpr std::uint32_t source_id = 1;
+  static constexpr std::uint32_t monitor_id = 2;
+  static constexpr std::uint32_t first_sink_id = 3;
+
+  LinkSource& source_;
+  core::SyncEngine engine_;
+  HealthMonitor* monitor_ = nullptr;
+  std::vector<StateSink*> sinks_;
+  os::EventSet events_;
+  bool started_ = false;
+  bool processing_ = false;
+};
+
+Synchronizer::Synchronizer(LinkSource& source, SynchronizerOptions options)
+    : impl_(std::make_unique<Impl>(source, std::move(options))) {}
+
+Synchronizer::~Synchronizer() {
+  assert(!impl_->processing_);
+}
+
+void Synchronizer::add_sink(StateSink& sink, Projection projection, std::string name) {
+  impl_->add_sink(sink, std::move(projection), std::move(name));
+}
+
+void Synchronizer::set_health_monitor(HealthMonitor& monitor) {
+  impl_->set_health_monitor(monitor);
+}
+
+void Synchronizer::set_listener(Listener listener) {
+  impl_->engine_.set_listener(std::move(listener));
+}
+
+std::error_code Synchronizer::start() {
+  return impl_->start();
+}
+
+int Synchronizer::fd() const noexcept {
+  return impl_->events_.fd();
+}
+
+std::error_code Synchronizer::process() {
+  return impl_->process();
+}
+
+std::error_code Synchronizer::resync(bool force) {
+  impl_->run_soon();
+  return impl_->engine_.resync(force);
+}
+
+std::error_code Synchronizer::audit(Scope scope) {
+  impl_->run_soon();
+  return impl_->engine_.audit(scope);
+}
+
+void Synchronizer::set_filter(PortFilter filter) {
+  impl_->engine_.set_now(os::now());
+  impl_->engine_.set_filter(std::move(filter));
+  impl_->run_soon();
+}
+
+void Synchronizer::stop() {
+  impl_->stop();
+}
+
+bool Synchronizer::drained() const noexcept {
+  return impl_->engine_.drained();
+}
+
+bool Synchronizer::synchronized() const noexcept {
+  return impl_->engine_.synchronized();
+}
+
+SynchronizerStatistics Synchronizer::statistics() const {
+  return impl_->engine_.statistics();
+}
+
+}  // namespace portsync
