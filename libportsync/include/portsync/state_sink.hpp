@@ -74,7 +74,8 @@ class PORTSYNC_API StateSink : public Pollable {
   // Begins to open. The observer outlives the sink's use. Errc::already_started the second time.
   [[nodiscard]] virtual std::error_code start(Observer& observer) = 0;
 
-  // Reads rows back, answered by on_row() for each and one on_read_back(). `ports` is used during the call only and
+  // Reads rows back, answered by on_row() for each and one on_read_back(). What put() and erase() did before is seen, if it
+  // was stored. `ports` is used during the call only and
   // counts for Scope::listed alone. Errc::not_supported = write-only: such a sink gets every row after on_open().
   // Errc::not_open, Errc::busy (one read-back at a time).
   [[nodiscard]] virtual std::error_code read_back(Scope scope, const std::vector<std::string_view>& ports) = 0;

@@ -100,6 +100,7 @@ class SinkQueue final : public StateSink::Observer {
     Pending sent_for;                // in_flight != 0
     Revision in_flight = 0;          // 0 = nothing is on its way
     Revision last = 0;               // the latest revision sent
+    std::uint64_t asked_for = 0;     // the read-back that listed it last
     std::uint64_t seen = 0;          // the read-back that found it last
     std::int32_t known_ifindex = 0;  // whose row it is; 0 = not known
     std::int32_t sent_ifindex = 0;   // 0 = an erase is on its way

@@ -14,7 +14,9 @@ void SinkQueue::request_audit(Scope scope) {
 void SinkQueue::read_back(Scope scope, bool audit) {
   std::vector<std::string_view> ports;
   for (Slot slot = 0; scope == Scope::listed && slot < rows_.size(); ++slot) {
-    if (rows_[slot].stored == Stored::present) ports.push_back(context_.ports.name(slot));
+    if (rows_[slot].stored != Stored::present) continue;
+    rows_[slot].asked_for = read_id_ + 1;
+    ports.push_back(context_.ports.name(slot));
   }
   const std::error_code error = sink_.read_back(scope, ports);
   read_again_at_.reset();
@@ -105,7 +107,8 @@ void SinkQueue::on_read_back(std::error_code error) {
   }
   row_count_at_least(context_.ports.end());
   for (Slot slot = 0; slot < rows_.size(); ++slot) {
-    const bool asked_for = scope == Scope::all || rows_[slot].stored == Stored::present;
+    // Not every row that is known now: what was on its way then was not listed.
+    const bool asked_for = scope == Scope::all || rows_[slot].asked_for == read_id_;
     if (context_.ports.in_use(slot) && asked_for && rows_[slot].seen != read_id_) on_missing(slot);
   }
   if (scope == Scope::all) remove_stale();

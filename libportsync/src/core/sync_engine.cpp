@@ -84,10 +84,20 @@ void SyncEngine::run() {
   if (all_synchronized && !std::exchange(synchronized_, true)) {
     context_.tell({.kind = SyncEvent::Kind::synchronized});
   }
-  if (context_.report_due || (next_report_ && context_.now >= *next_report_)) report();
-  const bool ageing = std::any_of(context_.queues.begin(), context_.queues.end(),
-                                  [](const auto& queue) { return queue->pending() > 0; });
-  if (!ageing) {
+  run_report();
+}
+
+// Health is told when something it depends on has changed, every second while something waits, since its age counts, and
+// once more when nothing waits any longer. Not at every batch: a row that is written at once is no news.
+void SyncEngine::run_report() {
+  const bool waits = std::any_of(context_.queues.begin(), context_.queues.end(),
+                                 [](const auto& queue) { return queue->pending() > 0; });
+  const bool due = next_report_ && context_.now >= *next_report_;
+  if (context_.report_due || due || (reported_waiting_ && !waits)) {
+    reported_waiting_ = waits;
+    report();
+  }
+  if (!waits) {
     next_report_.reset();
   } else if (!next_report_) {
     next_report_ = context_.now + report_interval;

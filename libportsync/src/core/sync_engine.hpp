@@ -52,6 +52,7 @@ class SyncEngine {
   void on_touched(Slot slot);
   void on_snapshot_end(const LinkEvent& event);
   void run_audit();
+  void run_report();
   void report();
 
   LinkSource& source_;
@@ -63,6 +64,7 @@ class SyncEngine {
   bool started_ = false;
   bool stopped_ = false;
   bool synchronized_ = false;
+  bool reported_waiting_ = false;  // what the monitor was told last
 };
 
 }  // namespace portsync::core

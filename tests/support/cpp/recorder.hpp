@@ -1,0 +1,52 @@
+// SPDX-License-Identifier: Apache-2.0
+#pragma once
+
+#include <algorithm>
+#include <iterator>
+#include <portsync/health_monitor.hpp>
+#include <portsync/synchronizer.hpp>
+#include <string>
+#include <vector>
+
+namespace portsync::test {
+
+// Keeps what a Synchronizer tells.
+struct Recorder {
+  struct Event {
+    SyncEvent::Kind kind;
+    std::string sink;
+    std::string port;
+    std::uint64_t count;
+    std::chrono::microseconds latency;
+    std::error_code error;
+  };
+
+  void operator()(const SyncEvent& event) {
+    events.push_back({event.kind, std::string(event.sink), std::string(event.port), event.count, event.latency,
+                      event.error});
+  }
+
+  [[nodiscard]] std::vector<Event> of(SyncEvent::Kind kind) const {
+    std::vector<Event> found;
+    std::copy_if(events.begin(), events.end(), std::back_inserter(found),
+                 [kind](const Event& event) { return event.kind == kind; });
+    return found;
+  }
+  [[nodiscard]] std::size_t count(SyncEvent::Kind kind) const { return of(kind).size(); }
+
+  std::vector<Event> events;
+};
+
+// Keeps what it is told.
+class RecordingMonitor final : public HealthMonitor {
+ public:
+  [[nodiscard]] int fd() const noexcept override { return -1; }
+  [[nodiscard]] std::error_code process() override { return {}; }
+  void report(const HealthReport& report) override { reports.push_back(report); }
+  [[nodiscard]] Health overall() const override { return {}; }
+  void set_listener(Listener) override {}
+
+  std::vector<HealthReport> reports;
+};
+
+}  // namespace portsync::test

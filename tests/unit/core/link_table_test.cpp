@@ -1,0 +1,229 @@
+// SPDX-License-Identifier: Apache-2.0
+#define BOOST_TEST_MODULE link_table
+#include "core/link_table.hpp"
+
+#include <boost/test/unit_test.hpp>
+#include <map>
+#include <string>
+#include <vector>
+
+#include "support/cpp/fakes.hpp"
+
+using namespace portsync;
+using core::LinkTable;
+using test::make_link;
+
+namespace {
+
+// What a listener knows who trusts the events alone.
+struct Mirror {
+  std::map<std::int32_t, std::uint32_t> mtus;
+  std::vector<std::string> log;
+
+  void operator()(const LinkEvent& event) {
+    switch (event.kind) {
+      case LinkEvent::Kind::changed:
+        BOOST_REQUIRE(event.link != nullptr);
+        BOOST_REQUIRE_EQUAL(event.before != nullptr, mtus.count(event.link->ifindex) == 1);
+        if (event.before != nullptr) BOOST_REQUIRE(!(*event.before == *event.link));
+        mtus[event.link->ifindex] = *event.link->mtu;
+        break;
+      case LinkEvent::Kind::removed:
+        BOOST_REQUIRE_EQUAL(mtus.erase(event.link->ifindex), 1U);
+        break;
+      default:
+        break;
+    }
+    log.push_back(std::string(to_string(event.cause)) + std::to_string(static_cast<int>(event.kind)));
+  }
+};
+
+struct Fixture {
+  Mirror mirror;
+  LinkTable table{[this](const LinkEvent& event) { mirror(event); }};
+  TimePoint now;
+};
+
+// ---- Every order in which a snapshot and notifications can be read -------------------------------------------------
+//
+// The kernel makes `operations` in turn. The socket is joined before operation `join`, the listing asked for before
+// operation `request` >= join, link i is read for it before operation `read[i]` >= request. Notifications of operations
+// from `join` on are read in their order, replies in theirs, and the two in any order: a reply may be queued long after it was
+// made, and a notification may wait long to be read.
+
+struct Operation {
+  std::int32_t ifindex;
+  bool remove;
+};
+using Kernel = std::map<std::int32_t, std::uint32_t>;  // ifindex -> mtu
+
+struct Message {
+  enum class Kind { changed, removed, reply, done } kind;
+  std::int32_t ifindex = 0;
+  std::uint32_t mtu = 0;
+};
+
+std::vector<Kernel> states_of(const std::vector<Operation>& operations, std::vector<Message>& notifications) {
+  std::vector<Kernel> states{{{1, 1000}, {2, 1000}}};
+  std::uint32_t mtu = 1000;
+  for (const Operation& operation : operations) {
+    Kernel next = states.back();
+    if (operation.remove) {
+      notifications.push_back({Message::Kind::removed, operation.ifindex, 0});
+      next.erase(operation.ifindex);
+    } else {
+      next[operation.ifindex] = ++mtu;
+      notifications.push_back({Message::Kind::changed, operation.ifindex, mtu});
+    }
+    states.push_back(next);
+  }
+  return states;
+}
+
+void feed(LinkTable& table, const Message& message) {
+  const TimePoint now;
+  switch (message.kind) {
+    case Message::Kind::changed:
+      return table.on_changed(make_link(message.ifindex, "e", true, message.mtu), now);
+    case Message::Kind::removed:
+      return table.on_removed(message.ifindex, now);
+    case Message::Kind::reply:
+      return table.on_snapshot_link(make_link(message.ifindex, "e", true, message.mtu), now);
+    case Message::Kind::done:
+      return table.end_snapshot(now);
+  }
+}
+
+// Reads the two queues in the order that the bits of `order` give, the listing being asked for after `before_request`
+// notifications were read. Returns what the listener ends up knowing.
+Kernel read_in_order(const Kernel& known, const std::vector<Message>& notifications, std::size_t before_request,
+                     const std::vector<Message>& replies, unsigned order) {
+  Fixture f;
+  for (const auto& [ifindex, mtu] : known) f.table.on_changed(make_link(ifindex, "e", true, mtu), f.now);
+  std::size_t n = 0;
+  while (n < before_request) feed(f.table, notifications[n++]);
+  f.table.begin_snapshot(Cause::resync, f.now);
+  std::size_t r = 0;
+  for (; n < notifications.size() || r < replies.size(); order >>= 1U) {
+    const bool reply = n == notifications.size() || (r < replies.size() && (order & 1U) != 0);
+    feed(f.table, reply ? replies[r++] : notifications[n++]);
+  }
+  return f.mirror.mtus;
+}
+
+struct Counted {
+  std::size_t orders = 0;
+};
+
+void try_all_orders(const std::vector<Kernel>& states, const std::vector<Message>& all, std::size_t join,
+                    std::size_t request, std::size_t read1, std::size_t read2, Counted& counted) {
+  std::vector<Message> replies;
+  if (const auto it = states[read1].find(1); it != states[read1].end()) {
+    replies.push_back({Message::Kind::reply, 1, it->second});
+  }
+  if (const auto it = states[read2].find(2); it != states[read2].end()) {
+    replies.push_back({Message::Kind::reply, 2, it->second});
+  }
+  replies.push_back({Message::Kind::done});
+  const std::vector<Message> notifications(all.begin() + static_cast<std::ptrdiff_t>(join), all.end());
+  for (std::size_t before = 0; before <= request - join; ++before) {
+    const unsigned orders = 1U << (notifications.size() - before + replies.size());
+    for (unsigned order = 0; order < orders; ++order) {
+      ++counted.orders;
+      // What was known before the loss: the state before all operations.
+      const Kernel known = read_in_order(states.front(), notifications, before, replies, order);
+      if (known != states.back()) {
+        BOOST_FAIL("join " << join << " request " << request << " reads " << read1 << ' ' << read2 << " read before "
+                           << before << " order " << order);
+      }
+    }
+  }
+}
+
+}  // namespace
+
+BOOST_AUTO_TEST_CASE(every_interleaving_of_snapshot_and_notifications_ends_at_the_kernels_state) {
+  constexpr std::size_t length = 4;
+  Counted counted;
+  for (unsigned code = 0; code < 1U << (2 * length); ++code) {
+    std::vector<Operation> operations;
+    Kernel alive{{1, 0}, {2, 0}};
+    bool possible = true;
+    for (std::size_t i = 0; i < length; ++i) {
+      const unsigned bits = (code >> (2 * i)) & 3U;
+      const Operation operation{static_cast<std::int32_t>(1 + (bits & 1U)), (bits & 2U) != 0};
+      possible = possible && (!operation.remove || alive.count(operation.ifindex) == 1);
+      if (operation.remove) {
+        alive.erase(operation.ifindex);
+      } else {
+        alive[operation.ifindex] = 0;
+      }
+      operations.push_back(operation);
+    }
+    if (!possible) continue;
+    std::vector<Message> notifications;
+    const std::vector<Kernel> states = states_of(operations, notifications);
+    for (std::size_t join = 0; join <= length; ++join) {
+      for (std::size_t request = join; request <= length; ++request) {
+        for (std::size_t read1 = request; read1 <= length; ++read1) {
+          for (std::size_t read2 = read1; read2 <= length; ++read2) {
+            try_all_orders(states, notifications, join, request, read1, read2, counted);
+          }
+        }
+      }
+    }
+  }
+  BOOST_TEST(counted.orders > 300'000U);
+  BOOST_TEST_MESSAGE(counted.orders << " orders");
+}
+
+BOOST_AUTO_TEST_CASE(an_identical_message_tells_nothing) {
+  Fixture f;
+  f.table.on_changed(make_link(1, "Ethernet0"), f.now);
+  f.table.on_changed(make_link(1, "Ethernet0"), f.now);
+  BOOST_TEST(f.mirror.log.size() == 1U);
+  BOOST_TEST(f.table.changes() == 1U);
+}
+
+BOOST_AUTO_TEST_CASE(a_snapshot_removes_what_it_does_not_list) {
+  Fixture f;
+  f.table.on_changed(make_link(1, "Ethernet0"), f.now);
+  f.table.on_changed(make_link(2, "Ethernet4"), f.now);
+  f.table.begin_snapshot(Cause::resync, f.now);
+  f.table.on_snapshot_link(make_link(2, "Ethernet4"), f.now);
+  BOOST_TEST(f.table.size() == 2U);
+  f.table.end_snapshot(f.now);
+  BOOST_TEST(f.table.size() == 1U);
+  BOOST_TEST(f.mirror.mtus.count(1) == 0U);
+}
+
+BOOST_AUTO_TEST_CASE(an_aborted_snapshot_removes_nothing) {
+  Fixture f;
+  f.table.on_changed(make_link(1, "Ethernet0"), f.now);
+  f.table.begin_snapshot(Cause::resync, f.now);
+  f.table.abort_snapshot();
+  f.table.end_snapshot(f.now);
+  BOOST_TEST(f.table.size() == 1U);
+}
+
+BOOST_AUTO_TEST_CASE(a_snapshot_started_over_forgets_what_the_first_had_listed) {
+  Fixture f;
+  f.table.on_changed(make_link(1, "Ethernet0"), f.now);
+  f.table.begin_snapshot(Cause::resync, f.now);
+  f.table.on_snapshot_link(make_link(1, "Ethernet0"), f.now);
+  f.table.begin_snapshot(Cause::resync, f.now);
+  f.table.end_snapshot(f.now);
+  BOOST_TEST(f.table.size() == 0U);
+}
+
+BOOST_AUTO_TEST_CASE(tombstones_do_not_outlive_the_snapshot) {
+  Fixture f;
+  for (std::int32_t ifindex = 1; ifindex <= 1000; ++ifindex) {
+    f.table.begin_snapshot(Cause::resync, f.now);
+    f.table.on_removed(ifindex, f.now);
+    f.table.on_snapshot_link(make_link(ifindex, "e"), f.now);
+    f.table.end_snapshot(f.now);
+  }
+  BOOST_TEST(f.table.size() == 0U);
+  BOOST_TEST(f.mirror.mtus.empty());
+}

@@ -1,0 +1,689 @@
+// SPDX-License-Identifier: Apache-2.0
+#define BOOST_TEST_MODULE sync_engine
+#include "core/sync_engine.hpp"
+
+#include <boost/test/unit_test.hpp>
+#include <memory>
+#include <string>
+#include <vector>
+
+#include "support/cpp/fakes.hpp"
+#include "support/cpp/recorder.hpp"
+
+using namespace portsync;
+using namespace portsync::test;
+using namespace std::chrono_literals;
+using Kind = SyncEvent::Kind;
+using Rows = std::map<std::string, FakeSink::Fields>;
+
+namespace {
+
+const FakeSink::Fields up{{"oper", "up"}, {"mtu", "1500"}};
+const FakeSink::Fields down{{"oper", "down"}, {"mtu", "1500"}};
+const std::error_code refused{ENOSPC, std::system_category()};
+const std::error_code lost{ECONNRESET, std::system_category()};
+
+struct Fixture {
+  explicit Fixture(SynchronizerOptions options = {}, std::size_t sink_count = 1) : engine(source, std::move(options)) {
+    for (std::size_t i = 0; i < sink_count; ++i) {
+      sinks.push_back(std::make_unique<FakeSink>());
+      engine.add_sink(*sinks.back(), test_projection(), "sink" + std::to_string(i));
+    }
+    engine.set_listener(std::ref(recorder));
+    BOOST_REQUIRE(!engine.start(now));
+  }
+
+  FakeSink& sink(std::size_t i = 0) { return *sinks[i]; }
+
+  void advance(std::chrono::nanoseconds time) {
+    now += time;
+    source.now = now;
+    engine.set_now(now);
+  }
+  // A round of the loop in which nothing is ready.
+  void turn(std::chrono::nanoseconds time = 1us) {
+    advance(time);
+    engine.run();
+  }
+  void snapshot(const std::vector<LinkState>& links) {
+    source.snapshot_begin(Cause::initial);
+    for (const LinkState& link : links) source.change(link, Cause::initial);
+    source.snapshot_end(Cause::initial);
+    source.drained();
+  }
+  // Everything the sinks are asked is answered, until they are asked no more.
+  void settle() {
+    for (int i = 0; i < 100; ++i) {
+      turn();
+      bool idle = true;
+      for (const auto& each : sinks) {
+        idle = idle && each->operations.empty();
+        if (each->is_open()) each->answer_all();
+      }
+      if (idle) return;
+    }
+    BOOST_FAIL("the engine does not come to rest");
+  }
+  // From nothing to a store that equals the links.
+  void begin(const std::vector<LinkState>& links) {
+    turn();
+    for (const auto& each : sinks) each->open();
+    snapshot(links);
+    settle();
+    for (const auto& each : sinks) each->log.clear();
+    recorder.events.clear();
+  }
+
+  TimePoint now{1h};
+  FakeSource source;
+  core::SyncEngine engine;
+  std::vector<std::unique_ptr<FakeSink>> sinks;
+  Recorder recorder;
+};
+
+std::vector<LinkState> ports(int count) {
+  std::vector<LinkState> links;
+  for (int i = 0; i < count; ++i) links.push_back(make_link(100 + i, "Ethernet" + std::to_string(i)));
+  return links;
+}
+
+using Log = std::vector<std::string>;
+
+}  // namespace
+
+BOOST_AUTO_TEST_CASE(the_first_snapshot_is_stored_and_then_all_is_synchronized) {
+  Fixture f;
+  f.turn();
+  f.sink().open();
+  f.turn();
+  BOOST_TEST(f.sink().operations.empty());  // nothing is read or written before the snapshot is complete
+  f.snapshot({make_link(7, "Ethernet0"), make_link(8, "eth0"), make_link(9, "Ethernet4", false)});
+  f.turn();
+  BOOST_TEST(f.sink().operations.size() == 1U);  // the store is read first
+  BOOST_TEST(!f.engine.synchronized());
+  f.settle();
+  BOOST_TEST((f.sink().rows == Rows{{"Ethernet0", up}, {"Ethernet4", down}}));
+  BOOST_TEST(f.engine.synchronized());
+  BOOST_TEST(f.engine.drained());
+  BOOST_TEST(f.recorder.count(Kind::synchronized) == 1U);
+  BOOST_TEST(f.engine.statistics().ports == 2U);
+  BOOST_TEST(f.engine.statistics().writes == 2U);
+}
+
+BOOST_AUTO_TEST_CASE(rows_that_are_right_already_are_not_written) {
+  Fixture f;
+  f.sink().rows = {{"Ethernet0", up}, {"Ethernet1", {{"oper", "up"}, {"mtu", "9100"}}}};
+  f.turn();
+  f.sink().open();
+  f.snapshot(ports(3));
+  f.settle();
+  BOOST_TEST((f.sink().log == Log{"put Ethernet1", "put Ethernet2"}));
+  BOOST_TEST((f.sink().rows == Rows{{"Ethernet0", up}, {"Ethernet1", up}, {"Ethernet2", up}}));
+}
+
+BOOST_AUTO_TEST_CASE(a_change_that_the_projection_leaves_out_costs_nothing) {
+  Fixture f;
+  f.begin(ports(1));
+  LinkState link = make_link(100, "Ethernet0");
+  link.address.size = 6;
+  f.source.change(link);
+  f.source.drained();
+  f.settle();
+  BOOST_TEST(f.sink().log.empty());
+  BOOST_TEST(f.engine.statistics().unchanged == 1U);
+}
+
+BOOST_AUTO_TEST_CASE(changes_while_a_batch_is_on_its_way_are_one_next_batch) {
+  Fixture f;
+  f.begin(ports(2));
+  f.source.change(make_link(100, "Ethernet0", false));
+  f.source.drained();
+  f.turn();
+  BOOST_TEST(f.sink().operations.size() == 1U);
+  for (int i = 0; i < 10; ++i) {
+    f.source.change(make_link(100, "Ethernet0", i % 2 == 0));
+    f.source.change(make_link(101, "Ethernet1", i % 2 == 0, 9100));
+    f.source.drained();
+    f.turn();
+  }
+  BOOST_TEST(f.sink().operations.size() == 1U);
+  f.settle();
+  BOOST_TEST((f.sink().log == Log{"put Ethernet0", "put Ethernet1"}));
+  BOOST_TEST((f.sink().rows["Ethernet1"] == FakeSink::Fields{{"oper", "down"}, {"mtu", "9100"}}));
+  const auto written = f.recorder.of(Kind::row_written);
+  BOOST_REQUIRE(written.size() == 2U);
+  BOOST_TEST(written[0].count == 1U);
+  BOOST_TEST(written[1].count == 10U);  // what the row answers for
+}
+
+BOOST_AUTO_TEST_CASE(a_batch_is_held_while_the_source_never_drains_but_not_for_longer_than_max_hold) {
+  Fixture f;
+  f.begin(ports(1));
+  f.source.change(make_link(100, "Ethernet0", false));
+  f.turn();
+  BOOST_TEST(f.sink().operations.empty());
+  BOOST_REQUIRE(f.engine.deadline().has_value());
+  BOOST_TEST((*f.engine.deadline() <= f.now + 5ms));
+  f.turn(4ms);
+  BOOST_TEST(f.sink().operations.empty());
+  f.turn(1ms);
+  BOOST_TEST(f.sink().operations.size() == 1U);
+}
+
+BOOST_AUTO_TEST_CASE(a_rename_moves_the_row_and_removals_come_first) {
+  Fixture f;
+  f.begin(ports(2));
+  f.source.change(make_link(100, "Ethernet8"));
+  f.source.change(make_link(101, "Ethernet1", false));
+  f.source.drained();
+  f.settle();
+  BOOST_TEST((f.sink().log == Log{"erase Ethernet0", "put Ethernet8", "put Ethernet1"}));
+  BOOST_TEST((f.sink().rows == Rows{{"Ethernet1", down}, {"Ethernet8", up}}));
+}
+
+BOOST_AUTO_TEST_CASE(a_swap_of_names_leaves_both_rows_right) {
+  Fixture f;
+  f.begin({make_link(100, "Ethernet0", true), make_link(101, "Ethernet4", false)});
+  f.source.change(make_link(100, "tmp"));
+  f.source.change(make_link(101, "Ethernet0", false));
+  f.source.change(make_link(100, "Ethernet4", true));
+  f.source.drained();
+  f.settle();
+  BOOST_TEST((f.sink().rows == Rows{{"Ethernet0", down}, {"Ethernet4", up}}));
+  BOOST_TEST((f.sink().log == Log{"put Ethernet0", "put Ethernet4"}));
+}
+
+BOOST_AUTO_TEST_CASE(of_two_links_that_claim_one_name_the_newest_has_it) {
+  Fixture f;
+  f.begin({make_link(100, "Ethernet0", true)});
+  // The rename of 100 was lost; 101 took its name. The snapshot tells 101 first.
+  f.source.change(make_link(101, "Ethernet0", false), Cause::resync);
+  f.source.drained();
+  f.settle();
+  BOOST_TEST((f.sink().rows == Rows{{"Ethernet0", down}}));
+  f.source.change(make_link(100, "Ethernet4", true), Cause::resync);
+  f.source.drained();
+  f.settle();
+  BOOST_TEST((f.sink().rows == Rows{{"Ethernet0", down}, {"Ethernet4", up}}));
+  f.source.remove(100);
+  f.source.drained();
+  f.settle();
+  BOOST_TEST((f.sink().rows == Rows{{"Ethernet0", down}}));
+}
+
+BOOST_AUTO_TEST_CASE(deleted_and_made_again_within_a_batch_costs_nothing_unless_replacing_is_asked_for) {
+  for (const bool replace : {false, true}) {
+    SynchronizerOptions options;
+    options.replace_on_new_ifindex = replace;
+    Fixture f(options);
+    f.begin(ports(1));
+    f.source.remove(100);
+    f.source.change(make_link(200, "Ethernet0"));
+    f.source.drained();
+    f.settle();
+    BOOST_TEST((f.sink().log == (replace ? Log{"erase Ethernet0", "put Ethernet0"} : Log{})));
+    BOOST_TEST((f.sink().rows == Rows{{"Ethernet0", up}}));
+    f.source.change(make_link(200, "Ethernet0", false));
+    f.source.drained();
+    f.settle();
+    BOOST_TEST((f.sink().rows == Rows{{"Ethernet0", down}}));
+    BOOST_TEST(f.sink().log.back() == "put Ethernet0");
+  }
+}
+
+BOOST_AUTO_TEST_CASE(a_replacement_goes_through_a_sink_with_room_for_one_row) {
+  SynchronizerOptions options;
+  options.replace_on_new_ifindex = true;
+  Fixture f(options);
+  f.sink().capacity = 1;
+  f.begin(ports(3));
+  for (int i = 0; i < 3; ++i) {
+    f.source.remove(100 + i);
+    f.source.change(make_link(200 + i, "Ethernet" + std::to_string(i), false));
+  }
+  f.source.drained();
+  f.settle();
+  BOOST_TEST((f.sink().rows == Rows{{"Ethernet0", down}, {"Ethernet1", down}, {"Ethernet2", down}}));
+  BOOST_TEST(f.sink().log.size() == 6U);
+}
+
+BOOST_AUTO_TEST_CASE(a_sub_interface_and_foreign_names_are_never_touched) {
+  Fixture f;
+  f.sink().rows = {{"Ethernet0.10", up}, {"PortChannel1", up}, {"Ethernet4", up}, {"Ethernet8", {{"speed", "100"}}}};
+  f.turn();
+  f.sink().open();
+  LinkState vlan = make_link(8, "Ethernet0.20");
+  vlan.kind = "vlan";
+  f.snapshot({make_link(7, "Ethernet0"), vlan});
+  f.settle();
+  BOOST_TEST((f.sink().rows == Rows{{"Ethernet0", up},
+                                    {"Ethernet0.10", up},
+                                    {"PortChannel1", up},
+                                    {"Ethernet8", {{"speed", "100"}}}}));
+}
+
+BOOST_AUTO_TEST_CASE(foreign_fields_of_a_removed_row_stay) {
+  Fixture f;
+  f.begin(ports(1));
+  f.sink().rows["Ethernet0"]["speed"] = "100000";
+  f.source.remove(100);
+  f.source.drained();
+  f.settle();
+  BOOST_TEST((f.sink().rows == Rows{{"Ethernet0", {{"speed", "100000"}}}}));
+}
+
+BOOST_AUTO_TEST_CASE(rows_are_left_alone_until_a_link_matches_or_force) {
+  for (const bool force : {false, true}) {
+    Fixture f;
+    f.sink().rows = {{"Ethernet0", up}, {"Ethernet4", up}};
+    f.turn();
+    f.sink().open();
+    f.snapshot({make_link(1, "lo")});
+    f.settle();
+    BOOST_TEST(f.sink().rows.size() == 2U);
+    BOOST_TEST(f.engine.statistics().rows_left_alone == 2U);
+    BOOST_TEST(f.recorder.of(Kind::rows_left_alone).at(0).count == 2U);
+    if (force) {
+      BOOST_TEST(!f.engine.resync(true));
+    } else {
+      f.source.change(make_link(7, "Ethernet0"));
+      f.source.drained();
+    }
+    f.settle();
+    BOOST_TEST((f.sink().rows == (force ? Rows{} : Rows{{"Ethernet0", up}})));
+    BOOST_TEST(f.engine.statistics().rows_left_alone == 0U);
+  }
+}
+
+BOOST_AUTO_TEST_CASE(a_queue_over_its_bound_becomes_compare_all_and_asks_for_no_snapshot) {
+  SynchronizerOptions options;
+  options.max_event_queue = 10;
+  Fixture f(options);
+  f.begin(ports(100));
+  for (int i = 0; i < 100; ++i) f.source.change(make_link(100 + i, "Ethernet" + std::to_string(i), false));
+  f.source.drained();
+  f.settle();
+  BOOST_TEST(f.sink().log.size() == 100U);
+  BOOST_TEST(f.engine.statistics().queue_collapses == 1U);
+  BOOST_TEST(f.source.resyncs == 0);
+  for (const auto& [port, fields] : f.sink().rows) BOOST_TEST((fields == down), port);
+}
+
+BOOST_AUTO_TEST_CASE(more_rows_than_room_go_in_several_batches) {
+  Fixture f;
+  f.sink().capacity = 7;
+  f.begin(ports(100));
+  BOOST_TEST(f.sink().rows.size() == 100U);
+  for (int i = 0; i < 100; ++i) f.source.remove(100 + i);
+  f.source.drained();
+  f.settle();
+  BOOST_TEST(f.sink().rows.empty());
+  BOOST_TEST(f.engine.drained());
+}
+
+BOOST_AUTO_TEST_CASE(a_refused_row_is_told_once_and_tried_again_every_retry_interval_with_its_newest_state) {
+  Fixture f;
+  f.begin(ports(1));
+  f.source.change(make_link(100, "Ethernet0", false));
+  f.source.drained();
+  f.turn();
+  f.sink().answer(refused);
+  f.settle();
+  BOOST_TEST(f.sink().operations.empty());
+  f.source.change(make_link(100, "Ethernet0", false, 9100));
+  f.source.drained();
+  f.settle();
+  BOOST_TEST(f.sink().log.empty());  // not before the retry, however often it changes
+  f.turn(2s);
+  BOOST_REQUIRE(f.sink().operations.size() == 1U);
+  f.sink().answer(refused);
+  f.turn();
+  BOOST_TEST(f.recorder.count(Kind::row_refused) == 1U);
+  f.turn(2s);
+  f.sink().answer_all();
+  BOOST_TEST((f.sink().rows["Ethernet0"] == FakeSink::Fields{{"oper", "down"}, {"mtu", "9100"}}));
+  BOOST_TEST(f.engine.statistics().failures == 2U);
+  const auto written = f.recorder.of(Kind::row_written);
+  BOOST_REQUIRE(written.size() == 1U);
+  BOOST_TEST((written[0].latency > 4s));
+  BOOST_TEST(written[0].count == 2U);
+  BOOST_TEST(f.engine.drained());
+}
+
+BOOST_AUTO_TEST_CASE(a_row_refused_by_put_itself_is_tried_again) {
+  Fixture f;
+  f.begin(ports(2));
+  f.sink().put_error = refused;
+  f.source.change(make_link(100, "Ethernet0", false));
+  f.source.change(make_link(101, "Ethernet1", false));
+  f.source.drained();
+  f.settle();
+  BOOST_TEST((f.sink().rows == Rows{{"Ethernet0", up}, {"Ethernet1", down}}));
+  f.turn(2s);
+  f.settle();
+  BOOST_TEST((f.sink().rows == Rows{{"Ethernet0", down}, {"Ethernet1", down}}));
+}
+
+BOOST_AUTO_TEST_CASE(a_refused_row_whose_port_goes_is_forgotten) {
+  Fixture f;
+  f.begin({});
+  f.source.change(make_link(100, "Ethernet0"));
+  f.source.drained();
+  f.turn();
+  f.sink().answer(refused);
+  f.source.remove(100);
+  f.source.drained();
+  f.settle();
+  BOOST_TEST(f.engine.drained());
+  BOOST_TEST(f.engine.statistics().pending == 0U);
+  f.turn(2s);
+  BOOST_TEST(f.sink().operations.empty());
+}
+
+BOOST_AUTO_TEST_CASE(try_again_is_at_once_but_not_for_ever) {
+  Fixture f;
+  f.begin(ports(1));
+  f.source.change(make_link(100, "Ethernet0", false));
+  f.source.drained();
+  int asked = 0;
+  for (int i = 0; i < 20; ++i) {
+    f.turn();
+    if (f.sink().operations.empty()) continue;
+    ++asked;
+    f.sink().answer(Errc::try_again);
+  }
+  BOOST_TEST(asked == 3);
+  f.turn(2s);
+  f.settle();
+  BOOST_TEST((f.sink().rows == Rows{{"Ethernet0", down}}));
+}
+
+BOOST_AUTO_TEST_CASE(after_a_reconnect_rows_are_read_back_and_only_what_differs_is_written) {
+  for (std::size_t applied = 0; applied <= 2; ++applied) {
+    Fixture f;
+    f.begin(ports(3));
+    f.source.change(make_link(100, "Ethernet0", false));
+    f.source.change(make_link(101, "Ethernet1", false));
+    f.source.drained();
+    f.turn();
+    BOOST_REQUIRE(f.sink().operations.size() == 2U);
+    f.sink().close(lost, applied);
+    f.source.change(make_link(102, "Ethernet2", false));
+    f.source.drained();
+    f.turn();
+    BOOST_TEST(f.engine.statistics().pending == 3U);
+    f.sink().log.clear();
+    f.sink().open();
+    f.settle();
+    BOOST_TEST(f.sink().log.size() == 3U - applied);
+    BOOST_TEST((f.sink().rows == Rows{{"Ethernet0", down}, {"Ethernet1", down}, {"Ethernet2", down}}));
+    BOOST_TEST(f.recorder.count(Kind::sink_closed) == 1U);
+  }
+}
+
+BOOST_AUTO_TEST_CASE(a_store_that_came_back_empty_or_with_old_rows_is_mended) {
+  Fixture f;
+  f.begin(ports(3));
+  f.sink().close(lost);
+  f.source.remove(102);
+  f.source.drained();
+  f.sink().rows = {{"Ethernet0", down}, {"Ethernet2", up}, {"Ethernet9", up}};
+  f.sink().open();
+  f.settle();
+  BOOST_TEST((f.sink().rows == Rows{{"Ethernet0", up}, {"Ethernet1", up}}));
+}
+
+BOOST_AUTO_TEST_CASE(a_port_that_came_and_went_while_the_sink_was_away_leaves_nothing_behind) {
+  Fixture f;
+  f.begin(ports(1));
+  f.sink().close(lost);
+  for (int i = 0; i < 1000; ++i) {
+    f.source.change(make_link(500 + i, "EthernetX" + std::to_string(i)));
+    f.source.remove(500 + i);
+    f.source.drained();
+    f.turn();
+  }
+  BOOST_TEST(f.engine.statistics().pending == 0U);
+  f.sink().open();
+  f.settle();
+  BOOST_TEST(f.sink().log.empty());
+}
+
+BOOST_AUTO_TEST_CASE(a_read_back_that_fails_is_tried_again_and_nothing_is_written_before) {
+  Fixture f;
+  f.turn();
+  f.sink().open();
+  f.snapshot(ports(1));
+  f.turn();
+  f.sink().answer(refused);
+  f.turn();
+  BOOST_TEST(f.sink().operations.empty());
+  f.turn(2s);
+  f.settle();
+  BOOST_TEST((f.sink().rows == Rows{{"Ethernet0", up}}));
+  BOOST_TEST(f.sink().reads == 2);
+}
+
+BOOST_AUTO_TEST_CASE(an_audit_repairs_and_counts_rows_that_others_deleted_or_edited) {
+  Fixture f;
+  f.begin(ports(4));
+  f.sink().rows.erase("Ethernet0");
+  f.sink().rows["Ethernet1"]["oper"] = "down";
+  f.sink().rows["Ethernet2"].erase("mtu");
+  f.turn(60s);
+  BOOST_TEST(f.source.resyncs == 1);
+  f.settle();
+  BOOST_TEST((f.sink().rows == Rows{{"Ethernet0", up}, {"Ethernet1", up}, {"Ethernet2", up}, {"Ethernet3", up}}));
+  BOOST_TEST(f.engine.statistics().drift_repaired == 3U);
+  BOOST_TEST(f.recorder.of(Kind::audit_completed).at(0).count == 3U);
+  f.sink().log.clear();
+  f.turn(60s);
+  f.settle();
+  BOOST_TEST(f.sink().log.empty());
+  BOOST_TEST(f.engine.statistics().drift_repaired == 3U);
+  BOOST_TEST(f.engine.statistics().audits == 2U);
+}
+
+BOOST_AUTO_TEST_CASE(an_audit_finds_rows_that_nobody_knows_of_only_when_asked_for_all) {
+  Fixture f;
+  f.begin(ports(1));
+  f.sink().rows["Ethernet99"] = up;
+  f.turn(60s);
+  f.settle();
+  BOOST_TEST(f.sink().rows.size() == 2U);
+  BOOST_TEST(!f.engine.audit(Scope::all));
+  f.settle();
+  BOOST_TEST((f.sink().rows == Rows{{"Ethernet0", up}}));
+}
+
+BOOST_AUTO_TEST_CASE(what_is_written_while_a_read_back_is_under_way_is_not_taken_for_drift) {
+  Fixture f;
+  f.begin(ports(2));
+  f.turn(60s);
+  BOOST_REQUIRE(f.sink().operations.size() == 1U);  // the audit's read
+  f.source.change(make_link(100, "Ethernet0", false));
+  f.source.change(make_link(300, "Ethernet30"));
+  f.source.drained();
+  f.turn();
+  BOOST_REQUIRE(f.sink().operations.size() == 3U);  // writes do not wait for it
+  f.settle();
+  BOOST_TEST((f.sink().rows == Rows{{"Ethernet0", down}, {"Ethernet1", up}, {"Ethernet30", up}}));
+  BOOST_TEST(f.engine.statistics().drift_repaired == 0U);
+}
+
+BOOST_AUTO_TEST_CASE(a_read_back_answered_late_does_not_undo_what_was_written_since) {
+  Fixture f;
+  f.begin(ports(2));
+  f.turn(60s);
+  f.sink().operations.pop_front();  // the read: answered by hand, with what was there when it was asked for
+  f.source.change(make_link(100, "Ethernet0", false));
+  f.source.remove(101);
+  f.source.drained();
+  f.turn();
+  f.sink().answer_all();
+  const std::vector<std::pair<std::string_view, std::string_view>> old{{"oper", "up"}, {"mtu", "1500"}};
+  f.sink().observer().on_row({"Ethernet0", &old});
+  f.sink().observer().on_row({"Ethernet1", &old});
+  f.sink().observer().on_read_back({});
+  f.sink().log.clear();
+  f.settle();
+  BOOST_TEST(f.sink().log.empty());
+  BOOST_TEST(f.engine.statistics().drift_repaired == 0U);
+}
+
+BOOST_AUTO_TEST_CASE(a_row_on_its_way_when_the_audit_began_is_not_taken_for_missing) {
+  Fixture f;
+  f.begin(ports(1));
+  f.source.change(make_link(300, "Ethernet30"));
+  f.source.drained();
+  f.turn();
+  f.turn(60s);  // asks for the known rows: not for this one
+  f.settle();
+  BOOST_TEST(f.engine.statistics().drift_repaired == 0U);
+  BOOST_TEST(f.sink().log.size() == 1U);
+  f.source.remove(300);
+  f.source.drained();
+  f.settle();
+  BOOST_TEST((f.sink().rows == Rows{{"Ethernet0", up}}));
+}
+
+BOOST_AUTO_TEST_CASE(no_audit_when_its_interval_is_zero) {
+  SynchronizerOptions options;
+  options.audit_interval = 0ms;
+  Fixture f(options);
+  f.begin(ports(1));
+  f.turn(24h);
+  BOOST_TEST(f.source.resyncs == 0);
+  BOOST_TEST(f.sink().reads == 1);
+  BOOST_TEST((!f.engine.deadline()));
+}
+
+BOOST_AUTO_TEST_CASE(a_write_only_sink_gets_everything_on_open_and_removals_of_what_it_had_been_told) {
+  Fixture f;
+  f.sink().write_only = true;
+  f.begin(ports(2));
+  BOOST_TEST(f.engine.synchronized());
+  BOOST_TEST(f.sink().rows.size() == 2U);
+  f.sink().close(lost);
+  f.source.remove(100);
+  f.source.drained();
+  f.sink().open();
+  f.settle();
+  BOOST_TEST((f.sink().log == Log{"erase Ethernet0", "put Ethernet1"}));
+  BOOST_TEST((f.sink().rows == Rows{{"Ethernet1", up}}));
+}
+
+BOOST_AUTO_TEST_CASE(a_slow_a_dead_and_a_failing_sink_do_not_delay_the_others) {
+  Fixture f({}, 4);
+  f.turn();
+  for (int i = 0; i < 3; ++i) f.sink(static_cast<std::size_t>(i)).open();  // the fourth never opens
+  f.snapshot(ports(2));
+  for (int i = 0; i < 5; ++i) {
+    f.turn();
+    f.sink(0).answer_all();
+    while (!f.sink(2).operations.empty()) {
+      const bool read = f.sink(2).operations.front().revision == 0;
+      f.sink(2).answer(read ? std::error_code{} : refused);
+    }
+  }
+  BOOST_TEST((f.sink(0).rows == Rows{{"Ethernet0", up}, {"Ethernet1", up}}));
+  BOOST_TEST(f.sink(1).operations.size() == 1U);
+  BOOST_TEST(f.sink(2).rows.empty());
+  BOOST_TEST(!f.engine.synchronized());
+  BOOST_TEST(!f.engine.drained());
+}
+
+BOOST_AUTO_TEST_CASE(a_filter_put_in_later_removes_and_adds) {
+  Fixture f;
+  f.begin({make_link(7, "Ethernet0"), make_link(8, "eth0")});
+  PortFilter filter;
+  filter.match = {"eth*"};
+  f.engine.set_filter(filter);
+  f.settle();
+  BOOST_TEST((f.sink().rows == Rows{{"eth0", up}}));
+}
+
+BOOST_AUTO_TEST_CASE(after_stop_links_are_not_followed_and_what_waits_is_written) {
+  Fixture f;
+  f.begin(ports(1));
+  f.source.change(make_link(100, "Ethernet0", false));  // no drained event
+  f.engine.stop();
+  f.source.change(make_link(100, "Ethernet0", true));
+  BOOST_TEST(!f.engine.drained());
+  f.settle();
+  BOOST_TEST(f.engine.drained());
+  BOOST_TEST((f.sink().rows == Rows{{"Ethernet0", down}}));
+}
+
+BOOST_AUTO_TEST_CASE(an_answer_to_something_else_is_ignored) {
+  Fixture f;
+  f.begin(ports(1));
+  f.source.change(make_link(100, "Ethernet0", false));
+  f.source.drained();
+  f.turn();
+  StateSink::Observer& observer = f.sink().observer();
+  observer.on_result("Ethernet0", 999'999, {});
+  observer.on_result("Ethernet77", 1, {});
+  observer.on_result("Ethernet0", 0, {});
+  observer.on_read_back({});
+  BOOST_TEST(!f.engine.drained());
+  f.settle();
+  BOOST_TEST((f.sink().rows == Rows{{"Ethernet0", down}}));
+}
+
+BOOST_AUTO_TEST_CASE(starting_twice_and_a_source_that_cannot_start_are_errors) {
+  Fixture f;
+  BOOST_TEST((f.engine.start(f.now) == Errc::already_started));
+  FakeSource broken;
+  broken.start_error = refused;
+  core::SyncEngine engine(broken, {});
+  BOOST_TEST((engine.start(f.now) == refused));
+}
+
+BOOST_AUTO_TEST_CASE(health_is_reported_when_it_may_have_changed_and_every_second_while_something_waits) {
+  RecordingMonitor monitor;
+  FakeSource source;
+  FakeSink sink;
+  core::SyncEngine engine(source, {});
+  engine.add_sink(sink, test_projection(), "store");
+  engine.set_health_monitor(monitor);
+  TimePoint now{1h};
+  const auto turn = [&](std::chrono::nanoseconds time) {
+    now += time;
+    source.now = now;
+    engine.set_now(now);
+    engine.run();
+  };
+  BOOST_REQUIRE(!engine.start(now));
+  turn(1us);
+  BOOST_TEST(monitor.reports.size() == 1U);
+  BOOST_TEST(!monitor.reports.back().first_snapshot);
+  source.change(make_link(7, "Ethernet0"), Cause::initial);
+  source.snapshot_end(Cause::initial);
+  source.drained();
+  turn(1us);
+  BOOST_TEST(monitor.reports.back().sinks.at(0).pending == 1U);
+  BOOST_TEST(monitor.reports.back().sinks.at(0).pending_port == "Ethernet0");
+  const std::size_t before = monitor.reports.size();
+  turn(1us);
+  BOOST_TEST(monitor.reports.size() == before);
+  BOOST_REQUIRE(engine.deadline().has_value());
+  BOOST_TEST((*engine.deadline() <= now + 1s));
+  turn(1s);
+  BOOST_TEST(monitor.reports.size() == before + 1);
+  sink.open();
+  for (int i = 0; i < 4; ++i) {
+    turn(1us);
+    sink.answer_all();
+  }
+  turn(1s);
+  BOOST_TEST(monitor.reports.back().sinks.at(0).open);
+  BOOST_TEST(monitor.reports.back().sinks.at(0).pending == 0U);
+  source.change(make_link(7, "Ethernet0", false));
+  source.drained();
+  turn(1us);
+  sink.answer(refused);
+  turn(1us);
+  BOOST_TEST(monitor.reports.back().sinks.at(0).refused_port == "Ethernet0");
+  BOOST_TEST(monitor.reports.back().sinks.at(0).error == refused.message());
+}
