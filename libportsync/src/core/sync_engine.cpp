@@ -87,8 +87,8 @@ void SyncEngine::run() {
   run_report();
 }
 
-// Health is told when something it depends on has changed, every second while something waits, since its age counts, and
-// once more when nothing waits any longer. Not at every batch: a row that is written at once is no news.
+// Health is told when something it depends on has changed, every second while something waits, since its age counts,
+// and once more when nothing waits any longer. Not at every batch: a row that is written at once is no news.
 void SyncEngine::run_report() {
   const bool waits = std::any_of(context_.queues.begin(), context_.queues.end(),
                                  [](const auto& queue) { return queue->pending() > 0; });

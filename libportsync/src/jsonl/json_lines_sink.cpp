@@ -46,19 +46,14 @@ class JsonLinesSink final : public StateSink {
     epoll_event ready[os::EventSet::max_events];
     events_.poll(ready);
     if (observer_ == nullptr) return Errc::not_started;
-    if (gone_) return {};
+    if (closed_) return {};
     if (!std::exchange(statistics_.open, true)) {
       ++statistics_.opens;
       observer_->on_open();
     }
     write_out();
     answer();
-    if (gone_) {
-      statistics_.open = false;
-      rows_.clear();
-      buffer_.clear();
-      observer_->on_closed(gone_);
-    }
+    if (gone_) close();
     return {};
   }
 
@@ -163,6 +158,14 @@ class JsonLinesSink final : public StateSink {
     watching_ = wanted;
   }
 
+  void close() {
+    closed_ = true;
+    statistics_.open = false;
+    rows_.clear();
+    buffer_.clear();
+    observer_->on_closed(gone_);
+  }
+
   void answer() {
     while (!rows_.empty() && written_ >= rows_.front().bytes) {
       const Row row = std::move(rows_.front());
@@ -180,8 +183,9 @@ class JsonLinesSink final : public StateSink {
   std::deque<Row> rows_;        // not answered yet
   std::size_t line_start_ = 0;  // in buffer_
   std::size_t written_ = 0;     // bytes of rows_ that the descriptor has taken
-  std::error_code gone_;
+  std::error_code gone_;        // why the descriptor takes no more
   SinkStatistics statistics_;
+  bool closed_ = false;  // and that it was told
   bool watching_ = false;
   bool processing_ = false;
 };

@@ -128,7 +128,7 @@ class FakeSink final : public StateSink {
   }
   [[nodiscard]] std::size_t room() const noexcept override {
     const auto unanswered = std::count_if(operations.begin(), operations.end(),
-                                    [](const Operation& operation) { return operation.revision != 0; });
+                                          [](const Operation& operation) { return operation.revision != 0; });
     return capacity - std::min(capacity, static_cast<std::size_t>(unanswered));
   }
   [[nodiscard]] SinkStatistics statistics() const override { return {}; }

@@ -22,8 +22,8 @@ struct Recorder {
   };
 
   void operator()(const SyncEvent& event) {
-    events.push_back({event.kind, std::string(event.sink), std::string(event.port), event.count, event.latency,
-                      event.error});
+    events.push_back(
+        {event.kind, std::string(event.sink), std::string(event.port), event.count, event.latency, event.error});
   }
 
   [[nodiscard]] std::vector<Event> of(SyncEvent::Kind kind) const {

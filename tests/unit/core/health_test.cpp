@@ -47,8 +47,7 @@ BOOST_AUTO_TEST_CASE(redis_away_is_degraded_and_unhealthy_only_when_a_row_waits_
   report.sinks[0].pending = 3;
   report.sinks[0].pending_since = start;
   report.sinks[0].pending_port = "Ethernet4";
-  BOOST_TEST(verdict(report, start + 10s - 1ns) ==
-             "Degraded: waiting for Redis at 127.0.0.1:6379: Connection refused");
+  BOOST_TEST(verdict(report, start + 10s - 1ns) == "Degraded: waiting for Redis at 127.0.0.1:6379: Connection refused");
   BOOST_TEST((core::judge(report, options, start).next_change == start + 10s));
   BOOST_TEST(verdict(report, start + 10s) ==
              "Unhealthy: Ethernet4 and 2 more not written to Redis at 127.0.0.1:6379: Connection refused");

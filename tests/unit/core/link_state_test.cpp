@@ -10,11 +10,12 @@ using namespace portsync;
 
 namespace {
 
-// The members by structured binding: does not compile when one is added, so that whoever adds it comes here and compares it.
+// The members by structured binding: does not compile when one is added, so that whoever adds it comes here and
+// compares it.
 std::vector<std::function<void(LinkState&)>> changes_of_each_member() {
   LinkState link;
-  const auto& [ifindex, name, flags, operstate, mtu, carrier_changes, carrier_up_count, carrier_down_count, address, master,
-               parent, kind, slave_kind, phys_port_name, alternative_names] = link;
+  const auto& [ifindex, name, flags, operstate, mtu, carrier_changes, carrier_up_count, carrier_down_count, address,
+               master, parent, kind, slave_kind, phys_port_name, alternative_names] = link;
   (void)ifindex, (void)name, (void)flags, (void)operstate, (void)mtu, (void)carrier_changes, (void)carrier_up_count;
   (void)carrier_down_count, (void)address, (void)master, (void)parent, (void)kind, (void)slave_kind;
   (void)phys_port_name, (void)alternative_names;

@@ -48,8 +48,8 @@ struct Fixture {
 //
 // The kernel makes `operations` in turn. The socket is joined before operation `join`, the listing asked for before
 // operation `request` >= join, link i is read for it before operation `read[i]` >= request. Notifications of operations
-// from `join` on are read in their order, replies in theirs, and the two in any order: a reply may be queued long after it was
-// made, and a notification may wait long to be read.
+// from `join` on are read in their order, replies in theirs, and the two in any order: a reply may be queued long after
+// it was made, and a notification may wait long to be read.
 
 struct Operation {
   std::int32_t ifindex;

@@ -1,5 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
-// The engine against random links, answers, losses and meddling: whatever happened, it ends with the store equal to the links.
+// The engine against random links, answers, losses and meddling: whatever happened, it ends with the store equal to the
+// links.
 #define BOOST_TEST_MODULE sync_engine_random
 #include <boost/test/unit_test.hpp>
 #include <memory>
@@ -17,8 +18,10 @@ using namespace std::chrono_literals;
 
 namespace {
 
-const std::vector<std::string> names{"Ethernet0", "Ethernet4", "Ethernet8", "Ethernet12", "eth0", "Ethernet0.10", "tmp"};
-const std::map<std::string, FakeSink::Fields> foreign{{"Ethernet0.10", {{"oper", "up"}}}, {"PortChannel1", {{"mtu", "1"}}}};
+const std::vector<std::string> names{"Ethernet0", "Ethernet4",    "Ethernet8", "Ethernet12",
+                                     "eth0",      "Ethernet0.10", "tmp"};
+const std::map<std::string, FakeSink::Fields> foreign{{"Ethernet0.10", {{"oper", "up"}}},
+                                                      {"PortChannel1", {{"mtu", "1"}}}};
 
 std::string text(const std::map<std::string, FakeSink::Fields>& rows) {
   std::string all;
@@ -127,7 +130,8 @@ class Game {
   // Somebody else writes to the table.
   void meddle(FakeSink& sink) {
     const std::string& name = names[pick(4)];
-    if (sink.rows.count(name) == 0 || sink.rows[name].count("oper") == 0) return;  // rows of no port: only a scan finds them
+    if (sink.rows.count(name) == 0 || sink.rows[name].count("oper") == 0)
+      return;  // rows of no port: only a scan finds them
     switch (pick(3)) {
       case 0:
         sink.rows[name].erase("oper");

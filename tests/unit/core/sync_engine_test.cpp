@@ -256,10 +256,8 @@ BOOST_AUTO_TEST_CASE(a_sub_interface_and_foreign_names_are_never_touched) {
   vlan.kind = "vlan";
   f.snapshot({make_link(7, "Ethernet0"), vlan});
   f.settle();
-  BOOST_TEST((f.sink().rows == Rows{{"Ethernet0", up},
-                                    {"Ethernet0.10", up},
-                                    {"PortChannel1", up},
-                                    {"Ethernet8", {{"speed", "100"}}}}));
+  BOOST_TEST((f.sink().rows ==
+              Rows{{"Ethernet0", up}, {"Ethernet0.10", up}, {"PortChannel1", up}, {"Ethernet8", {{"speed", "100"}}}}));
 }
 
 BOOST_AUTO_TEST_CASE(foreign_fields_of_a_removed_row_stay) {

@@ -1,0 +1,141 @@
+// SPDX-License-Identifier: Apache-2.0
+#define BOOST_TEST_MODULE json_lines_sink
+#include <fcntl.h>
+#include <unistd.h>
+
+#include <boost/test/unit_test.hpp>
+#include <csignal>
+#include <nlohmann/json.hpp>
+#include <portsync/json_lines_sink.hpp>
+#include <string>
+#include <vector>
+
+#include "support/cpp/fakes.hpp"
+#include "support/cpp/sink_observer.hpp"
+#include "support/cpp/wait.hpp"
+
+using namespace portsync;
+using namespace portsync::test;
+
+namespace {
+
+struct Pipe {
+  Pipe() { BOOST_REQUIRE(::pipe2(fds, O_CLOEXEC) == 0); }
+  ~Pipe() {
+    close_reader();
+    ::close(fds[1]);
+  }
+  void close_reader() {
+    if (fds[0] >= 0) ::close(std::exchange(fds[0], -1));
+  }
+  std::string read() const {
+    std::string text(1 << 20, '\0');
+    const ssize_t size = ::read(fds[0], text.data(), text.size());
+    text.resize(size > 0 ? static_cast<std::size_t>(size) : 0);
+    return text;
+  }
+  int fds[2];
+};
+
+struct Fixture {
+  Fixture() { std::signal(SIGPIPE, SIG_IGN); }
+  void open() {
+    BOOST_REQUIRE(!sink->start(observer));
+    process_until(*sink, [this] { return observer.opens == 1; });
+  }
+  PortRecord record(const LinkState& link) {
+    PortRecord record;
+    json_lines_projection()(link, record);
+    return record;
+  }
+  Pipe pipe;
+  std::unique_ptr<StateSink> sink = make_json_lines_sink({pipe.fds[1], 1 << 20});
+  SinkObserver observer;
+};
+
+}  // namespace
+
+BOOST_AUTO_TEST_CASE(a_row_is_a_line_of_valid_json_with_every_member_of_the_link) {
+  Fixture f;
+  f.open();
+  LinkState link = make_link(7, "Ether\"\xff", true, 9100);
+  link.address.size = 6;
+  link.carrier_up_count = 3;
+  link.master = 12;
+  link.alternative_names = {"etp1", "Eth1/1"};
+  BOOST_REQUIRE(!f.sink->put(f.record(link), nullptr, 1));
+  BOOST_REQUIRE(!f.sink->erase("Ethernet4", 2));
+  BOOST_REQUIRE(!f.sink->flush());
+  process_until(*f.sink, [&f] { return f.observer.results.size() == 2; });
+  const std::string text = f.pipe.read();
+  const auto end = text.find('\n');
+  const auto line = nlohmann::json::parse(text.substr(0, end));
+  BOOST_TEST(line.at("event") == "put");
+  BOOST_TEST(line.at("port") == "Ether\"\xef\xbf\xbd");
+  BOOST_TEST(line.at("ifindex") == 7);
+  BOOST_TEST(line.at("admin_status") == "up");
+  BOOST_TEST(line.at("netdev_oper_status") == "up");
+  BOOST_TEST(line.at("mtu") == 9100);
+  BOOST_TEST(line.at("operstate") == "up");
+  BOOST_TEST(line.at("carrier_up_count") == 3);
+  BOOST_TEST(line.at("carrier_changes").is_null());
+  BOOST_TEST(line.at("address") == "00:00:00:00:00:00");
+  BOOST_TEST(line.at("master") == 12);
+  BOOST_TEST(line.at("kind") == "veth");
+  BOOST_TEST(line.at("alternative_names") == nlohmann::json({"etp1", "Eth1/1"}));
+  BOOST_TEST(text.substr(end + 1) == "{\"event\":\"erase\",\"port\":\"Ethernet4\"}\n");
+}
+
+BOOST_AUTO_TEST_CASE(a_reader_that_does_not_read_delays_answers_and_never_blocks) {
+  Fixture f;
+  f.open();
+  const PortRecord record = f.record(make_link(7, "Ethernet0"));
+  Revision sent = 0;
+  while (f.sink->room() > 0) BOOST_REQUIRE(!f.sink->put(record, nullptr, ++sent));
+  BOOST_REQUIRE(!f.sink->flush());
+  while (readable(*f.sink)) BOOST_REQUIRE(!f.sink->process());
+  BOOST_TEST(f.observer.results.size() > 0U);
+  BOOST_TEST(f.observer.results.size() < sent);
+  BOOST_TEST((f.sink->put(record, nullptr, ++sent) == Errc::no_room) == (f.sink->room() == 0));
+  std::string text;
+  process_until(*f.sink, [&] {
+    text += f.pipe.read();
+    return f.observer.results.size() >= 1024;
+  });
+  for (std::size_t i = 0; i < f.observer.results.size(); ++i) {
+    BOOST_REQUIRE(f.observer.results[i].revision == i + 1);
+    BOOST_REQUIRE(!f.observer.results[i].error);
+  }
+}
+
+BOOST_AUTO_TEST_CASE(a_reader_that_is_gone_closes_it_for_good) {
+  Fixture f;
+  f.open();
+  f.pipe.close_reader();
+  BOOST_REQUIRE(!f.sink->put(f.record(make_link(7, "Ethernet0")), nullptr, 1));
+  BOOST_REQUIRE(!f.sink->flush());
+  process_until(*f.sink, [&f] { return f.observer.closings.size() == 1; });
+  BOOST_TEST((f.observer.closings[0] == std::errc::broken_pipe));
+  BOOST_TEST(f.observer.results.empty());
+  BOOST_TEST((f.sink->put(f.record(make_link(7, "Ethernet0")), nullptr, 2) == Errc::not_open));
+  BOOST_TEST(!readable(*f.sink));
+}
+
+BOOST_AUTO_TEST_CASE(a_regular_file_is_written_too) {
+  char path[] = "/tmp/json_lines_XXXXXX";
+  const int fd = ::mkstemp(path);
+  BOOST_REQUIRE(fd >= 0);
+  Fixture f;
+  f.sink = make_json_lines_sink({fd, 1 << 20});
+  f.open();
+  BOOST_REQUIRE(!f.sink->erase("Ethernet4", 1));
+  BOOST_REQUIRE(!f.sink->flush());
+  process_until(*f.sink, [&f] { return f.observer.results.size() == 1; });
+  BOOST_TEST(::lseek(fd, 0, SEEK_END) == 37);
+  ::close(fd);
+  ::unlink(path);
+}
+
+BOOST_AUTO_TEST_CASE(a_bad_descriptor_is_said_at_once) {
+  BOOST_CHECK_THROW((void)make_json_lines_sink({-1, 1024}), std::system_error);
+}

@@ -1,0 +1,158 @@
+// SPDX-License-Identifier: Apache-2.0
+// What the engine does is tested in unit/core; these are the descriptors around it.
+#define BOOST_TEST_MODULE synchronizer
+#include <sys/eventfd.h>
+#include <unistd.h>
+
+#include <boost/test/unit_test.hpp>
+#include <functional>
+#include <map>
+#include <portsync/synchronizer.hpp>
+#include <stdexcept>
+#include <string>
+
+#include "support/cpp/fakes.hpp"
+#include "support/cpp/wait.hpp"
+
+using namespace portsync;
+using namespace portsync::test;
+using namespace std::chrono_literals;
+
+namespace {
+
+// A source that says from its process() what the test has lined up.
+class QueuedSource final : public LinkSource {
+ public:
+  QueuedSource() : fd_(::eventfd(0, EFD_NONBLOCK | EFD_CLOEXEC)) {}
+  ~QueuedSource() override { ::close(fd_); }
+  [[nodiscard]] int fd() const noexcept override { return fd_; }
+  [[nodiscard]] std::error_code process() override {
+    eventfd_t count = 0;
+    ::eventfd_read(fd_, &count);
+    std::vector<std::function<void(Handler&)>> now;
+    now.swap(queue_);
+    for (const auto& event : now) event(handler_);
+    return failure;
+  }
+  [[nodiscard]] std::error_code start(Handler handler) override {
+    handler_ = std::move(handler);
+    return {};
+  }
+  [[nodiscard]] std::error_code resync() override {
+    ++resyncs;
+    return {};
+  }
+  [[nodiscard]] LinkSourceStatistics statistics() const override { return {}; }
+
+  void say(LinkEvent::Kind kind) {
+    push([kind](Handler& handler) { handler({kind, Cause::notified, nullptr, nullptr, Clock::now()}); });
+  }
+  void change(const LinkState& link) {
+    push([link](Handler& handler) {
+      handler({LinkEvent::Kind::changed, Cause::notified, &link, nullptr, Clock::now()});
+    });
+  }
+  void wake() { ::eventfd_write(fd_, 1); }
+
+  std::error_code failure;
+  int resyncs = 0;
+
+ private:
+  void push(std::function<void(Handler&)> event) {
+    queue_.push_back(std::move(event));
+    wake();
+  }
+
+  int fd_;
+  Handler handler_;
+  std::vector<std::function<void(Handler&)>> queue_;
+};
+
+struct Fixture {
+  std::map<std::string, std::string> rows;
+  QueuedSource source;
+  std::unique_ptr<StateSink> sink = make_callback_sink(
+      [this](const PortRecord& record) {
+        rows[record.port] = record.fields.at(0).value;
+        return std::error_code{};
+      },
+      [this](std::string_view port) {
+        rows.erase(std::string(port));
+        return std::error_code{};
+      });
+  Synchronizer synchronizer{source, {}};
+
+  void begin() {
+    synchronizer.add_sink(*sink, test_projection(), "map");
+    BOOST_REQUIRE(!synchronizer.start());
+    source.change(make_link(7, "Ethernet0"));
+    source.say(LinkEvent::Kind::snapshot_end);
+    source.say(LinkEvent::Kind::drained);
+    process_until(synchronizer, [this] { return synchronizer.synchronized(); });
+  }
+};
+
+}  // namespace
+
+BOOST_AUTO_TEST_CASE(one_descriptor_drives_source_sinks_and_timers) {
+  Fixture f;
+  f.begin();
+  BOOST_TEST(f.rows.at("Ethernet0") == "up");
+  f.source.change(make_link(7, "Ethernet0", false));  // never drained: the hold's timer
+  process_until(f.synchronizer, [&f] { return f.rows.at("Ethernet0") == "down"; });
+  process_until(f.synchronizer, [&f] { return f.synchronizer.drained(); });
+  BOOST_TEST(f.synchronizer.statistics().writes == 2U);
+}
+
+BOOST_AUTO_TEST_CASE(what_is_asked_for_outside_process_is_done_inside_it) {
+  Fixture f;
+  f.begin();
+  PortFilter filter;
+  filter.match = {"eth*"};
+  f.synchronizer.set_filter(filter);
+  BOOST_TEST(f.rows.size() == 1U);
+  process_until(f.synchronizer, [&f] { return f.rows.empty(); });
+  BOOST_TEST(!f.synchronizer.resync());
+  BOOST_TEST(f.source.resyncs == 1);
+}
+
+BOOST_AUTO_TEST_CASE(an_error_of_the_source_is_final_and_told) {
+  Fixture f;
+  f.begin();
+  f.source.failure = {EIO, std::system_category()};
+  f.source.wake();
+  BOOST_TEST((f.synchronizer.process() == f.source.failure));
+}
+
+BOOST_AUTO_TEST_CASE(after_stop_what_waits_is_written) {
+  Fixture f;
+  f.begin();
+  f.source.change(make_link(7, "Ethernet0", false));
+  BOOST_REQUIRE(!f.synchronizer.process());
+  f.synchronizer.stop();
+  f.source.change(make_link(7, "Ethernet0", true));
+  process_until(f.synchronizer, [&f] { return f.synchronizer.drained(); });
+  BOOST_TEST(f.rows.at("Ethernet0") == "down");
+}
+
+BOOST_AUTO_TEST_CASE(an_exception_of_a_listener_leaves_it_valid) {
+  Fixture f;
+  bool fail = false;
+  f.synchronizer.set_listener([&fail](const SyncEvent& event) {
+    if (fail && event.kind == SyncEvent::Kind::row_written) throw std::runtime_error("listener");
+  });
+  f.begin();
+  fail = true;
+  f.source.change(make_link(7, "Ethernet0", false));
+  f.source.say(LinkEvent::Kind::drained);
+  const auto processed = [&f] {
+    for (int i = 0; i < 1000; ++i) {
+      if (readable(f.synchronizer)) BOOST_REQUIRE(!f.synchronizer.process());
+    }
+  };
+  BOOST_CHECK_THROW(processed(), std::runtime_error);
+  fail = false;
+  f.source.change(make_link(7, "Ethernet0", true));
+  f.source.say(LinkEvent::Kind::drained);
+  process_until(f.synchronizer, [&f] { return f.synchronizer.drained() && f.rows.at("Ethernet0") == "up"; });
+}
