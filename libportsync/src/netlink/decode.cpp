@@ -30,7 +30,9 @@ bool each_nested(const nlattr& parent, F&& on_attribute) {
   return each_attribute(static_cast<const nlattr*>(nla_data(&parent)), nla_len(&parent), on_attribute);
 }
 
-std::size_t payload_size(const nlattr& attribute) { return static_cast<std::size_t>(nla_len(&attribute)); }
+std::size_t payload_size(const nlattr& attribute) {
+  return static_cast<std::size_t>(nla_len(&attribute));
+}
 
 // Bounded by the attribute and by the first NUL.
 std::string_view text(const nlattr& attribute) {
@@ -80,9 +82,12 @@ bool read_address(const nlattr& attribute, HardwareAddress& address) {
 bool read_link_info(const nlattr& link_info, LinkState& link) {
   return each_nested(link_info, [&link](const nlattr& attribute) {
     switch (nla_type(&attribute)) {
-      case IFLA_INFO_KIND: return read_text(attribute, link.kind);
-      case IFLA_INFO_SLAVE_KIND: return read_text(attribute, link.slave_kind);
-      default: return true;
+      case IFLA_INFO_KIND:
+        return read_text(attribute, link.kind);
+      case IFLA_INFO_SLAVE_KIND:
+        return read_text(attribute, link.slave_kind);
+      default:
+        return true;
     }
   });
 }
@@ -101,18 +106,30 @@ bool read_properties(const nlattr& properties, std::vector<std::string>& names) 
 
 bool read_attribute(const nlattr& attribute, LinkState& link) {
   switch (nla_type(&attribute)) {
-    case IFLA_IFNAME: return read_name(attribute, link.name);
-    case IFLA_MTU: return read_integer(attribute, link.mtu);
-    case IFLA_OPERSTATE: return read_operstate(attribute, link.operstate);
-    case IFLA_CARRIER_CHANGES: return read_integer(attribute, link.carrier_changes);
-    case IFLA_CARRIER_UP_COUNT: return read_integer(attribute, link.carrier_up_count);
-    case IFLA_CARRIER_DOWN_COUNT: return read_integer(attribute, link.carrier_down_count);
-    case IFLA_ADDRESS: return read_address(attribute, link.address);
-    case IFLA_MASTER: return read_integer(attribute, link.master);
-    case IFLA_LINK: return read_integer(attribute, link.parent);
-    case IFLA_LINKINFO: return read_link_info(attribute, link);
-    case IFLA_PHYS_PORT_NAME: return read_text(attribute, link.phys_port_name);
-    default: return true;
+    case IFLA_IFNAME:
+      return read_name(attribute, link.name);
+    case IFLA_MTU:
+      return read_integer(attribute, link.mtu);
+    case IFLA_OPERSTATE:
+      return read_operstate(attribute, link.operstate);
+    case IFLA_CARRIER_CHANGES:
+      return read_integer(attribute, link.carrier_changes);
+    case IFLA_CARRIER_UP_COUNT:
+      return read_integer(attribute, link.carrier_up_count);
+    case IFLA_CARRIER_DOWN_COUNT:
+      return read_integer(attribute, link.carrier_down_count);
+    case IFLA_ADDRESS:
+      return read_address(attribute, link.address);
+    case IFLA_MASTER:
+      return read_integer(attribute, link.master);
+    case IFLA_LINK:
+      return read_integer(attribute, link.parent);
+    case IFLA_LINKINFO:
+      return read_link_info(attribute, link);
+    case IFLA_PHYS_PORT_NAME:
+      return read_text(attribute, link.phys_port_name);
+    default:
+      return true;
   }
 }
 

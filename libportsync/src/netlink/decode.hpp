@@ -20,12 +20,12 @@ enum class Decoded : std::uint8_t {
 };
 
 // Decodes one message into `link`, every member of it. Assigns in place: with a `link` that is used again, the steady
-// state allocates nothing. All nlmsg_len bytes must be readable (see each_message()); nothing beyond is read, whatever is
-// in them. Pure: no socket, no clock. Throws std::bad_alloc only.
+// state allocates nothing. All nlmsg_len bytes must be readable (see each_message()); nothing beyond is read, whatever
+// is in them. Pure: no socket, no clock. Throws std::bad_alloc only.
 [[nodiscard]] Decoded decode(const nlmsghdr& message, LinkState& link);
 
-// Calls on_message(const nlmsghdr&) for each message of a datagram, which must be aligned as nlmsghdr is. False when the
-// datagram does not end with the end of a message.
+// Calls on_message(const nlmsghdr&) for each message of a datagram, which must be aligned as nlmsghdr is. False when
+// the datagram does not end with the end of a message.
 template <typename F>
 [[nodiscard]] bool each_message(std::span<std::byte> datagram, F&& on_message) {
   if (datagram.size() > std::size_t{std::numeric_limits<int>::max()}) return false;

@@ -16,14 +16,22 @@ class LibnlCategory final : public std::error_category {
   // So that a caller can compare with std::errc, whichever of libnl and the system calls failed.
   [[nodiscard]] std::error_condition default_error_condition(int code) const noexcept override {
     switch (code) {
-      case NLE_AF_NOSUPPORT: return std::errc::address_family_not_supported;
-      case NLE_PROTO_MISMATCH: return std::errc::protocol_not_supported;
-      case NLE_NOMEM: return std::errc::not_enough_memory;
-      case NLE_PERM: return std::errc::operation_not_permitted;
-      case NLE_NOACCESS: return std::errc::permission_denied;
-      case NLE_AGAIN: return std::errc::resource_unavailable_try_again;
-      case NLE_INVAL: return std::errc::invalid_argument;
-      default: return {code, *this};
+      case NLE_AF_NOSUPPORT:
+        return std::errc::address_family_not_supported;
+      case NLE_PROTO_MISMATCH:
+        return std::errc::protocol_not_supported;
+      case NLE_NOMEM:
+        return std::errc::not_enough_memory;
+      case NLE_PERM:
+        return std::errc::operation_not_permitted;
+      case NLE_NOACCESS:
+        return std::errc::permission_denied;
+      case NLE_AGAIN:
+        return std::errc::resource_unavailable_try_again;
+      case NLE_INVAL:
+        return std::errc::invalid_argument;
+      default:
+        return {code, *this};
     }
   }
 };

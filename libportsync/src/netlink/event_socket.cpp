@@ -1,0 +1,71 @@
+// SPDX-License-Identifier: Apache-2.0
+#include "netlink/event_socket.hpp"
+
+#include <linux/netlink.h>
+#include <linux/rtnetlink.h>
+#include <linux/sock_diag.h>
+#include <netlink/netlink.h>
+#include <sys/socket.h>
+
+#include <algorithm>
+#include <array>
+#include <limits>
+
+namespace portsync::netlink {
+namespace {
+
+using MemoryInfo = std::array<std::uint32_t, SK_MEMINFO_VARS>;
+
+// All zero when the kernel does not tell.
+MemoryInfo memory_info(int fd) noexcept {
+  MemoryInfo info{};
+  socklen_t size = sizeof info;
+  if (::getsockopt(fd, SOL_SOCKET, SO_MEMINFO, info.data(), &size) < 0) info.fill(0);
+  return info;
+}
+
+}  // namespace
+
+EventSocket::EventSocket(std::size_t receive_buffer_bytes) : socket_(open_route_socket("link events")) {
+  set_receive_buffer(receive_buffer_bytes);
+  if (const int code = nl_socket_add_membership(socket_.get(), RTNLGRP_LINK); code < 0) {
+    throw std::system_error(libnl_error(code), "netlink socket for link events: cannot join RTNLGRP_LINK");
+  }
+}
+
+// Past the limit of net.core.rmem_max when we may, up to it otherwise. A smaller buffer than asked for only overruns
+// earlier, so that is no error.
+void EventSocket::set_receive_buffer(std::size_t bytes) noexcept {
+  constexpr std::size_t largest = std::numeric_limits<int>::max() / 2;  // the kernel doubles it
+  const int wanted = static_cast<int>(std::min(bytes, largest));
+  if (::setsockopt(fd(), SOL_SOCKET, SO_RCVBUFFORCE, &wanted, sizeof wanted) < 0) {
+    ::setsockopt(fd(), SOL_SOCKET, SO_RCVBUF, &wanted, sizeof wanted);
+  }
+  int effective = 0;
+  socklen_t size = sizeof effective;
+  ::getsockopt(fd(), SOL_SOCKET, SO_RCVBUF, &effective, &size);
+  receive_buffer_bytes_ = static_cast<std::size_t>(effective);
+}
+
+std::uint32_t EventSocket::drops() const noexcept {
+  return memory_info(fd())[SK_MEMINFO_DROPS];
+}
+
+std::size_t EventSocket::backlog_bytes() const noexcept {
+  return memory_info(fd())[SK_MEMINFO_RMEM_ALLOC];
+}
+
+bool EventSocket::joined() const noexcept {
+  std::array<std::uint32_t, 8> groups{};
+  socklen_t size = sizeof groups;
+  if (::getsockopt(fd(), SOL_NETLINK, NETLINK_LIST_MEMBERSHIPS, groups.data(), &size) < 0) return true;
+  static_assert(RTNLGRP_LINK >= 1 && RTNLGRP_LINK <= 32, "in the first word");
+  return (groups[0] & (1U << (RTNLGRP_LINK - 1))) != 0;
+}
+
+// If it cannot be sent, there will be no answer either: the caller's time limit covers both.
+void EventSocket::send_probe() noexcept {
+  nl_send_simple(socket_.get(), NLMSG_NOOP, NLM_F_ACK, nullptr, 0);  // libnl adds NLM_F_REQUEST
+}
+
+}  // namespace portsync::netlink
