@@ -1,0 +1,470 @@
+// SPDX-License-Identifier: Apache-2.0
+#include "redis/connection.hpp"
+
+#include <netinet/in.h>
+#include <netinet/tcp.h>
+#include <sys/socket.h>
+#include <sys/un.h>
+
+#include <algorithm>
+#include <cassert>
+#include <cerrno>
+#include <cstring>
+#include <stdexcept>
+#include <utility>
+
+#include "redis/error_reply.hpp"
+
+namespace portsync::redis {
+namespace {
+
+constexpr std::uint32_t socket_id = 1;
+constexpr std::uint32_t resolver_id = 2;
+
+constexpr std::size_t max_units = 1024;
+constexpr std::size_t units_per_look_at_the_clock = 32;
+constexpr std::chrono::milliseconds max_turn{1};
+
+std::error_code last_errno() noexcept {
+  return {errno, std::system_category()};
+}
+
+void check(bool good, const char* what) {
+  if (!good) throw std::invalid_argument(what);
+}
+
+ConnectionOptions checked(ConnectionOptions options) {
+  check(options.socket_path.size() < sizeof sockaddr_un::sun_path, "redis: socket_path is too long");
+  check(!options.socket_path.empty() || !options.host.empty(), "redis: host is empty");
+  check(!options.socket_path.empty() || options.port != 0, "redis: port is 0");
+  check(options.database >= 0, "redis: database is negative");
+  check(options.timeout.count() > 0, "redis: timeout is not positive");
+  check(options.retry_interval.count() > 0, "redis: retry_interval is not positive");
+  check(options.probe_interval.count() >= 0, "redis: probe_interval is negative");
+  return options;
+}
+
+Address unix_address(const std::string& path) {
+  sockaddr_un unix_socket{};
+  unix_socket.sun_family = AF_UNIX;
+  std::memcpy(unix_socket.sun_path, path.c_str(), path.size() + 1);
+  Address address;
+  std::memcpy(&address.storage, &unix_socket, sizeof unix_socket);
+  address.size = sizeof unix_socket;
+  return address;
+}
+
+}  // namespace
+
+Connection::Turn::Turn(Connection& connection) : connection_(connection) {
+  connection_.look_at_events();
+}
+
+Connection::Turn::~Turn() {
+  connection_.finish_turn(drained_);
+}
+
+bool Connection::Turn::more() noexcept {
+  drained_ = false;
+  if (units_ >= max_units) return false;
+  ++units_;
+  return units_ % units_per_look_at_the_clock != 0 || os::now() - connection_.now_ < max_turn;
+}
+
+Connection::Event Connection::Turn::next() {
+  drained_ = false;  // stays so when something throws
+  const Event event = connection_.next();
+  drained_ = event == Event::none;
+  return event;
+}
+
+Connection::Connection(ConnectionOptions options, Lookup lookup)
+    : options_(checked(std::move(options))),
+      resolver_(std::move(lookup)),
+      jitter_(static_cast<std::minstd_rand::result_type>(os::now().time_since_epoch().count())) {}
+
+Connection::~Connection() {
+  // Its thread may still hold the descriptor, so that closing ours would not take it out of the set.
+  if (resolver_.running()) events_.remove(resolver_.fd());
+  drop_socket();
+}
+
+void Connection::start() noexcept {
+  assert(state_ == State::idle);
+  state_ = State::waiting;
+  retry_at_ = os::now();
+  wake();
+}
+
+void Connection::close(std::error_code error, std::string_view text) {
+  assert(open());
+  fail(error, text);
+  wake();
+}
+
+void Connection::note_error(std::error_code error, std::string_view text) {
+  const bool tells = !options_.password.empty() && text.find(options_.password) != std::string_view::npos;
+  statistics_.last_error = tells ? error.message() : printable(text);
+}
+
+void Connection::look_at_events() {
+  now_ = os::now();
+  epoll_event ready[os::EventSet::max_events];
+  const int count = events_.poll(ready);
+  for (int i = 0; i < count; ++i) {
+    // Finished after its attempt was given up: the result waits for the next attempt, and must not keep fd() readable.
+    if (ready[i].data.u32 == resolver_id && state_ != State::resolving) events_.remove(resolver_.fd());
+    if (ready[i].data.u32 != socket_id) continue;
+    if (state_ == State::connecting) {
+      connected_ = true;
+      continue;
+    }
+    if ((ready[i].events & ~static_cast<std::uint32_t>(EPOLLOUT)) != 0) readable_ = true;
+    if ((ready[i].events & EPOLLOUT) != 0) write();
+  }
+}
+
+void Connection::finish_turn(bool drained) noexcept {
+  if (state_ == State::open || state_ == State::handshake) send();
+  events_.arm(drained ? deadline() : TimePoint{});
+}
+
+std::optional<TimePoint> Connection::deadline() const noexcept {
+  if (closed_) return TimePoint{};
+  switch (state_) {
+    case State::idle:
+      return std::nullopt;
+    case State::waiting:
+      return retry_at_;
+    case State::resolving:
+    case State::connecting:
+    case State::handshake:
+      return attempt_deadline_;
+    case State::next_address:
+      return TimePoint{};
+    case State::open:
+      break;
+  }
+  if (!unanswered_.empty()) return unanswered_.front().since + options_.timeout;
+  if (options_.probe_interval.count() > 0) return last_traffic_ + options_.probe_interval;
+  return std::nullopt;
+}
+
+Connection::Event Connection::next() {
+  for (;;) {
+    if (closed_) {
+      closed_ = false;
+      return Event::closed;
+    }
+    const State before = state_;
+    const Event event = advance();
+    if (event != Event::none) return event;
+    if (!closed_ && state_ == before) return Event::none;
+  }
+}
+
+// Does what the state allows now. Event::none and the same state: nothing more to do.
+Connection::Event Connection::advance() {
+  switch (state_) {
+    case State::idle:
+      break;
+    case State::waiting:
+      if (now_ >= retry_at_) begin_attempt();
+      break;
+    case State::resolving:
+      if (resolver_.finished()) {
+        events_.remove(resolver_.fd());
+        take_addresses(resolver_.take());
+      } else if (now_ >= attempt_deadline_) {
+        fail_timeout("resolving the name took too long");
+      }
+      break;
+    case State::next_address:
+      connect_next();
+      break;
+    case State::connecting:
+      if (connected_) {
+        finish_connecting();
+      } else if (now_ >= attempt_deadline_) {
+        fail_timeout("connecting took too long");
+      }
+      break;
+    case State::handshake:
+    case State::open:
+      for (;;) {
+        switch (reader_.next(reply_)) {
+          case ReplyReader::Result::reply: {
+            const State before = state_;
+            const Event event = on_reply();
+            if (event != Event::none || state_ != before) return event;
+            continue;
+          }
+          case ReplyReader::Result::broken:
+            fail(Errc::protocol, reader_.error());
+            return Event::none;
+          case ReplyReader::Result::incomplete:
+            break;
+        }
+        if (!readable_) return idle();
+        const State before = state_;
+        receive();
+        if (state_ != before) return Event::none;
+      }
+  }
+  return Event::none;
+}
+
+// Nothing can be read now: time to judge.
+Connection::Event Connection::idle() {
+  if (write_error_) {
+    fail(write_error_, write_error_.message());
+  } else if (state_ == State::handshake ? now_ >= attempt_deadline_ : unanswered_too_long()) {
+    fail_timeout("no answer in time");
+  } else if (state_ == State::open) {
+    probe_if_quiet();
+  }
+  return Event::none;
+}
+
+void Connection::begin_attempt() {
+  now_ = os::now();  // an attempt has all of its time, however long the turn has been
+  attempt_deadline_ = now_ + options_.timeout;
+  addresses_.clear();
+  address_ = 0;
+  if (!options_.socket_path.empty()) {
+    addresses_.push_back(unix_address(options_.socket_path));
+    state_ = State::next_address;
+    return;
+  }
+  state_ = State::resolving;
+  if (resolver_.running()) return;  // hanging since an earlier attempt: one thread is enough
+  Resolution numeric = look_up_numeric(options_.host, options_.port);
+  if (!numeric.addresses.empty()) return take_addresses(std::move(numeric));
+  try {
+    resolver_.start(options_.host, options_.port);
+    events_.add(resolver_.fd(), EPOLLIN, resolver_id);
+  } catch (const std::system_error& error) {
+    fail(error.code(), error.code().message());
+  }
+}
+
+void Connection::take_addresses(Resolution resolution) {
+  addresses_ = std::move(resolution.addresses);
+  if (addresses_.empty()) return fail(Errc::resolve, resolution.error);
+  state_ = State::next_address;
+}
+
+void Connection::connect_next() {
+  const Address& address = addresses_[address_++];
+  attempt_deadline_ = os::now() + options_.timeout;
+  socket_.reset(::socket(address.storage.ss_family, SOCK_STREAM | SOCK_CLOEXEC | SOCK_NONBLOCK, 0));
+  if (!socket_) return fail(last_errno(), last_errno().message());
+  if (address.storage.ss_family != AF_UNIX) {
+    const int on = 1;
+    ::setsockopt(socket_.get(), IPPROTO_TCP, TCP_NODELAY, &on, sizeof on);
+  }
+  const auto* where = reinterpret_cast<const sockaddr*>(&address.storage);
+  const bool connected = ::connect(socket_.get(), where, address.size) == 0;
+  // A unix socket whose backlog is full says EAGAIN, and will not tell when it no longer is.
+  if (!connected && errno != EINPROGRESS) return fail(last_errno(), last_errno().message());
+  try {
+    events_.add(socket_.get(), connected ? EPOLLIN : EPOLLOUT, socket_id);
+  } catch (const std::system_error& error) {
+    return fail(error.code(), error.code().message());
+  }
+  state_ = State::connecting;
+  connected_ = connected;
+  writable_watched_ = !connected;
+}
+
+void Connection::finish_connecting() {
+  int error = 0;
+  socklen_t size = sizeof error;
+  if (::getsockopt(socket_.get(), SOL_SOCKET, SO_ERROR, &error, &size) < 0) error = errno;
+  if (error != 0) {
+    const std::error_code code(error, std::system_category());
+    return fail(code, code.message());
+  }
+  begin_handshake();
+}
+
+void Connection::begin_handshake() {
+  state_ = State::handshake;
+  // What came with the event that ended connecting is reported again, if it is still so.
+  readable_ = false;
+  handshake_.start(options_, lost_, out_);
+  watch_writable(false);
+  send();
+}
+
+Connection::Event Connection::on_reply() {
+  if (unanswered_.empty()) {
+    const Reply extra = reply();
+    const Errc code = extra.is_error() ? classify(extra.text()) : Errc::protocol;
+    fail(code, extra.is_error() ? extra.text() : "an answer to nothing");
+    return Event::none;
+  }
+  auto& oldest = unanswered_.front();
+  const Unanswered answered = oldest;
+  if (--oldest.count == 0) unanswered_.pop_front();
+  if (state_ == State::handshake) return on_handshake_reply();
+  if (!answered.probe) return Event::reply;
+  statistics_.round_trip = std::chrono::duration_cast<std::chrono::microseconds>(os::now() - answered.since);
+  return on_probe_reply();
+}
+
+Connection::Event Connection::on_handshake_reply() {
+  switch (handshake_.on_reply(reply(), out_)) {
+    case Handshake::State::running:
+      send();
+      return Event::none;
+    case Handshake::State::failed:
+      fail(handshake_.error(), handshake_.error_text());
+      return Event::none;
+    case Handshake::State::done:
+      break;
+  }
+  lost_ = {};
+  state_ = State::open;
+  opened_at_ = last_traffic_ = now_;
+  ++statistics_.opens;
+  return Event::opened;
+}
+
+Connection::Event Connection::on_probe_reply() {
+  if (!reply().is_error()) return Event::none;
+  // Redis refuses PING for reasons that leave the connection as it is (MISCONF, LOADING, BUSY): it is alive.
+  const Errc code = classify(reply().text());
+  if (ends_connection(code)) fail(code, reply().text());
+  return Event::none;
+}
+
+void Connection::receive() {
+  std::array<char, 32768> data;
+  const ssize_t size = ::recv(socket_.get(), data.data(), data.size(), 0);
+  if (size > 0) {
+    reader_.feed(data.data(), static_cast<std::size_t>(size));
+    readable_ = static_cast<std::size_t>(size) == data.size();
+    last_traffic_ = now_;
+  } else if (size == 0) {
+    fail(Errc::end_of_file, make_error_code(Errc::end_of_file).message());
+  } else if (errno == EAGAIN) {
+    readable_ = false;
+  } else if (errno != EINTR) {
+    fail(last_errno(), last_errno().message());
+  }
+}
+
+bool Connection::unanswered_too_long() const noexcept {
+  return !unanswered_.empty() && now_ >= unanswered_.front().since + options_.timeout;
+}
+
+void Connection::probe_if_quiet() {
+  if (options_.probe_interval.count() == 0 || !unanswered_.empty() || out_.commands() > counted_) return;
+  if (now_ < last_traffic_ + options_.probe_interval) return;
+  out_.add({"PING"});
+  count_new_commands(true);
+  write();
+}
+
+void Connection::count_new_commands(bool probe) {
+  const std::size_t fresh = out_.commands() - counted_;
+  if (fresh == 0) return;
+  counted_ = out_.commands();
+  statistics_.commands += fresh;
+  unanswered_.push_back({probe, fresh, os::now()});
+}
+
+void Connection::send() noexcept {
+  if (out_.commands() == counted_) return;
+  const bool first = unanswered_.empty();
+  count_new_commands(false);
+  if (first && open()) events_.arm(deadline());
+  if (!writable_watched_) write();
+}
+
+void Connection::write() {
+  count_new_commands(false);
+  while (sent_ < out_.bytes().size() && !write_error_) {
+    const ssize_t size = ::send(socket_.get(), out_.bytes().data() + sent_, out_.bytes().size() - sent_, MSG_NOSIGNAL);
+    if (size >= 0) {
+      sent_ += static_cast<std::size_t>(size);
+      statistics_.bytes_sent += static_cast<std::uint64_t>(size);
+    } else if (errno == EAGAIN) {
+      return watch_writable(true);
+    } else if (errno != EINTR) {
+      write_error_ = last_errno();
+      readable_ = true;
+      wake();
+    }
+  }
+  watch_writable(false);
+  if (write_error_) return;
+  out_.clear();
+  sent_ = counted_ = 0;
+}
+
+void Connection::watch_writable(bool on) {
+  if (writable_watched_ == on) return;
+  try {
+    events_.modify(socket_.get(), on ? EPOLLIN | EPOLLOUT : EPOLLIN, socket_id);
+    writable_watched_ = on;
+  } catch (const std::system_error& error) {
+    write_error_ = error.code();
+    wake();
+  }
+}
+
+void Connection::fail_timeout(const char* what) {
+  ++statistics_.timeouts;
+  fail(Errc::timeout, what);
+}
+
+void Connection::fail(std::error_code error, std::string_view text) {
+  note_error(error, endpoint() + ": " + std::string(text));
+  const bool was_open = open();
+  if (was_open) lost_ = handshake_.identity();
+  drop_socket();
+  if (!was_open && address_ < addresses_.size()) {
+    state_ = State::next_address;
+    return;
+  }
+  const TimePoint now = os::now();
+  // A connection that has been of use is opened anew at once; whatever fails again and again is not.
+  const bool useful = was_open && now - opened_at_ >= options_.retry_interval &&
+                      !(error.category() == error_category() && ends_connection(static_cast<Errc>(error.value())));
+  retry_at_ = useful ? now : now + retry_pause();
+  state_ = State::waiting;
+  closed_ = true;
+  error_ = error;
+}
+
+void Connection::drop_socket() noexcept {
+  if (socket_) {
+    events_.remove(socket_.get());
+    if (!unanswered_.empty()) {
+      const linger reset{1, 0};
+      ::setsockopt(socket_.get(), SOL_SOCKET, SO_LINGER, &reset, sizeof reset);
+    }
+    socket_.reset();
+  }
+  readable_ = connected_ = writable_watched_ = false;
+  write_error_.clear();
+  out_.clear();
+  sent_ = counted_ = 0;
+  unanswered_.clear();
+  reader_.reset();
+}
+
+std::chrono::milliseconds Connection::retry_pause() {
+  std::uniform_int_distribution<std::int64_t> percent(90, 110);
+  return options_.retry_interval * percent(jitter_) / 100;
+}
+
+std::string Connection::endpoint() const {
+  if (!options_.socket_path.empty()) return options_.socket_path;
+  const bool colons = options_.host.find(':') != std::string::npos;
+  return (colons ? '[' + options_.host + ']' : options_.host) + ':' + std::to_string(options_.port);
+}
+
+}  // namespace portsync::redis

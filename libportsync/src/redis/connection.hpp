@@ -1,0 +1,169 @@
+// SPDX-License-Identifier: Apache-2.0
+#pragma once
+
+#include <array>
+#include <chrono>
+#include <cstddef>
+#include <cstdint>
+#include <deque>
+#include <optional>
+#include <portsync/pollable.hpp>
+#include <portsync/redis/state_sink.hpp>
+#include <random>
+#include <string>
+#include <string_view>
+#include <system_error>
+#include <vector>
+
+#include "os/descriptor.hpp"
+#include "os/event_set.hpp"
+#include "redis/handshake.hpp"
+#include "redis/resolver.hpp"
+#include "redis/resp.hpp"
+
+namespace portsync::redis {
+
+struct ConnectionStatistics {
+  std::uint64_t commands = 0;
+  std::uint64_t bytes_sent = 0;
+  std::uint64_t opens = 0;
+  std::uint64_t timeouts = 0;
+  std::chrono::microseconds round_trip{0};  // of the latest PING, or what the user set
+  std::string last_error;
+};
+
+// A pipelined connection to Redis that connects again for ever, behind one descriptor that never changes. Never blocks.
+//
+// Pulled, not pushing: its owner makes a Turn whenever fd() is readable, takes events from it one by one, and calls its
+// own observers between them. So no callback ever runs under hiredis or inside this class, and one that throws loses
+// nothing: what it left over is there at the next Turn.
+//
+// What is sent may have been executed even when no answer came. A connection that is given up is reset (SO_LINGER 0)
+// and, by its client id, killed from the next one before that is open: see Handshake.
+class Connection {
+ public:
+  //   opened  commands() may be used
+  //   reply   reply() is the answer to the oldest command that has none yet
+  //   closed  no longer open, or an attempt to open has failed: error(). Commands without an answer will get none
+  enum class Event : std::uint8_t { none, opened, reply, closed };
+
+  // Throws std::system_error, std::invalid_argument.
+  explicit Connection(ConnectionOptions options, Lookup lookup = look_up);
+  ~Connection();
+  Connection(const Connection&) = delete;
+  Connection& operator=(const Connection&) = delete;
+
+  [[nodiscard]] int fd() const noexcept { return events_.fd(); }
+  [[nodiscard]] bool started() const noexcept { return state_ != State::idle; }
+  // From start() on it connects.
+  void start() noexcept;
+
+  [[nodiscard]] bool open() const noexcept { return state_ == State::open; }
+  // While open: add requests here; they leave with the next send(), or at the end of the Turn. The owner bounds how
+  // much it adds without having been answered.
+  [[nodiscard]] CommandBuffer& commands() noexcept { return out_; }
+  void send() noexcept;
+  // While open: gives the connection up, which is told as closed. `text` is for people.
+  void close(std::error_code error, std::string_view text);
+  // Makes fd() readable at once.
+  void wake() noexcept { events_.arm(TimePoint{}); }
+
+  // Valid until the next Turn::next(), also over close().
+  [[nodiscard]] Reply reply() const noexcept { return Reply(*reply_); }
+  [[nodiscard]] std::error_code error() const noexcept { return error_; }
+
+  [[nodiscard]] const ConnectionStatistics& statistics() const noexcept { return statistics_; }
+  // Remembers a text for statistics().last_error, unless it holds the password.
+  void note_error(std::error_code error, std::string_view text);
+  void note_round_trip(std::chrono::microseconds time) noexcept { statistics_.round_trip = time; }
+
+  // One bounded round of work.
+  class Turn {
+   public:
+    explicit Turn(Connection& connection);
+    // Sends, and sees to it that fd() becomes readable when there is more to do.
+    ~Turn();
+    Turn(const Turn&) = delete;
+    Turn& operator=(const Turn&) = delete;
+
+    // Ask before each unit of work, next() or an observer's call: false when it is enough for now.
+    [[nodiscard]] bool more() noexcept;
+    [[nodiscard]] Event next();
+
+   private:
+    Connection& connection_;
+    std::size_t units_ = 0;
+    bool drained_ = false;
+  };
+
+ private:
+  enum class State : std::uint8_t { idle, waiting, resolving, next_address, connecting, handshake, open };
+  // Requests sent together that have `count` answers to come.
+  struct Unanswered {
+    bool probe = false;
+    std::size_t count = 0;
+    TimePoint since;
+  };
+
+  void look_at_events();
+  void finish_turn(bool drained) noexcept;
+  Event next();
+  Event advance();
+
+  void begin_attempt();
+  void take_addresses(Resolution resolution);
+  void connect_next();
+  void finish_connecting();
+  void begin_handshake();
+  Event on_reply();
+  Event on_handshake_reply();
+  Event on_probe_reply();
+
+  void receive();
+  Event idle();
+  void probe_if_quiet();
+  void count_new_commands(bool probe);
+  void write();
+  void watch_writable(bool on);
+  void fail(std::error_code error, std::string_view text);
+  void fail_timeout(const char* what);
+  void drop_socket() noexcept;
+  [[nodiscard]] bool unanswered_too_long() const noexcept;
+  [[nodiscard]] std::optional<TimePoint> deadline() const noexcept;
+  [[nodiscard]] std::chrono::milliseconds retry_pause();
+  [[nodiscard]] std::string endpoint() const;
+
+  const ConnectionOptions options_;
+  os::EventSet events_;
+  Resolver resolver_;
+  State state_ = State::idle;
+  TimePoint now_;
+
+  std::vector<Address> addresses_;
+  std::size_t address_ = 0;  // the one after that which is tried
+  os::Descriptor socket_;
+  bool readable_ = false;   // as far as is known
+  bool connected_ = false;  // connecting has ended, well or not
+  bool writable_watched_ = false;
+  std::error_code write_error_;  // told only after what can still be read was read: it may say why
+
+  CommandBuffer out_;
+  std::size_t sent_ = 0;     // bytes of out_
+  std::size_t counted_ = 0;  // commands of out_ that are in unanswered_
+  std::deque<Unanswered> unanswered_;
+  ReplyReader reader_;
+  ReplyPtr reply_;
+  Handshake handshake_;
+  ClientIdentity lost_;  // the last connection that was open and was given up
+
+  TimePoint attempt_deadline_;
+  TimePoint retry_at_;
+  TimePoint opened_at_;
+  TimePoint last_traffic_;
+  bool closed_ = false;  // to be told
+  std::error_code error_;
+  std::minstd_rand jitter_;
+  ConnectionStatistics statistics_;
+};
+
+}  // namespace portsync::redis

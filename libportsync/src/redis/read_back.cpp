@@ -1,0 +1,240 @@
+// SPDX-License-Identifier: Apache-2.0
+#include "redis/read_back.hpp"
+
+#include <algorithm>
+#include <array>
+
+#include "redis/error_reply.hpp"
+#include "redis/fields.hpp"
+
+namespace portsync::redis {
+namespace {
+
+constexpr std::size_t index_chunk = 256;
+
+// What cannot be read because of what it is, or of who we are, is not there for us; the rest of the table is.
+bool concerns_key_only(Errc code) noexcept {
+  return code == Errc::wrongtype || code == Errc::noperm;
+}
+
+}  // namespace
+
+std::string escape_glob(std::string_view text) {
+  std::string result;
+  for (const char c : text) {
+    if (std::string_view(R"(*?[]\)").find(c) != std::string_view::npos) result += '\\';
+    result += c;
+  }
+  return result;
+}
+
+void ReadBack::begin(Scope scope, const std::vector<std::string_view>& ports) {
+  prefix_ = options_.table + options_.separator;
+  active_ = true;
+  seen_.clear();
+  index_.clear();
+  error_.clear();
+  if (scope == Scope::all) {
+    pattern_ = escape_glob(prefix_) + '*';
+    cursor_ = "0";
+    scans_ = 0;
+    ask_index_ = options_.index;
+    return;
+  }
+  for (const std::string_view port : ports) want(port);
+  if (options_.index) index_wanted_ = wanted_;
+}
+
+void ReadBack::abort() noexcept {
+  active_ = false;
+  stale_ = 0;
+  failure_.clear();
+  requests_.clear();
+  cursor_.clear();
+  scanning_ = ask_index_ = false;
+  wanted_.clear();
+  asked_.clear();
+  index_wanted_.clear();
+  index_asked_.clear();
+}
+
+ReadBack::Step ReadBack::advance(CommandBuffer& out) {
+  if (!active_) return Step::none;
+  if (failure_) {
+    // Answers to what has been asked are still to come.
+    const std::size_t outstanding = requests_.size() + stale_;
+    const std::error_code failure = failure_;
+    abort();
+    stale_ = outstanding;
+    error_ = failure;
+    return Step::ended;
+  }
+  if (ask_index_) {
+    ask_index_ = false;
+    out.add({"HGETALL", options_.table});
+    request(Request::index_all);
+  }
+  while (!index_wanted_.empty()) ask_index_some(out);
+  while (!wanted_.empty() && requests_.size() < max_outstanding) ask_row(out);
+  if (wanted_.empty() && !scanning_ && !cursor_.empty()) ask_scan(out);
+  if (!complete()) return Step::none;
+  fields_.clear();
+  if (!index_.empty()) {
+    port_ = index_.begin()->first;
+    take_index_entry();
+    return Step::row;
+  }
+  active_ = false;
+  return Step::ended;
+}
+
+bool ReadBack::complete() const noexcept {
+  return requests_.empty() && wanted_.empty() && cursor_.empty();
+}
+
+void ReadBack::request(Request request) {
+  requests_.push_back(request);
+}
+
+void ReadBack::ask_index_some(CommandBuffer& out) {
+  std::vector<std::string_view> words{"HMGET", options_.table};
+  std::size_t count = 0;
+  for (; count < index_chunk && !index_wanted_.empty(); ++count) {
+    index_asked_.push_back(std::move(index_wanted_.front()));
+    index_wanted_.pop_front();
+    words.push_back(index_asked_.back());
+  }
+  out.add(words);
+  request(Request::index_some);
+}
+
+void ReadBack::ask_scan(CommandBuffer& out) {
+  scanning_ = true;
+  out.add({"SCAN", cursor_, "MATCH", pattern_, "COUNT", "1000"});
+  request(Request::scan);
+}
+
+void ReadBack::ask_row(CommandBuffer& out) {
+  asked_.push_back(std::move(wanted_.front()));
+  wanted_.pop_front();
+  const std::string key = prefix_ + asked_.back();
+  std::array<std::string_view, 2 + own_fields.size()> words{"HMGET", key};
+  std::copy(own_fields.begin(), own_fields.end(), words.begin() + 2);
+  out.add(words);
+  request(Request::row);
+}
+
+ReadBack::Step ReadBack::on_reply(const Reply& reply) {
+  if (stale_ > 0) {
+    --stale_;
+    return Step::none;
+  }
+  if (requests_.empty()) return Step::nonsense;
+  const Request request = requests_.front();
+  requests_.pop_front();
+  if (failure_) return Step::none;
+  switch (request) {
+    case Request::index_all:
+      return on_index_all(reply);
+    case Request::index_some:
+      return on_index_some(reply);
+    case Request::scan:
+      return on_scan(reply);
+    case Request::row:
+      return on_row(reply);
+  }
+  return Step::nonsense;
+}
+
+ReadBack::Step ReadBack::fail(std::error_code error) {
+  failure_ = error;
+  return Step::none;
+}
+
+ReadBack::Step ReadBack::on_index_all(const Reply& reply) {
+  if (reply.is_error()) {
+    const Errc code = classify(reply.text());
+    if (!concerns_key_only(code)) return fail(code);
+    ++index_failures_;
+    return Step::none;
+  }
+  if (!reply.is(Reply::Type::array) || reply.size() % 2 != 0) return Step::nonsense;
+  for (std::size_t i = 0; i < reply.size(); i += 2) {
+    if (!reply[i].is(Reply::Type::string) || !reply[i + 1].is(Reply::Type::string)) return Step::nonsense;
+    if (!reply[i].text().empty()) index_.emplace(reply[i].text(), reply[i + 1].text());
+  }
+  return Step::none;
+}
+
+ReadBack::Step ReadBack::on_index_some(const Reply& reply) {
+  const std::size_t count = std::min(index_chunk, index_asked_.size());
+  const auto end = index_asked_.begin() + static_cast<std::ptrdiff_t>(count);
+  Step step = Step::none;
+  if (reply.is_error()) {
+    const Errc code = classify(reply.text());
+    if (concerns_key_only(code)) {
+      ++index_failures_;
+    } else {
+      step = fail(code);
+    }
+  } else if (reply.size() != count) {
+    step = Step::nonsense;
+  } else {
+    for (std::size_t i = 0; i < count; ++i) {
+      if (reply[i].is(Reply::Type::string)) index_.emplace(index_asked_[i], reply[i].text());
+    }
+  }
+  index_asked_.erase(index_asked_.begin(), end);
+  return step;
+}
+
+ReadBack::Step ReadBack::on_scan(const Reply& reply) {
+  scanning_ = false;
+  if (reply.is_error()) return fail(classify(reply.text()));
+  if (reply.size() != 2 || !reply[0].is(Reply::Type::string) || reply[0].text().empty() ||
+      !reply[1].is(Reply::Type::array)) {
+    return Step::nonsense;
+  }
+  cursor_ = reply[0].text();
+  if (cursor_ == "0") cursor_.clear();
+  const Reply keys = reply[1];
+  for (std::size_t i = 0; i < keys.size(); ++i) {
+    const std::string_view key = keys[i].text();
+    if (key.starts_with(prefix_)) want(key.substr(prefix_.size()));
+  }
+  return seen_.size() > max_rows || ++scans_ > max_scans ? Step::nonsense : Step::none;
+}
+
+// SCAN may tell a key more than once.
+void ReadBack::want(std::string_view port) {
+  if (!port.empty() && seen_.emplace(port).second) wanted_.emplace_back(port);
+}
+
+ReadBack::Step ReadBack::on_row(const Reply& reply) {
+  port_ = std::move(asked_.front());
+  asked_.pop_front();
+  fields_.clear();
+  if (reply.is_error()) {
+    const Errc code = classify(reply.text());
+    if (!concerns_key_only(code)) return fail(code);
+    take_index_entry();
+    return Step::row;
+  }
+  if (reply.size() != own_fields.size()) return Step::nonsense;
+  for (std::size_t i = 0; i < own_fields.size(); ++i) {
+    if (reply[i].is(Reply::Type::string)) fields_.emplace_back(own_fields[i], reply[i].text());
+  }
+  if (fields_.empty()) return Step::none;  // others' fields only; an index entry is told at the end
+  take_index_entry();
+  return Step::row;
+}
+
+void ReadBack::take_index_entry() {
+  const auto it = index_.find(port_);
+  if (it == index_.end()) return;
+  entry_ = std::move(it->second);
+  index_.erase(it);
+  fields_.emplace_back(index_field, entry_);
+}
+
+}  // namespace portsync::redis

@@ -1,0 +1,176 @@
+// SPDX-License-Identifier: Apache-2.0
+#include "redis/resp.hpp"
+
+#include <hiredis/hiredis.h>
+
+#include <array>
+#include <new>
+#include <vector>
+
+namespace portsync::redis {
+
+void CommandBuffer::add(std::span<const std::string_view> words) {
+  constexpr std::size_t few = 16;
+  std::array<const char*, few> few_words;
+  std::array<std::size_t, few> few_sizes;
+  std::vector<const char*> many_words;
+  std::vector<std::size_t> many_sizes;
+  const char** pointers = few_words.data();
+  std::size_t* sizes = few_sizes.data();
+  if (words.size() > few) {
+    many_words.resize(words.size());
+    many_sizes.resize(words.size());
+    pointers = many_words.data();
+    sizes = many_sizes.data();
+  }
+  for (std::size_t i = 0; i < words.size(); ++i) {
+    // hiredis copies by memcpy(), to which a null pointer must not be given even for 0 bytes.
+    pointers[i] = words[i].empty() ? "" : words[i].data();
+    sizes[i] = words[i].size();
+  }
+  char* formatted = nullptr;
+  const auto size = ::redisFormatCommandArgv(&formatted, static_cast<int>(words.size()), pointers, sizes);
+  if (size < 0) throw std::bad_alloc();
+  const std::unique_ptr<char, decltype(&::redisFreeCommand)> owner(formatted, &::redisFreeCommand);
+  bytes_.append(formatted, static_cast<std::size_t>(size));
+  ++commands_;
+}
+
+void CommandBuffer::append(const CommandBuffer& other) {
+  bytes_ += other.bytes_;
+  commands_ += other.commands_;
+}
+
+void CommandBuffer::clear() noexcept {
+  bytes_.clear();
+  commands_ = 0;
+}
+
+Reply::Type Reply::type() const noexcept {
+  switch (reply_->type) {
+    case REDIS_REPLY_STATUS:
+      return Type::status;
+    case REDIS_REPLY_STRING:
+      return Type::string;
+    case REDIS_REPLY_INTEGER:
+      return Type::integer;
+    case REDIS_REPLY_ARRAY:
+      return Type::array;
+    case REDIS_REPLY_ERROR:
+      return Type::error;
+    default:
+      return Type::nil;  // RESP3 types that the reader lets through (null, boolean, double) say nothing that we asked
+                         // for
+  }
+}
+
+std::string_view Reply::text() const noexcept {
+  return reply_->str == nullptr ? std::string_view() : std::string_view(reply_->str, reply_->len);
+}
+
+long long Reply::integer() const noexcept {
+  return is(Type::integer) ? reply_->integer : 0;
+}
+
+std::size_t Reply::size() const noexcept {
+  return is(Type::array) ? reply_->elements : 0;
+}
+
+Reply Reply::operator[](std::size_t index) const noexcept {
+  return Reply(*reply_->element[index]);
+}
+
+void ReplyDeleter::operator()(redisReply* reply) const noexcept {
+  ::freeReplyObject(reply);
+}
+
+// hiredis' own functions, with ours in front. hiredis bounds neither the elements of an array (0.14: up to 2^31,
+// allocated at once) nor, from 1.0 on, their nesting (freed by recursion), and 1.x asserts inside a RESP3 attribute:
+// one line of a hostile server would do. Returning nullptr makes the reader fail.
+struct ReplyReader::Functions {
+  redisReplyObjectFunctions original{};
+  redisReplyObjectFunctions guarded{};
+
+  Functions() {
+    redisReader* reader = ::redisReaderCreate();
+    if (reader == nullptr) throw std::bad_alloc();
+    original = *reader->fn;
+    ::redisReaderFree(reader);
+    guarded = original;
+    guarded.createArray = &create_array;
+    guarded.createString = &create_string;
+  }
+
+  // The count is an int in 0.14 and a size_t from 1.0 on.
+  template <typename Count>
+  static void* create_array(const redisReadTask* task, Count count) {
+    auto& self = *static_cast<ReplyReader*>(task->privdata);
+    int depth = 0;
+    for (const auto* parent = task->parent; parent != nullptr; parent = parent->parent) ++depth;
+    const auto elements = static_cast<std::size_t>(count);
+    if (task->type != REDIS_REPLY_ARRAY || depth >= max_depth || elements > max_elements - self.elements_)
+      return nullptr;
+    self.elements_ += elements;
+    return functions().original.createArray(task, count);
+  }
+
+  static void* create_string(const redisReadTask* task, char* text, std::size_t size) {
+    const bool known =
+        task->type == REDIS_REPLY_STRING || task->type == REDIS_REPLY_STATUS || task->type == REDIS_REPLY_ERROR;
+    return known ? functions().original.createString(task, text, size) : nullptr;
+  }
+};
+
+ReplyReader::Functions& ReplyReader::functions() {
+  static Functions functions;
+  return functions;
+}
+
+ReplyReader::ReplyReader() {
+  reset();
+}
+
+ReplyReader::~ReplyReader() {
+  ::redisReaderFree(reader_);
+}
+
+void ReplyReader::reset() {
+  auto& guarded = functions().guarded;
+  redisReader* fresh = ::redisReaderCreate();
+  if (fresh == nullptr) throw std::bad_alloc();
+  if (reader_ != nullptr) ::redisReaderFree(reader_);
+  reader_ = fresh;
+  reader_->fn = &guarded;
+  reader_->privdata = this;
+  incomplete_bytes_ = 0;
+  elements_ = 0;
+  fed_ = false;
+}
+
+void ReplyReader::feed(const char* data, std::size_t size) noexcept {
+  // A failure is kept by the reader and told by next().
+  [[maybe_unused]] const int result = ::redisReaderFeed(reader_, data, size);
+  incomplete_bytes_ += size;
+  fed_ = true;
+}
+
+ReplyReader::Result ReplyReader::next(ReplyPtr& reply) noexcept {
+  if (!fed_ && reader_->err == 0) return Result::incomplete;
+  void* found = nullptr;
+  if (::redisReaderGetReply(reader_, &found) != REDIS_OK) return Result::broken;
+  if (found == nullptr) {
+    fed_ = false;
+    return incomplete_bytes_ > max_bytes ? Result::broken : Result::incomplete;
+  }
+  reply.reset(static_cast<redisReply*>(found));
+  elements_ = 0;
+  incomplete_bytes_ = reader_->len - reader_->pos;
+  return Result::reply;
+}
+
+const char* ReplyReader::error() const noexcept {
+  if (reader_->err == REDIS_ERR_OOM) return "the answer is too large or too deep";
+  return reader_->err != 0 ? reader_->errstr : "the answer is too large";
+}
+
+}  // namespace portsync::redis

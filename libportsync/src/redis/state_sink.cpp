@@ -1,0 +1,253 @@
+// SPDX-License-Identifier: Apache-2.0
+#include <cassert>
+#include <portsync/redis/state_sink.hpp>
+#include <stdexcept>
+#include <utility>
+
+#include "redis/answers.hpp"
+#include "redis/batch.hpp"
+#include "redis/connection.hpp"
+#include "redis/error_reply.hpp"
+#include "redis/read_back.hpp"
+
+namespace portsync::redis {
+namespace {
+
+constexpr std::size_t max_rows = 1024;  // without an answer
+
+StateSinkOptions checked(StateSinkOptions options) {
+  if (options.table.empty()) throw std::invalid_argument("redis: table is empty");
+  if (options.separator.empty()) throw std::invalid_argument("redis: separator is empty");
+  return options;
+}
+
+// Set while process() runs, however it ends.
+class Processing {
+ public:
+  explicit Processing(bool& flag) : flag_(flag) { flag_ = true; }
+  ~Processing() { flag_ = false; }
+  Processing(const Processing&) = delete;
+  Processing& operator=(const Processing&) = delete;
+
+ private:
+  bool& flag_;
+};
+
+class RedisStateSink final : public StateSink {
+ public:
+  explicit RedisStateSink(StateSinkOptions options)
+      : options_(checked(std::move(options))),
+        connection_(options_.connection),
+        batch_(options_),
+        read_back_(options_) {}
+  ~RedisStateSink() override { assert(!processing_); }
+
+  [[nodiscard]] int fd() const noexcept override { return connection_.fd(); }
+  [[nodiscard]] std::error_code process() override;
+
+  [[nodiscard]] std::error_code start(Observer& observer) override;
+  [[nodiscard]] std::error_code read_back(Scope scope, const std::vector<std::string_view>& ports) override;
+  [[nodiscard]] std::error_code put(const PortRecord& record, const PortRecord* stored, Revision revision) override;
+  [[nodiscard]] std::error_code erase(std::string_view port, Revision revision) override;
+  [[nodiscard]] std::error_code flush() override;
+  [[nodiscard]] std::size_t room() const noexcept override { return can_write() ? max_rows - answers_.rows() : 0; }
+  [[nodiscard]] SinkStatistics statistics() const override;
+
+ private:
+  [[nodiscard]] bool can_write() const noexcept { return told_open_ && connection_.open(); }
+  [[nodiscard]] std::error_code may_add() const noexcept;
+
+  bool tell_result();
+  bool tell_closed();
+  bool tell_read_back();
+  bool tell_read_back(ReadBack::Step step);
+  void on_closed();
+  void on_opened();
+
+  void on_reply(const Reply& reply);
+  void give_up();
+
+  const StateSinkOptions options_;
+  Connection connection_;
+  Batch batch_;
+  Answers answers_;
+  ReadBack read_back_;
+  Observer* observer_ = nullptr;
+  bool processing_ = false;
+  bool told_open_ = false;
+  bool closed_ = false;  // to be told, after the results that are known
+  std::error_code close_error_;
+  Answers::Row told_;  // its memory is used again
+
+  SinkStatistics statistics_;
+};
+
+std::error_code RedisStateSink::start(Observer& observer) {
+  if (observer_ != nullptr) return portsync::Errc::already_started;
+  observer_ = &observer;
+  connection_.start();
+  return {};
+}
+
+std::error_code RedisStateSink::process() {
+  assert(!processing_);
+  const Processing processing(processing_);
+  Connection::Turn turn(connection_);
+  while (turn.more()) {
+    if (tell_result() || tell_closed() || tell_read_back()) continue;
+    switch (turn.next()) {
+      case Connection::Event::none:
+        return {};
+      case Connection::Event::opened:
+        on_opened();
+        break;
+      case Connection::Event::reply:
+        on_reply(connection_.reply());
+        break;
+      case Connection::Event::closed:
+        on_closed();
+        break;
+    }
+  }
+  return {};
+}
+
+void RedisStateSink::on_opened() {
+  told_open_ = true;
+  answers_.on_opened();
+  observer_->on_open();
+}
+
+// Rows whose refusal is known are told before; what became of the others is not known, which is what on_closed() says.
+void RedisStateSink::on_closed() {
+  closed_ = true;
+  close_error_ = connection_.error();
+  told_open_ = false;
+  answers_.on_closed();
+  batch_.clear();
+  read_back_.abort();
+}
+
+bool RedisStateSink::tell_result() {
+  if (!answers_.take_result(told_)) return false;
+  if (told_.error && told_.error != portsync::Errc::try_again) ++statistics_.refused;
+  observer_->on_result(told_.port, told_.revision, told_.error);
+  return true;
+}
+
+bool RedisStateSink::tell_closed() {
+  if (!closed_) return false;
+  closed_ = false;
+  observer_->on_closed(close_error_);
+  return true;
+}
+
+bool RedisStateSink::tell_read_back() {
+  if (!read_back_.active() || !can_write()) return false;
+  CommandBuffer& out = connection_.commands();
+  const std::size_t before = out.commands();
+  const ReadBack::Step step = read_back_.advance(out);
+  answers_.on_reads_sent(out.commands() - before);
+  return tell_read_back(step);
+}
+
+bool RedisStateSink::tell_read_back(ReadBack::Step step) {
+  switch (step) {
+    case ReadBack::Step::none:
+      return false;
+    case ReadBack::Step::row:
+      observer_->on_row(read_back_.row());
+      break;
+    case ReadBack::Step::ended:
+      observer_->on_read_back(read_back_.error());
+      break;
+    case ReadBack::Step::nonsense:
+      give_up();
+      break;
+  }
+  return true;
+}
+
+std::error_code RedisStateSink::read_back(Scope scope, const std::vector<std::string_view>& ports) {
+  if (!can_write()) return portsync::Errc::not_open;
+  if (read_back_.active()) return portsync::Errc::busy;
+  read_back_.begin(scope, ports);
+  if (!processing_) connection_.wake();
+  return {};
+}
+
+std::error_code RedisStateSink::may_add() const noexcept {
+  if (!can_write()) return portsync::Errc::not_open;
+  if (room() == 0) return portsync::Errc::no_room;
+  return {};
+}
+
+std::error_code RedisStateSink::put(const PortRecord& record, const PortRecord* stored, Revision revision) {
+  if (const auto error = may_add()) return error;
+  answers_.add(record.port, revision, false).unanswered = batch_.put(record, stored);
+  return {};
+}
+
+std::error_code RedisStateSink::erase(std::string_view port, Revision revision) {
+  if (const auto error = may_add()) return error;
+  answers_.add(port, revision, true).unanswered = batch_.erase(port);
+  return {};
+}
+
+std::error_code RedisStateSink::flush() {
+  if (!can_write()) return portsync::Errc::not_open;
+  const Batch::Layout layout = batch_.finish(connection_.commands(), !answers_.plain());
+  answers_.on_batch_sent(layout, os::now());
+  if (layout.rows + layout.index_commands > 0) {
+    ++statistics_.batches;
+    connection_.send();
+  } else if (!processing_) {
+    connection_.wake();  // rows without anything to write are told, too
+  }
+  return {};
+}
+
+void RedisStateSink::on_reply(const Reply& reply) {
+  const Answers::Outcome outcome = answers_.on_reply(reply);
+  if (!outcome.fits) return give_up();
+  if (outcome.error) {
+    if (ends_connection(static_cast<Errc>(outcome.error.value())))
+      return connection_.close(outcome.error, outcome.text);
+    connection_.note_error(outcome.error, outcome.text);
+  }
+  if (outcome.stuck) {
+    connection_.commands().add({"DISCARD"});
+    answers_.on_discard_sent();
+  }
+  if (outcome.batch_since) {
+    const auto time = os::now() - *outcome.batch_since;
+    connection_.note_round_trip(std::chrono::duration_cast<std::chrono::microseconds>(time));
+  }
+  if (outcome.is_read) (void)tell_read_back(read_back_.on_reply(reply));
+}
+
+void RedisStateSink::give_up() {
+  connection_.close(Errc::protocol, "an answer that does not fit the command");
+}
+
+SinkStatistics RedisStateSink::statistics() const {
+  SinkStatistics result = statistics_;
+  const ConnectionStatistics& connection = connection_.statistics();
+  result.commands = connection.commands;
+  result.bytes_sent = connection.bytes_sent;
+  result.opens = connection.opens;
+  result.timeouts = connection.timeouts;
+  result.round_trip = connection.round_trip;
+  result.last_error = connection.last_error;
+  result.index_failures = answers_.index_failures() + read_back_.index_failures();
+  result.open = told_open_;
+  return result;
+}
+
+}  // namespace
+
+std::unique_ptr<StateSink> make_state_sink(StateSinkOptions options) {
+  return std::make_unique<RedisStateSink>(std::move(options));
+}
+
+}  // namespace portsync::redis

@@ -1,0 +1,168 @@
+// SPDX-License-Identifier: Apache-2.0
+#define BOOST_TEST_MODULE redis_resp
+#include "redis/resp.hpp"
+
+#include <boost/test/unit_test.hpp>
+#include <string>
+#include <vector>
+
+#include "support/cpp/resp_text.hpp"
+
+using namespace portsync::redis;
+using namespace portsync::test;
+using Result = ReplyReader::Result;
+
+namespace {
+
+Result feed(ReplyReader& reader, const std::string& text, ReplyPtr& reply) {
+  reader.feed(text.data(), text.size());
+  return reader.next(reply);
+}
+
+Result one(const std::string& text) {
+  ReplyReader reader;
+  ReplyPtr reply;
+  return feed(reader, text, reply);
+}
+
+}  // namespace
+
+BOOST_AUTO_TEST_CASE(commands_are_arrays_of_bulk_strings) {
+  CommandBuffer out;
+  out.add({"HSET", "PORT_TABLE|Ethernet0", "mtu", ""});
+  BOOST_TEST(out.bytes() == "*4\r\n$4\r\nHSET\r\n$20\r\nPORT_TABLE|Ethernet0\r\n$3\r\nmtu\r\n$0\r\n\r\n");
+  BOOST_TEST(out.commands() == 1U);
+}
+
+BOOST_AUTO_TEST_CASE(commands_take_any_bytes_and_any_number_of_words) {
+  CommandBuffer out;
+  out.add({"SET", std::string_view("a\0\r\n", 4), std::string_view()});
+  BOOST_TEST(out.bytes().find(std::string_view("$4\r\na\0\r\n\r\n", 10)) != std::string::npos);
+  std::vector<std::string_view> words(5000, "x");
+  CommandBuffer many;
+  many.add(words);
+  BOOST_TEST(many.bytes().starts_with("*5000\r\n"));
+  many.append(out);
+  BOOST_TEST(many.commands() == 2U);
+  many.clear();
+  BOOST_TEST(many.bytes().empty());
+  BOOST_TEST(many.commands() == 0U);
+}
+
+BOOST_AUTO_TEST_CASE(every_type_of_answer) {
+  BOOST_TEST(Answer("+OK\r\n").get().text() == "OK");
+  BOOST_TEST(Answer("-ERR no\r\n").get().text() == "ERR no");
+  BOOST_TEST(Answer("-ERR no\r\n").get().is_error());
+  BOOST_TEST(Answer(":-7\r\n").get().integer() == -7);
+  BOOST_TEST(Answer("$3\r\na\r\n\r\n").get().text() == "a\r\n");
+  BOOST_TEST(Answer("$0\r\n\r\n").get().is(Reply::Type::string));
+  BOOST_TEST(Answer(nil).get().is(Reply::Type::nil));
+  BOOST_TEST(Answer("*-1\r\n").get().is(Reply::Type::nil));
+  BOOST_TEST(Answer("*0\r\n").get().is(Reply::Type::array));
+  const Answer nested(array({bulk("0"), bulks({"a", "b"})}));
+  BOOST_TEST(nested.get().size() == 2U);
+  BOOST_TEST(nested.get()[1][1].text() == "b");
+  // Asking for what a type does not have gives nothing, whatever the server sent.
+  BOOST_TEST(nested.get().text() == "");
+  BOOST_TEST(nested.get().integer() == 0);
+  BOOST_TEST(Answer("+OK\r\n").get().size() == 0U);
+}
+
+BOOST_AUTO_TEST_CASE(an_answer_may_come_byte_by_byte) {
+  const std::string text = array({bulk("key"), ":5\r\n", nil}) + "+next\r\n";
+  ReplyReader reader;
+  ReplyPtr reply;
+  std::size_t replies = 0;
+  for (const char c : text) {
+    reader.feed(&c, 1);
+    while (reader.next(reply) == Result::reply) ++replies;
+  }
+  BOOST_TEST(replies == 2U);
+  BOOST_TEST(Reply(*reply).text() == "next");
+}
+
+BOOST_AUTO_TEST_CASE(garbage_breaks_the_reader_for_good) {
+  ReplyReader reader;
+  ReplyPtr reply;
+  BOOST_CHECK(feed(reader, "HTTP/1.1 200 OK\r\n", reply) == Result::broken);
+  BOOST_TEST(std::string(reader.error()) != "");
+  BOOST_CHECK(feed(reader, "+OK\r\n", reply) == Result::broken);
+  reader.reset();
+  BOOST_CHECK(feed(reader, "+OK\r\n", reply) == Result::reply);
+}
+
+BOOST_AUTO_TEST_CASE(an_array_may_not_have_more_elements_than_the_bound) {
+  BOOST_CHECK(one("*1048576\r\n") == Result::incomplete);
+  BOOST_CHECK(one("*1048577\r\n") == Result::broken);
+  BOOST_CHECK(one("*2147483647\r\n") == Result::broken);
+  BOOST_CHECK(one("*-5\r\n") == Result::broken);
+}
+
+// Eleven bytes an array, 8 MiB each, would add up otherwise.
+BOOST_AUTO_TEST_CASE(the_bound_on_elements_counts_all_arrays_of_an_answer) {
+  BOOST_CHECK(one("*1000\r\n*1000000\r\n") == Result::incomplete);
+  BOOST_CHECK(one("*100000\r\n*1000000\r\n") == Result::broken);
+  // and starts anew with the next answer
+  ReplyReader reader;
+  ReplyPtr reply;
+  std::string text = "*600000\r\n";
+  for (int i = 0; i < 600'000; ++i) text += ":1\r\n";
+  BOOST_CHECK(feed(reader, text, reply) == Result::reply);
+  BOOST_CHECK(feed(reader, text, reply) == Result::reply);
+}
+
+// hiredis 1.x puts no bound on it, and frees by recursion.
+BOOST_AUTO_TEST_CASE(arrays_may_not_be_nested_deeply) {
+  const auto nested = [](int depth) {
+    std::string text;
+    for (int i = 0; i < depth; ++i) text += "*1\r\n";
+    return text + ":1\r\n";
+  };
+  BOOST_CHECK(one(nested(7)) == Result::reply);
+  BOOST_CHECK(one(nested(8)) == Result::broken);
+  BOOST_CHECK(one(nested(1'000'000)) == Result::broken);
+}
+
+// hiredis 1.x knows RESP3, and asserts inside an attribute.
+BOOST_AUTO_TEST_CASE(aggregates_of_resp3_are_refused) {
+  for (const char* text :
+       {"%1\r\n+a\r\n+b\r\n", "~1\r\n+a\r\n", "|1\r\n+a\r\n+b\r\n", ">1\r\n+a\r\n", "=7\r\ntxt:abc\r\n", "(123\r\n"}) {
+    BOOST_TEST_INFO(text);
+    BOOST_CHECK(one(text) == Result::broken);
+  }
+}
+
+BOOST_AUTO_TEST_CASE(an_answer_may_not_be_longer_than_the_bound) {
+  ReplyReader reader;
+  ReplyPtr reply;
+  const std::string chunk(std::size_t{1} << 20U, 'x');
+  BOOST_CHECK(feed(reader, "$1000000000\r\n", reply) == Result::incomplete);
+  for (int i = 0; i < 63; ++i) BOOST_REQUIRE(feed(reader, chunk, reply) == Result::incomplete);
+  BOOST_CHECK(feed(reader, chunk, reply) == Result::broken);
+  BOOST_TEST(std::string(reader.error()) == "the answer is too large");
+  BOOST_CHECK(one("$9223372036854775807\r\n") == Result::incomplete);
+  BOOST_CHECK(one("$99999999999999999999\r\n") == Result::broken);
+}
+
+// An array whose elements are complete is kept outside of the reader's buffer: it counts, too.
+BOOST_AUTO_TEST_CASE(the_bound_on_length_counts_all_elements_of_an_answer) {
+  ReplyReader reader;
+  ReplyPtr reply;
+  const std::string element = bulk(std::string(std::size_t{1} << 20U, 'x'));
+  BOOST_CHECK(feed(reader, "*1000\r\n", reply) == Result::incomplete);
+  auto result = Result::incomplete;
+  int fed = 0;
+  while (result == Result::incomplete && fed < 1000) {
+    result = feed(reader, element, reply);
+    ++fed;
+  }
+  BOOST_CHECK(result == Result::broken);
+  BOOST_TEST(fed == 64);
+}
+
+BOOST_AUTO_TEST_CASE(many_complete_answers_are_not_one_long_answer) {
+  ReplyReader reader;
+  ReplyPtr reply;
+  const std::string element = bulk(std::string(std::size_t{1} << 20U, 'x'));
+  for (int i = 0; i < 100; ++i) BOOST_REQUIRE(feed(reader, element, reply) == Result::reply);
+}
