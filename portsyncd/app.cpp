@@ -1,0 +1,242 @@
+// SPDX-License-Identifier: Apache-2.0
+#include "app.hpp"
+
+#include <algorithm>
+#include <chrono>
+#include <csignal>
+#include <cstdlib>
+#include <portsync/json_lines_sink.hpp>
+#include <portsync/netlink/link_source.hpp>
+#include <portsync/redis/state_sink.hpp>
+#include <utility>
+
+#include "exit_status.hpp"
+#include "log_line.hpp"
+
+namespace portsyncd {
+namespace {
+
+using namespace std::chrono_literals;
+using std::chrono::microseconds;
+using std::chrono::milliseconds;
+using std::chrono::seconds;
+
+constexpr seconds ready_limit = 15s;  // then READY=1 without Redis, else a boot without it would hang
+constexpr seconds stop_limit = 5s;
+constexpr seconds statistics_interval = 60s;
+constexpr seconds suppressed_interval = 1s;
+
+portsync::TimePoint now() {
+  return portsync::Clock::now();
+}
+
+std::string redis_name(const Config::Database& database) {
+  if (!database.redis_socket.empty()) return "Redis at " + database.redis_socket;
+  const bool is_ipv6 = database.redis_host.find(':') != std::string::npos;
+  const std::string host = is_ipv6 ? "[" + database.redis_host + "]" : database.redis_host;
+  return "Redis at " + host + ":" + std::to_string(database.redis_port);
+}
+
+portsync::redis::StateSinkOptions redis_options(const Config& config, const std::string& password) {
+  const Config::Database& database = config.database;
+  portsync::redis::StateSinkOptions options;
+  options.connection.host = database.redis_host;
+  options.connection.port = static_cast<std::uint16_t>(database.redis_port);
+  options.connection.socket_path = database.redis_socket;
+  options.connection.username = database.redis_username;
+  options.connection.password = password;
+  options.connection.database = static_cast<int>(database.state_db_number);
+  options.connection.timeout = seconds(database.connection_timeout_secs);
+  options.connection.retry_interval = seconds(database.retry_interval_secs);
+  options.index = config.sync.port_index;
+  return options;
+}
+
+portsync::netlink::Options netlink_options(const Config& config) {
+  portsync::netlink::Options options;
+  options.receive_buffer_bytes = static_cast<std::size_t>(config.netlink.receive_buffer_bytes);
+  return options;
+}
+
+portsync::DeadlineHealthOptions health_options(const Config& config) {
+  return {seconds(config.health.max_stall_seconds)};
+}
+
+// A batch held for longer than half of what a row may take would break the promise about latency by itself.
+microseconds effective_hold(const Config::Performance& performance) {
+  return std::min<microseconds>(milliseconds(performance.batch_timeout_ms),
+                                microseconds(performance.max_latency_us / 2));
+}
+
+}  // namespace
+
+App::App(Config config, const std::string& password, Output output)
+    : config_(std::move(config)),
+      output_(output),
+      filter_{config_.ports.match, std::nullopt},
+      event_log_(microseconds(config_.performance.max_latency_us), seconds(config_.database.retry_interval_secs)),
+      report_(now()) {
+  connect_signals();
+  source_ = portsync::netlink::make_link_source(netlink_options(config_));
+  monitor_ = portsync::make_deadline_health_monitor(health_options(config_));
+  sync_ = std::make_unique<portsync::Synchronizer>(*source_, synchronizer_options());
+  make_sink(password, output);
+  monitor_->set_listener([this](const auto& before, const auto& health) { on_health(before, health); });
+  sync_->set_health_monitor(*monitor_);
+  sync_->set_listener([this](const portsync::SyncEvent& event) { on_event(event); });
+}
+
+void App::make_sink(const std::string& password, Output output) {
+  if (output == Output::json_lines) {
+    sink_ = portsync::make_json_lines_sink({});
+    return sync_->add_sink(*sink_, portsync::json_lines_projection(), "standard output");
+  }
+  const auto options = redis_options(config_, password);
+  sink_ = portsync::redis::make_state_sink(options);
+  sync_->add_sink(*sink_, portsync::redis::make_projection(options), redis_name(config_.database));
+}
+
+portsync::SynchronizerOptions App::synchronizer_options() const {
+  portsync::SynchronizerOptions options;
+  options.filter = filter_;
+  options.max_event_queue = static_cast<std::size_t>(config_.performance.max_event_queue);
+  options.max_hold = effective_hold(config_.performance);
+  options.retry_interval = seconds(config_.database.retry_interval_secs);
+  options.audit_interval = seconds(config_.sync.audit_interval_secs);
+  return options;
+}
+
+void App::set_configured_ports(std::set<std::string, std::less<>> names) {
+  filter_.configured = std::move(names);
+  sync_->set_filter(filter_);
+}
+
+void App::connect_signals() {
+  std::signal(SIGPIPE, SIG_IGN);
+  for (const int number : {SIGTERM, SIGINT}) {
+    loop_.on_signal(number, [this, number] { on_stop(number); });
+  }
+  loop_.on_signal(SIGUSR1, [this] { log_statistics(); });
+  loop_.on_signal(SIGHUP,
+                  [] { log::warning("SIGHUP: reload is not supported yet by this version; restart to apply"); });
+}
+
+int App::run() {
+  const auto hold = effective_hold(config_.performance);
+  if (hold < milliseconds(config_.performance.batch_timeout_ms)) {
+    log::info(
+        LogLine("performance.batch_timeout_ms is held to half of max_latency_us").add("hold_us", hold.count()).text());
+  }
+  notifier_.status(to_string(monitor_->overall()));
+  loop_.on_readable(sync_->fd(), [this] { on_readable(); });
+  start_timers();
+  if (const std::error_code error = sync_->start()) {
+    log::error("Cannot start: " + error.message());
+    return exit_unavailable;
+  }
+  log_receive_buffer();
+  return loop_.run();
+}
+
+void App::start_timers() {
+  loop_.after(ready_limit, [this] { report_ready(); });
+  loop_.every(statistics_interval, [this] {
+    log_statistics();
+    report_.end_period(statistics(), now());
+  });
+  start_watchdog();
+}
+
+void App::start_watchdog() {
+  const auto timeout = notifier_.watchdog_timeout();
+  if (!timeout) return;
+  if (!config_.health.enable_watchdog) {
+    log::warning(
+        "health.enable_watchdog is false but the unit has WatchdogSec=: pinging all the same, or systemd "
+        "would kill a healthy daemon; take WatchdogSec= out of the unit instead");
+  }
+  const auto third = std::chrono::duration_cast<milliseconds>(*timeout / 3);
+  const auto period = std::min<milliseconds>(seconds(config_.health.watchdog_interval_secs), third);
+  notifier_.ping_watchdog();
+  loop_.every(std::max(period, 1ms), [this] { notifier_.ping_watchdog(); });
+}
+
+void App::on_readable() {
+  if (const std::error_code error = sync_->process()) {
+    log::error("Cannot go on: " + error.message());
+    return loop_.exit(exit_unavailable);
+  }
+  if (!ready_ && sync_->synchronized()) report_ready();
+  if (event_log_.holds_back()) report_suppressed_soon();
+  if (stopping_ && sync_->drained()) finish();
+}
+
+void App::on_event(const portsync::SyncEvent& event) {
+  using Kind = portsync::SyncEvent::Kind;
+  if (event.kind == Kind::sink_closed && output_ == Output::json_lines) {  // Redis comes back; a reader does not
+    log::error("Nobody reads standard output any more: " + event.error.message());
+    return loop_.exit(exit_unavailable);
+  }
+  const bool is_trouble = event.kind == Kind::row_refused || event.kind == Kind::sink_closed;
+  event_log_.on_event(event, is_trouble ? sink_->statistics().last_error : std::string(), now());
+}
+
+void App::on_health(const portsync::Health& before, const portsync::Health& health) {
+  notifier_.status(to_string(health));
+  event_log_.on_health(before, health, now());
+}
+
+void App::on_stop(int signal_number) {
+  if (stopping_) {
+    log::warning(LogLine("Second signal: ending at once").add("pending", sync_->statistics().pending).text());
+    return loop_.exit(exit_signal + signal_number);
+  }
+  log::info(signal_number == SIGTERM ? "SIGTERM: stopping" : "SIGINT: stopping");
+  stopping_ = true;
+  notifier_.stopping();
+  sync_->stop();
+  loop_.after(stop_limit, [this] { finish(); });
+  if (sync_->drained()) finish();
+}
+
+void App::report_ready() {
+  if (std::exchange(ready_, true)) return;
+  notifier_.ready(to_string(monitor_->overall()));
+  if (!sync_->synchronized()) log::warning("Ready, but not synchronized yet; Health " + to_string(monitor_->overall()));
+}
+
+void App::report_suppressed_soon() {
+  if (std::exchange(suppressed_timer_, true)) return;
+  loop_.after(suppressed_interval, [this] {
+    suppressed_timer_ = false;
+    event_log_.flush();
+  });
+}
+
+void App::log_statistics() {
+  if (log::enabled(log::Level::info)) log::info(report_.line(statistics(), now()));
+}
+
+void App::log_receive_buffer() const {
+  const std::size_t effective = source_->statistics().receive_buffer_bytes;
+  LogLine line("Netlink socket is open");
+  line.add("receive_buffer_bytes", effective);
+  if (std::cmp_greater_equal(effective, config_.netlink.receive_buffer_bytes)) return log::info(line.text());
+  line.add("wanted", config_.netlink.receive_buffer_bytes);
+  log::warning(line.text() + "; CAP_NET_ADMIN or a higher net.core.rmem_max would give it");
+}
+
+void App::finish() {
+  event_log_.flush();
+  log_statistics();
+  const std::size_t pending = sync_->statistics().pending;
+  if (pending > 0) log::warning(LogLine("Rows not written").add("pending", pending).text());
+  log::info("Stopped");
+  loop_.exit(exit_clean);
+}
+
+Statistics App::statistics() const {
+  return {sync_->statistics(), source_->statistics(), sink_->statistics(), event_log_.slow_rows()};
+}
+
+}  // namespace portsyncd

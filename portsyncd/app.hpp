@@ -1,0 +1,72 @@
+// SPDX-License-Identifier: Apache-2.0
+#pragma once
+
+#include <memory>
+#include <portsync/health_monitor.hpp>
+#include <portsync/link_source.hpp>
+#include <portsync/state_sink.hpp>
+#include <portsync/synchronizer.hpp>
+#include <set>
+#include <string>
+
+#include "config.hpp"
+#include "event_log.hpp"
+#include "event_loop.hpp"
+#include "service_notifier.hpp"
+#include "statistics_report.hpp"
+
+namespace portsyncd {
+
+// The daemon: makes the library's objects from the configuration, wires them together and drives them until it is told
+// to end. What they do is theirs.
+class App {
+ public:
+  enum class Output : std::uint8_t { redis, json_lines };
+
+  // Throws std::system_error that names what could not be opened.
+  App(Config config, const std::string& password, Output output);
+
+  // Returns the exit status.
+  [[nodiscard]] int run();
+
+  // For ports.scope = "configured", once something reads CONFIG_DB: from now on only these names are ports.
+  void set_configured_ports(std::set<std::string, std::less<>> names);
+
+ private:
+  void make_sink(const std::string& password, Output output);
+  [[nodiscard]] portsync::SynchronizerOptions synchronizer_options() const;
+  void connect_signals();
+  void start_timers();
+  void start_watchdog();
+
+  void on_readable();
+  void on_event(const portsync::SyncEvent& event);
+  void on_health(const portsync::Health& before, const portsync::Health& now);
+  void on_stop(int signal_number);
+
+  void report_ready();
+  void report_suppressed_soon();
+  void log_statistics();
+  void log_receive_buffer() const;
+  void finish();
+
+  [[nodiscard]] Statistics statistics() const;
+
+  const Config config_;
+  const Output output_;
+  portsync::PortFilter filter_;
+  EventLoop loop_;
+  ServiceNotifier notifier_;
+  EventLog event_log_;
+  StatisticsReport report_;
+  // The Synchronizer borrows the others: it goes first.
+  std::unique_ptr<portsync::LinkSource> source_;
+  std::unique_ptr<portsync::StateSink> sink_;
+  std::unique_ptr<portsync::HealthMonitor> monitor_;
+  std::unique_ptr<portsync::Synchronizer> sync_;
+  bool ready_ = false;
+  bool stopping_ = false;
+  bool suppressed_timer_ = false;
+};
+
+}  // namespace portsyncd

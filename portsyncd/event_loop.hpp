@@ -1,0 +1,42 @@
+// SPDX-License-Identifier: Apache-2.0
+#pragma once
+
+#include <chrono>
+#include <functional>
+#include <memory>
+
+namespace portsyncd {
+
+// Descriptors, signals and timers of one thread. There are two: event_loop_sd.cpp on sd-event, and event_loop_epoll.cpp
+// for systems without libsystemd. Throws std::system_error.
+class EventLoop {
+ public:
+  using Handler = std::function<void()>;
+
+  EventLoop();
+  EventLoop(const EventLoop&) = delete;
+  EventLoop& operator=(const EventLoop&) = delete;
+  ~EventLoop();
+
+  // Called whenever the descriptor is readable (level-triggered), for ever.
+  void on_readable(int fd, Handler handler);
+
+  // Blocks the signal in the calling thread, so do it before there is another. Goes before descriptors.
+  void on_signal(int number, Handler handler);
+
+  // Timers are told from CLOCK_MONOTONIC and go before descriptors: a busy one must not keep the watchdog's ping back.
+  void every(std::chrono::milliseconds period, Handler handler);
+  void after(std::chrono::milliseconds delay, Handler handler);
+
+  // Returns what exit() was given. What a handler throws comes out here.
+  [[nodiscard]] int run();
+
+  // From a handler: run() returns when it has. The first call counts.
+  void exit(int status);
+
+ private:
+  class Impl;
+  std::unique_ptr<Impl> impl_;
+};
+
+}  // namespace portsyncd

@@ -1,0 +1,161 @@
+// SPDX-License-Identifier: Apache-2.0
+#include <sys/epoll.h>
+#include <systemd/sd-event.h>
+
+#include <csignal>
+#include <cstdint>
+#include <exception>
+#include <list>
+#include <system_error>
+#include <utility>
+
+#include "event_loop.hpp"
+
+namespace portsyncd {
+namespace {
+
+constexpr std::uint64_t timer_accuracy_us = 10'000;
+
+int checked(int result, const char* what) {
+  if (result < 0) throw std::system_error(-result, std::system_category(), what);
+  return result;
+}
+
+std::uint64_t microseconds(std::chrono::milliseconds duration) {
+  return static_cast<std::uint64_t>(std::chrono::microseconds(duration).count());
+}
+
+}  // namespace
+
+class EventLoop::Impl {
+ public:
+  Impl() { checked(sd_event_new(&event_), "sd_event_new"); }
+  Impl(const Impl&) = delete;
+  Impl& operator=(const Impl&) = delete;
+  ~Impl() {
+    for (Source& source : sources_) sd_event_source_disable_unref(source.source);
+    sd_event_unref(event_);
+  }
+
+  void on_readable(int fd, Handler handler) {
+    Source& source = add(std::move(handler));
+    checked(sd_event_add_io(event_, &source.source, fd, EPOLLIN, on_io, &source), "sd_event_add_io");
+  }
+
+  void on_signal(int number, Handler handler) {
+    sigset_t set;
+    sigemptyset(&set);
+    sigaddset(&set, number);
+    const int blocked = pthread_sigmask(SIG_BLOCK, &set, nullptr);  // sd_event_add_signal() demands it
+    if (blocked != 0) throw std::system_error(blocked, std::system_category(), "pthread_sigmask");
+    Source& source = add(std::move(handler));
+    checked(sd_event_add_signal(event_, &source.source, number, on_signalled, &source), "sd_event_add_signal");
+    prefer(source);
+  }
+
+  void add_timer(std::chrono::milliseconds delay, bool again, Handler handler) {
+    Source& source = add(std::move(handler));
+    source.period = delay;
+    source.again = again;
+    checked(sd_event_add_time_relative(event_, &source.source, CLOCK_MONOTONIC, microseconds(delay), timer_accuracy_us,
+                                       on_time, &source),
+            "sd_event_add_time_relative");
+    prefer(source);
+  }
+
+  int run() {
+    const int status = checked(sd_event_loop(event_), "sd_event_loop");
+    if (thrown_) std::rethrow_exception(thrown_);
+    return status;
+  }
+
+  void exit(int status) {
+    if (std::exchange(exiting_, true)) return;
+    checked(sd_event_exit(event_, status), "sd_event_exit");
+  }
+
+ private:
+  struct Source {
+    Impl* loop;
+    Handler handler;
+    sd_event_source* source = nullptr;
+    std::chrono::milliseconds period{0};
+    bool again = true;
+  };
+
+  Source& add(Handler handler) { return sources_.emplace_back(Source{this, std::move(handler)}); }
+
+  static void prefer(const Source& source) {
+    checked(sd_event_source_set_priority(source.source, SD_EVENT_PRIORITY_IMPORTANT), "sd_event_source_set_priority");
+  }
+
+  // Nothing is thrown through sd-event's C frames.
+  template <typename Function>
+  int guarded(Function function) noexcept {
+    try {
+      if (!exiting_) function();
+    } catch (...) {
+      thrown_ = std::current_exception();
+      exiting_ = true;
+      (void)sd_event_exit(event_, 0);
+    }
+    return 0;
+  }
+
+  void fire(Source& source) {
+    if (source.again) {
+      checked(sd_event_source_set_time_relative(source.source, microseconds(source.period)), "sd_event timer");
+      checked(sd_event_source_set_enabled(source.source, SD_EVENT_ONESHOT), "sd_event timer");
+      return source.handler();
+    }
+    const Handler handler = std::move(source.handler);
+    sd_event_source_disable_unref(source.source);
+    sources_.remove_if([&source](const Source& other) { return &other == &source; });
+    handler();
+  }
+
+  static int on_io(sd_event_source*, int, std::uint32_t, void* data) noexcept { return call(data); }
+  static int on_signalled(sd_event_source*, const signalfd_siginfo*, void* data) noexcept { return call(data); }
+  static int on_time(sd_event_source*, std::uint64_t, void* data) noexcept {
+    auto* source = static_cast<Source*>(data);
+    return source->loop->guarded([source] { source->loop->fire(*source); });
+  }
+  static int call(void* data) noexcept {
+    auto* source = static_cast<Source*>(data);
+    return source->loop->guarded([source] { source->handler(); });
+  }
+
+  sd_event* event_ = nullptr;
+  std::list<Source> sources_;  // sd-event keeps their addresses
+  std::exception_ptr thrown_;
+  bool exiting_ = false;
+};
+
+EventLoop::EventLoop() : impl_(std::make_unique<Impl>()) {}
+EventLoop::~EventLoop() = default;
+
+void EventLoop::on_readable(int fd, Handler handler) {
+  impl_->on_readable(fd, std::move(handler));
+}
+
+void EventLoop::on_signal(int number, Handler handler) {
+  impl_->on_signal(number, std::move(handler));
+}
+
+void EventLoop::every(std::chrono::milliseconds period, Handler handler) {
+  impl_->add_timer(period, true, std::move(handler));
+}
+
+void EventLoop::after(std::chrono::milliseconds delay, Handler handler) {
+  impl_->add_timer(delay, false, std::move(handler));
+}
+
+int EventLoop::run() {
+  return impl_->run();
+}
+
+void EventLoop::exit(int status) {
+  impl_->exit(status);
+}
+
+}  // namespace portsyncd

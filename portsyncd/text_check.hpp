@@ -1,0 +1,21 @@
+// SPDX-License-Identifier: Apache-2.0
+#pragma once
+
+#include <cstddef>
+#include <optional>
+#include <string>
+#include <string_view>
+
+namespace portsyncd {
+
+struct TextFault {
+  std::size_t line = 1;
+  std::size_t column = 1;  // in bytes
+  std::string what;
+};
+
+// What toml11 must not be given: invalid UTF-8 (3.7 reads past its buffer), control characters (4.4 hangs), and
+// nesting or dotted keys so deep that its recursion leaves the stack. A file without these may still be bad TOML.
+[[nodiscard]] std::optional<TextFault> check_text(std::string_view text);
+
+}  // namespace portsyncd

@@ -1,0 +1,122 @@
+// SPDX-License-Identifier: Apache-2.0
+#define BOOST_TEST_MODULE event_log
+#include "event_log.hpp"
+
+#include <boost/test/unit_test.hpp>
+#include <string>
+#include <vector>
+
+using namespace portsyncd;
+using namespace std::chrono_literals;
+using portsync::SyncEvent;
+
+namespace {
+
+constexpr EventLog::TimePoint start{1000s};
+
+struct Fixture {
+  Fixture() { log::open(log::Level::info); }
+
+  SyncEvent written(std::string_view port) const {
+    SyncEvent event;
+    event.kind = SyncEvent::Kind::row_written;
+    event.sink = "Redis at /run/redis.sock";
+    event.port = port;
+    event.link = &link;
+    event.count = 3;
+    event.latency = 210us;
+    return event;
+  }
+
+  portsync::LinkState link;
+  std::vector<std::string> lines;
+  EventLog events{10ms, 2s, [this](log::Level, std::string_view line) { lines.emplace_back(line); }};
+};
+
+}  // namespace
+
+BOOST_AUTO_TEST_CASE(a_bucket_lets_its_burst_through_and_then_its_rate) {
+  TokenBucket bucket(50, 200);
+  int taken = 0;
+  while (bucket.take(start)) ++taken;
+  BOOST_TEST(taken == 200);
+  BOOST_TEST(!bucket.take(start + 19ms));
+  BOOST_TEST(bucket.take(start + 20ms));
+  BOOST_TEST(!bucket.take(start));  // time never runs backwards
+  for (taken = 0; bucket.take(start + 1h); ++taken) {
+  }
+  BOOST_TEST(taken == 200);
+}
+
+BOOST_FIXTURE_TEST_CASE(a_written_row_is_told_with_what_monitoring_greps_for, Fixture) {
+  link.flags = 0x1;
+  link.mtu = 9100;
+  events.on_event(written("Ethernet0"), "", start);
+  BOOST_REQUIRE_EQUAL(lines.size(), 1U);
+  BOOST_TEST(lines[0] ==
+             "Received event port=Ethernet0 cause=notified admin=up oper=down mtu=9100 events=3 latency_us=210");
+}
+
+BOOST_FIXTURE_TEST_CASE(a_removed_row_is_told, Fixture) {
+  SyncEvent event = written("Ethernet0");
+  event.kind = SyncEvent::Kind::row_erased;
+  events.on_event(event, "", start);
+  BOOST_TEST(lines.at(0) == "Row removed port=Ethernet0 events=3 latency_us=210");
+}
+
+BOOST_FIXTURE_TEST_CASE(a_storm_is_cut_and_the_rest_counted_in_one_line, Fixture) {
+  for (int i = 0; i < 1000; ++i) events.on_event(written("Ethernet0"), "", start);
+  BOOST_TEST(lines.size() == 200U);
+  BOOST_TEST(events.holds_back());
+  events.flush();
+  BOOST_TEST(lines.back() == "Received events suppressed=800");
+  BOOST_TEST(!events.holds_back());
+  events.flush();
+  BOOST_TEST(lines.size() == 201U);
+}
+
+BOOST_FIXTURE_TEST_CASE(the_next_line_let_through_tells_the_count_first, Fixture) {
+  for (int i = 0; i < 201; ++i) events.on_event(written("Ethernet0"), "", start);
+  events.on_event(written("Ethernet4"), "", start + 20ms);
+  BOOST_REQUIRE_EQUAL(lines.size(), 202U);
+  BOOST_TEST(lines[200] == "Received events suppressed=1");
+  BOOST_TEST(lines[201].starts_with("Received event port=Ethernet4"));
+}
+
+BOOST_FIXTURE_TEST_CASE(slow_rows_are_counted_and_the_warning_is_rate_limited, Fixture) {
+  SyncEvent event = written("Ethernet0");
+  event.latency = 10'001us;
+  for (int i = 0; i < 5; ++i) events.on_event(event, "", start);
+  BOOST_TEST(events.slow_rows() == 5U);
+  BOOST_TEST(lines.size() == 6U);
+  BOOST_TEST(lines[0] == "Slow row port=Ethernet0 latency_us=10001 max_latency_us=10000 slow_rows=1");
+}
+
+BOOST_FIXTURE_TEST_CASE(a_closed_sink_is_told_with_its_reason, Fixture) {
+  SyncEvent event;
+  event.kind = SyncEvent::Kind::sink_closed;
+  event.sink = "Redis at 127.0.0.1:6379";
+  event.error = std::make_error_code(std::errc::connection_refused);
+  events.on_event(event, "", start);
+  BOOST_TEST(lines.at(0) == "Not connected to Redis at 127.0.0.1:6379: Connection refused; trying again every 2 s");
+}
+
+BOOST_FIXTURE_TEST_CASE(every_change_of_the_verdict_is_told_and_many_reasons_are_not, Fixture) {
+  using portsync::Verdict;
+  events.on_health({Verdict::degraded, "starting"}, {Verdict::healthy, ""}, start);
+  BOOST_TEST(lines.at(0) == "Health Healthy");
+  for (int i = 0; i < 100; ++i) {
+    events.on_health({Verdict::degraded, "a"}, {Verdict::degraded, "b"}, start);
+  }
+  BOOST_TEST(lines.size() == 10U);
+  events.on_health({Verdict::degraded, "b"}, {Verdict::unhealthy, "c"}, start);
+  BOOST_TEST(lines.back() == "Health Unhealthy: c");
+}
+
+BOOST_AUTO_TEST_CASE(level_names_are_the_usual_ones) {
+  BOOST_TEST((log::parse_level("warn") == log::Level::warning));
+  BOOST_TEST((log::parse_level("Warning") == log::Level::warning));
+  BOOST_TEST((log::parse_level("off") == log::Level::off));
+  BOOST_TEST(!log::parse_level("").has_value());
+  BOOST_TEST(!log::parse_level("loud").has_value());
+}
