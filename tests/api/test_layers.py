@@ -1,0 +1,68 @@
+# SPDX-License-Identifier: Apache-2.0
+"""Dependencies point inward: portsyncd -> public headers -> {netlink, redis, jsonl} -> core, os -> the standard library."""
+
+import re
+import unittest
+from pathlib import Path
+
+TOP = Path(__file__).resolve().parents[2]
+SOURCES = TOP / "libportsync" / "src"
+
+STANDARD = r"<[a-z_0-9]+>"
+SYSTEM = r"<(sys/|netinet/|arpa/)?[a-z_0-9]+\.h>"
+# What each layer may include: its own and the inner layers' headers, and by name one foreign library.
+CORE = rf'{STANDARD}|<fnmatch\.h>|<portsync/[a-z_]+\.hpp>|"core/.*"'
+OS = rf'{CORE}|{SYSTEM}|"os/.*"'
+LAYERS = {
+    "core": CORE,
+    "os": OS,
+    "netlink": rf'{OS}|"netlink/.*"|<portsync/netlink/.*>|<linux/.*>|<netlink/.*>',
+    "redis": rf'{OS}|"redis/.*"|<portsync/redis/.*>|<hiredis/.*>',
+    "jsonl": rf'{OS}|"jsonl/.*"|<nlohmann/.*>',
+}
+NOT_IN_CORE = r"<(thread|mutex|condition_variable|future|atomic|csignal|iostream|fstream|cstdlib|ctime)>"
+# Libraries that one file pair of portsyncd knows, each.
+ONE_PAIR = {"toml11": r"<toml\.hpp>|<toml11?/", "sdbus-c++": r"<sdbus-c\+\+/", "sd-daemon": r"<systemd/sd-daemon\.h>",
+            "sd-event": r"<systemd/sd-event\.h>", "spdlog": r"<spdlog/", "CLI11": r"<CLI/"}
+
+
+def sources(folder: Path) -> list[Path]:
+    return sorted(p for p in folder.rglob("*") if p.suffix in (".cpp", ".hpp"))
+
+
+def includes(path: Path) -> list[str]:
+    return re.findall(r"^\s*#\s*include\s+(\S+)", path.read_text(), re.MULTILINE)
+
+
+class Layers(unittest.TestCase):
+    def test_each_layer_includes_the_inner_ones_alone(self) -> None:
+        self.assertEqual({p.name for p in SOURCES.iterdir() if p.is_dir() and sources(p)} - LAYERS.keys(), set())
+        for layer, allowed in LAYERS.items():
+            for path in sources(SOURCES / layer):
+                for included in includes(path):
+                    with self.subTest(file=str(path.relative_to(TOP))):
+                        self.assertRegex(included, rf"^({allowed})$")
+
+    def test_core_knows_no_threads_signals_files_or_environment(self) -> None:
+        for path in sources(SOURCES / "core"):
+            with self.subTest(file=path.name):
+                self.assertNotRegex("\n".join(includes(path)), NOT_IN_CORE)
+                self.assertNotRegex(path.read_text(), r"getenv|\bsignal\(|_clock::now|Clock::now")
+
+    def test_the_clock_is_read_in_os_alone(self) -> None:
+        for path in sources(SOURCES):
+            if path.parent.name != "os":
+                with self.subTest(file=path.name):
+                    self.assertNotRegex(path.read_text(), r"_clock::now|Clock::now|clock_gettime|gettimeofday")
+
+    def test_portsyncd_uses_public_headers_alone(self) -> None:
+        for path in sources(TOP / "portsyncd"):
+            for included in includes(path):
+                with self.subTest(file=path.name):
+                    self.assertNotRegex(included, r'"(core|os|netlink|redis|jsonl)/|<(hiredis|netlink)/|\.\./')
+
+    def test_each_library_of_portsyncd_is_known_to_one_file_pair(self) -> None:
+        for library, pattern in ONE_PAIR.items():
+            users = {path.stem for path in sources(TOP / "portsyncd") if re.search(pattern, "\n".join(includes(path)))}
+            with self.subTest(library=library):
+                self.assertLessEqual(len(users), 1, users)

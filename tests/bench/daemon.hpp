@@ -1,0 +1,52 @@
+// SPDX-License-Identifier: Apache-2.0
+// portsyncd itself, started as systemd would start it.
+#pragma once
+
+#include <chrono>
+#include <cstddef>
+#include <cstdint>
+#include <string>
+
+#include "os/descriptor.hpp"
+#include "process.hpp"
+#include "testbed.hpp"
+
+namespace portsync::bench {
+
+struct DaemonOptions {
+  std::string program;
+  int processor = -1;
+  std::string log_level = "warning";
+  std::size_t receive_buffer_bytes = 0;  // 0 = the daemon's default
+};
+
+class Daemon {
+ public:
+  // Started; wait_ready() comes next.
+  Daemon(const DaemonOptions& options, const Testbed& bed);
+  ~Daemon() { process_.terminate(); }
+
+  // From exec to READY=1. Throws when that does not come.
+  std::chrono::steady_clock::duration wait_ready();
+
+  // A counter of its statistics line, which it writes at level info only.
+  [[nodiscard]] std::uint64_t statistic(const std::string& name);
+
+  [[nodiscard]] Process& process() noexcept { return process_; }
+
+ private:
+  [[nodiscard]] std::string log() const;
+
+  std::string log_path_;
+  os::Descriptor notify_;
+  Process process_;
+};
+
+// What "portsyncd --version" says, and how long it takes: what loading the program alone costs.
+struct VersionRun {
+  std::string text;
+  std::chrono::steady_clock::duration time{};
+};
+[[nodiscard]] VersionRun run_version(const DaemonOptions& options, const Testbed& bed);
+
+}  // namespace portsync::bench

@@ -1,0 +1,61 @@
+// SPDX-License-Identifier: Apache-2.0
+// Other processes, from outside.
+#pragma once
+
+#include <sys/types.h>
+
+#include <chrono>
+#include <cstdint>
+#include <functional>
+#include <optional>
+#include <string>
+#include <vector>
+
+namespace portsync::bench {
+
+// A child of ours, that ends with us.
+class Process {
+ public:
+  // The processor it may run on; -1 = any.
+  explicit Process(int processor = -1) : processor_(processor) {}
+  Process(const Process&) = delete;
+  Process& operator=(const Process&) = delete;
+  ~Process();
+
+  void exec(std::vector<std::string> words, const std::vector<std::string>& environment, const std::string& output);
+  // Runs a function of this program.
+  void fork(const std::function<void()>& function);
+
+  [[nodiscard]] pid_t pid() const noexcept { return pid_; }
+  // When exec(3) was called, by the child's own clock, which is ours.
+  [[nodiscard]] std::chrono::steady_clock::time_point started() const noexcept { return started_; }
+  [[nodiscard]] bool ended();
+
+  void stop();    // SIGSTOP; stopped on return
+  void resume();  // SIGCONT
+  void signal(int number) const;
+  // SIGTERM, or SIGKILL when that does not help in time.
+  void terminate();
+
+  [[nodiscard]] std::uint64_t cpu_ns() const;             // all threads that are alive
+  [[nodiscard]] std::uint64_t voluntary_switches() const;  // times it went to sleep, which is once per wake-up
+  [[nodiscard]] std::uint64_t rss_kb() const;
+  [[nodiscard]] std::uint64_t peak_rss_kb() const;
+
+ private:
+  void in_child() const;
+  [[nodiscard]] std::uint64_t status(const std::string& path, const std::string& key) const;
+
+  int processor_;
+  pid_t pid_ = -1;
+  std::chrono::steady_clock::time_point started_;
+};
+
+// Lets the thread run on one processor alone.
+void pin(int processor);
+
+// How many system calls the process makes while the function runs, by strace; std::nullopt where there is no strace.
+[[nodiscard]] std::optional<std::uint64_t> count_system_calls(const Process& process,
+                                                              const std::function<void()>& function);
+
+}  // namespace portsync::bench

@@ -1,0 +1,60 @@
+# SPDX-License-Identifier: Apache-2.0
+"""As many ports as a switch has, and more: no loss is made up, no snapshot asked for, nothing forgotten."""
+
+from support.case import GROUP, Case
+
+
+class Scale(Case):
+    settle_limit = 30.0
+
+    def flap_all(self) -> None:
+        """Every port changes while portsyncd does not read, so that all of them wait at once."""
+        self.daemon.freeze()
+        self.finish(self.load("mtu", 2 * self.ports))
+        self.daemon.thaw()
+        self.wait_equal()
+
+    def check_no_resync(self) -> None:
+        statistics = self.daemon.statistics()
+        self.assertEqual((statistics["resyncs"], statistics["overruns"]), (0, 0))
+        self.assertEqual(statistics["ports"], self.ports)
+
+
+class Ports1028(Scale):
+    ports = 1028
+    config = {"sync": {"audit_interval_secs": 0}}
+
+    def test_1028_ports_at_the_default_queue_bound(self) -> None:
+        self.flap_all()
+        self.check_no_resync()
+        self.assertGreaterEqual(self.daemon.statistics()["queue_collapses"], 1)
+
+
+class Ports512(Scale):
+    ports = 512
+    config = {"sync": {"audit_interval_secs": 0}, "performance": {"max_event_queue": 500}}
+
+    def test_512_ports_at_a_queue_bound_of_500(self) -> None:
+        self.flap_all()
+        self.check_no_resync()
+        self.assertGreaterEqual(self.daemon.statistics()["queue_collapses"], 1)
+
+
+class Ports4096(Scale):
+    ports = 4096
+    autostart = False
+
+    def setUp(self) -> None:
+        self.ports, ports = 0, self.ports
+        super().setUp()
+        self.ports = ports
+
+    def test_4096_ports_created_and_deleted(self) -> None:
+        self.plant()
+        self.start()
+        self.add_ports(self.ports)
+        self.wait_equal()
+        self.assertEqual(self.redis.db.call("HLEN", "PORT_TABLE"), self.ports)
+        self.dut.ip(f"link del group {GROUP}")
+        self.wait_equal()
+        self.assertEqual(self.redis.db.call("HLEN", "PORT_TABLE"), 0)

@@ -1,0 +1,161 @@
+#!/usr/bin/env bash
+# SPDX-License-Identifier: Apache-2.0
+# Installs what is needed, builds, and runs the tests. The last line is "N passed, N failed, N skipped".
+set -u
+
+usage() {
+  cat <<'END'
+usage: tests/run.sh [--quick | --all] [--suite NAME]... [--soak MINUTES] [--help]
+
+  (nothing)       tier 1: g++ debug with ASan and UBSan, and a release build with -Werror;
+                  the suites unit, integration and api in both
+  --quick         one release build, unit tests and the shortest integration tests
+  --all           tier 1 and tier 2: clang with -Werror, TSan, clang-tidy, LTO, minsize, shellcheck, and a soak
+  --suite NAME    only this suite: unit, integration or api; may be given again
+  --soak MINUTES  random link changes and faults for so long, on a release build (2 with --all)
+
+As root, missing packages are installed by apt-get. Anybody else needs them to be there; the tests then run in a user
+and network namespace of their own (unshare -Urn). With CI set, a skip that tests/skips.txt does not list is a failure.
+Builds go to build-tests/ (or $PORTSYNC_BUILDS) and are kept: a second run is quicker.
+END
+}
+
+tests=$(cd "$(dirname "${BASH_SOURCE[0]}")" && pwd)
+top=$(dirname "$tests")
+builds=${PORTSYNC_BUILDS:-$top/build-tests}
+mode=tier1
+suites=()
+soak=
+while [ $# -gt 0 ]; do
+  case $1 in
+    --quick) mode=quick ;;
+    --all) mode=all ;;
+    --suite) suites+=("${2:?--suite needs a name}"); shift ;;
+    --soak) soak=${2:?--soak needs minutes}; [ $mode = all ] || mode=soak; shift ;;
+    --help | -h) usage; exit 0 ;;
+    *) echo "tests/run.sh: unknown option $1" >&2; usage >&2; exit 2 ;;
+  esac
+  shift
+done
+for suite in "${suites[@]+"${suites[@]}"}"; do
+  case $suite in
+    unit | integration | api) ;;
+    *) echo "tests/run.sh: no suite $suite; there are unit, integration and api" >&2; exit 2 ;;
+  esac
+done
+
+packages=(g++ meson ninja-build pkgconf python3 iproute2 util-linux redis-server nlohmann-json3-dev libnl-route-3-dev
+  libhiredis-dev libcli11-dev libspdlog-dev libtoml11-dev libsystemd-dev libboost-test-dev)
+if [ $mode = all ]; then
+  packages+=(clang clang-tidy shellcheck)
+fi
+
+mkdir -p "$builds"
+steps=$builds/steps.tsv
+: >"$steps"
+tested=()
+
+# step NAME COMMAND...: runs it with its output in a file, which is shown when it fails; counts as one case.
+step() {
+  local name=$1 began=$SECONDS log
+  shift
+  log=$builds/$(tr -c 'a-zA-Z0-9\n' - <<<"$name").log
+  printf '%-44s' "$name"
+  if "$@" >"$log" 2>&1 </dev/null; then
+    printf 'ok      %4d s\n' $((SECONDS - began))
+    printf '%s\tpassed\n' "$name" >>"$steps"
+    return 0
+  fi
+  printf 'FAILED  %4d s; the end of %s:\n' $((SECONDS - began)) "$log"
+  tail -n 60 "$log"
+  printf '%s\tfailed\n' "$name" >>"$steps"
+  return 1
+}
+
+install_packages() {
+  local missing=() package
+  for package in "${packages[@]}"; do
+    [ "$(dpkg-query -W -f '${db:Status-Status}' "$package" 2>/dev/null)" = installed ] || missing+=("$package")
+  done
+  [ ${#missing[@]} -eq 0 ] && return 0
+  echo "missing: ${missing[*]}"
+  [ "$(id -u)" = 0 ] || { echo "not root: install them, or run this as root once"; return 1; }
+  # The tests start servers of their own; the package's needs not run.
+  apt-get update -q && DEBIAN_FRONTEND=noninteractive RUNLEVEL=1 apt-get install -y -q --no-install-recommends "${missing[@]}"
+}
+
+# build NAME MESON_OPTION...: configures and builds in $builds/NAME. CC and CXX choose the compiler.
+build() {
+  local name=$1
+  shift
+  local fresh=()
+  [ ! -e "$builds/$name/build.ninja" ] || fresh=(--reconfigure)
+  step "configure $name" meson setup "${fresh[@]+"${fresh[@]}"}" "$builds/$name" "$top" "$@" &&
+    step "build $name" meson compile -C "$builds/$name"
+}
+
+# run_suites NAME SUITE...: runs suites of a build and notes it for the sum.
+run_suites() {
+  local name=$1 began=$SECONDS chosen=() suite
+  shift
+  for suite; do chosen+=(--suite "$suite"); done
+  rm -rf "$builds/$name/junit" "$builds/$name/meson-logs/testlog.json"
+  echo "--- tests of $name: $*"
+  meson test -C "$builds/$name" --no-rebuild --print-errorlogs "${chosen[@]}" </dev/null 2>&1 | grep -v '^$'
+  echo "--- tests of $name took $((SECONDS - began)) s"
+  tested+=("$builds/$name")
+}
+
+# build_and_test NAME "SUITE..." MESON_OPTION...: those of the suites that were asked for, by --suite or by nothing.
+build_and_test() {
+  local name=$1 wanted=() suite
+  for suite in $2; do
+    [[ ${#suites[@]} -gt 0 && " ${suites[*]} " != *" $suite "* ]] || wanted+=("$suite")
+  done
+  shift 2
+  [ ${#wanted[@]} -eq 0 ] || { build "$name" "$@" && run_suites "$name" "${wanted[@]}"; }
+}
+
+release=(--buildtype=release -Dwerror=true)
+sanitized=(--buildtype=debug "-Db_sanitize=address,undefined")
+
+tier1() {
+  build_and_test release "unit integration api" "${release[@]}"
+  build_and_test asan "unit integration" "${sanitized[@]}"
+}
+
+tier2() {
+  CC=clang CXX=clang++ build_and_test clang "unit integration" --buildtype=debugoptimized -Dwerror=true
+  step "clang-tidy" tidy
+  build_and_test tsan "unit integration" --buildtype=debugoptimized -Db_sanitize=thread
+  build_and_test lto "unit quick" "${release[@]}" -Db_lto=true
+  build_and_test minsize "unit quick" --buildtype=minsize -Dwerror=true
+  step "shellcheck" scripts_are_clean
+}
+
+tidy() {
+  (cd "$builds/clang" && run-clang-tidy -quiet -p . "$top/(libportsync|portsyncd)/.*\.cpp$")
+}
+
+scripts_are_clean() {
+  local scripts
+  mapfile -t scripts < <(cd "$top" && git ls-files -co --exclude-standard | grep -E '\.sh$|^\.ci/run$')
+  (cd "$top" && shellcheck "${scripts[@]}")
+}
+
+soak() {
+  [ -e "$builds/release/build.ninja" ] || build release "${release[@]}" || return
+  step "soak of $1 min" /usr/bin/python3 "$tests/support/runner.py" --build "$builds/release" "$tests/integration/soak.py"
+}
+
+began=$SECONDS
+if step "packages" install_packages; then
+  case $mode in
+    quick) build_and_test release "unit quick" "${release[@]}" ;;
+    tier1) tier1 ;;
+    all) tier1; tier2; PORTSYNC_SOAK_MINUTES=${soak:-2} soak "${soak:-2}" ;;
+    soak) PORTSYNC_SOAK_MINUTES=$soak soak "$soak" ;;
+  esac
+fi
+echo "all of it took $((SECONDS - began)) s"
+/usr/bin/python3 "$tests/support/results.py" "$steps" "${tested[@]+"${tested[@]}"}"

@@ -1,0 +1,173 @@
+# SPDX-License-Identifier: Apache-2.0
+"""A real redis-server on a private socket, and the troubles it can have."""
+
+import os
+import shutil
+import signal
+import subprocess
+import threading
+from pathlib import Path
+from typing import Optional
+
+from support import process, resp
+from support.netns import Netns
+
+STATE_DB = 6
+ADMIN = "test-admin"  # a user of the tests' own, so that the default user can be restricted
+
+
+class Redis:
+    """Listens on a unix socket, and on 127.0.0.1:6379 inside the namespace it is given."""
+
+    def __init__(self, directory: Path, namespace: Netns) -> None:
+        self.directory = directory / "redis"
+        self.directory.mkdir()
+        self.socket = str(directory / "redis.sock")
+        self._namespace = namespace
+        self._process: Optional[subprocess.Popen] = None
+        self._client: Optional[resp.Client] = None
+
+    # --- life ---
+
+    def start(self, *options: str, wait: bool = True) -> None:
+        """`wait=False` does not wait until the dataset is loaded, only until the socket is there."""
+        base = ["redis-server", "--port", "6379", "--bind", "127.0.0.1", "--unixsocket", self.socket,
+                "--unixsocketperm", "777", "--save", "", "--appendonly", "no", "--dir", str(self.directory),
+                "--enable-debug-command", "yes", "--lua-time-limit", "100", "--loglevel", "notice",
+                "--user", ADMIN, "on", f">{ADMIN}", "~*", "&*", "+@all", "--tcp-backlog", "128"]
+        with open(self.directory / "log", "ab") as log:
+            self._process = process.start([*base, *options], self._namespace, stdout=log, stderr=log)
+        process.wait_for(lambda: self._answers(wait), 30, "redis-server answers")
+
+    def _answers(self, loaded: bool) -> bool:
+        if self._process is not None and self._process.poll() is not None:
+            raise RuntimeError("redis-server ended: " + (self.directory / "log").read_text()[-2000:])
+        try:
+            with self.connect() as client:
+                if loaded:
+                    client.call("PING")
+            return True
+        except (OSError, resp.RedisError):
+            return False
+
+    def kill(self) -> None:
+        """kill -9: leaves the socket file behind and saves nothing."""
+        if self._client is not None:
+            self._client.close()
+            self._client = None
+        process.end(self._process)
+        self._process = None
+
+    def forget(self) -> None:
+        """Removes what was saved; the next start is empty."""
+        shutil.rmtree(self.directory)
+        self.directory.mkdir()
+
+    def stop_process(self) -> None:
+        self._signal(signal.SIGSTOP)
+
+    def continue_process(self) -> None:
+        self._signal(signal.SIGCONT)
+
+    def _signal(self, number: int) -> None:
+        assert self._process is not None
+        os.kill(self._process.pid, number)
+
+    def close(self) -> None:
+        self.kill()
+
+    # --- clients ---
+
+    def connect(self, database: int = 0, timeout: float = 10.0) -> resp.Client:
+        return resp.Client(self.socket, database, timeout, ADMIN, ADMIN)
+
+    @property
+    def db(self) -> resp.Client:
+        """A client of STATE_DB; opened anew after kill()."""
+        if self._client is None:
+            self._client = self.connect(STATE_DB)
+        return self._client
+
+    def reconnect(self) -> None:
+        """For after a fault that hit this client too."""
+        if self._client is not None:
+            self._client.close()
+            self._client = None
+
+    def config(self, name: str, value: object) -> None:
+        self.db.call("CONFIG", "SET", name, str(value))
+
+    def info(self, section: str) -> dict[str, str]:
+        lines = self.db.call("INFO", section).splitlines()
+        return dict(line.split(":", 1) for line in lines if ":" in line)
+
+    def error_count(self, name: str) -> int:
+        """How many error replies of this name the server has sent; its own count, whatever the daemon says."""
+        return int(self.info("errorstats").get("errorstat_" + name, "count=0").split("=")[1])
+
+    def client_ids(self, name: str = "portsyncd") -> list[int]:
+        """The ids of the connections that have this name."""
+        found = []
+        for line in self.db.call("CLIENT", "LIST").splitlines():
+            words = dict(word.split("=", 1) for word in line.split(" ") if "=" in word)
+            if words.get("name") == name:
+                found.append(int(words["id"]))
+        return found
+
+    def kill_clients(self) -> int:
+        """CLIENT KILL of every connection but the tests' own."""
+        return self.db.call("CLIENT", "KILL", "USER", "default")
+
+    def monitor(self) -> "Monitor":
+        return Monitor(self)
+
+
+class Monitor:
+    """MONITOR, for counting: what was asked of the server between start and commands()."""
+
+    WRITES = {"hset", "hmset", "hsetnx", "hdel", "del", "unlink", "set", "flushdb", "rename", "expire", "hincrby", "eval"}
+
+    def __init__(self, server: Redis) -> None:
+        self._server = server
+        self._client = server.connect()
+        self._client.call("MONITOR")
+        self._lines: list[str] = []
+        self._marks = 0
+        self._thread = threading.Thread(target=self._read, daemon=True)
+        self._thread.start()
+
+    def _read(self) -> None:
+        try:
+            while True:
+                self._lines.append(self._client.line().decode(errors="replace"))
+        except (OSError, ValueError):
+            pass
+
+    def commands(self) -> list[list[str]]:
+        """Every command so far, words in order; those sent before this call are in it."""
+        self._marks += 1
+        mark = f"monitor-mark-{self._marks}"
+        self._server.db.call("ECHO", mark)
+        process.wait_for(lambda: any(mark in line for line in list(self._lines)), 10, "MONITOR shows the mark")
+        found = []
+        for line in list(self._lines):
+            words = line.split('"')[1::2]
+            if words:
+                found.append([words[0].lower(), *words[1:]])
+        return found
+
+    def writes(self) -> list[list[str]]:
+        return [command for command in self.commands() if command[0] in self.WRITES]
+
+    def clear(self) -> None:
+        self.commands()
+        self._lines.clear()
+
+    def close(self) -> None:
+        self._client.close()
+
+    def __enter__(self) -> "Monitor":
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        self.close()

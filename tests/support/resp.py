@@ -1,0 +1,113 @@
+# SPDX-License-Identifier: Apache-2.0
+"""A Redis client of one page: blocking, pipelined, errors as values or exceptions."""
+
+import socket
+from typing import Any, Union
+
+Argument = Union[str, int, bytes]
+
+
+class RedisError(Exception):
+    """An error reply."""
+
+
+def encode(args: tuple[Argument, ...]) -> bytes:
+    parts = [b"*%d\r\n" % len(args)]
+    for arg in args:
+        data = arg if isinstance(arg, bytes) else str(arg).encode()
+        parts.append(b"$%d\r\n%s\r\n" % (len(data), data))
+    return b"".join(parts)
+
+
+class Client:
+    """One connection. Replies: str, int, None, list; an error reply is raised by call(), returned by pipeline()."""
+
+    def __init__(self, path: str, database: int = 0, timeout: float = 10.0, user: str = "", password: str = "") -> None:
+        self._socket = socket.socket(socket.AF_UNIX, socket.SOCK_STREAM)
+        self._socket.settimeout(timeout)
+        self._buffer = b""
+        try:
+            self._socket.connect(path)
+            if password:
+                self.call("AUTH", *([user] if user else []), password)
+            if database:
+                self.call("SELECT", database)
+        except BaseException:
+            self._socket.close()
+            raise
+
+    def close(self) -> None:
+        self._socket.close()
+
+    def __enter__(self) -> "Client":
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        self.close()
+
+    def send(self, *args: Argument) -> None:
+        self._socket.sendall(encode(args))
+
+    def call(self, *args: Argument) -> Any:
+        self.send(*args)
+        reply = self.read()
+        if isinstance(reply, RedisError):
+            raise reply
+        return reply
+
+    def pipeline(self, commands: list[tuple[Argument, ...]]) -> list[Any]:
+        replies: list[Any] = []
+        for first in range(0, len(commands), 500):
+            some = commands[first:first + 500]
+            self._socket.sendall(b"".join(encode(c) for c in some))
+            replies += [self.read() for _ in some]
+        return replies
+
+    def hash(self, key: str) -> dict[str, str]:
+        return pairs(self.call("HGETALL", key))
+
+    def scan(self, pattern: str) -> list[str]:
+        keys: set[str] = set()
+        cursor = "0"
+        while True:
+            cursor, some = self.call("SCAN", cursor, "MATCH", pattern, "COUNT", 1000)
+            keys.update(some)
+            if cursor == "0":
+                return sorted(keys)
+
+    def line(self) -> bytes:
+        while b"\r\n" not in self._buffer:
+            self._fill()
+        line, self._buffer = self._buffer.split(b"\r\n", 1)
+        return line
+
+    def _fill(self) -> None:
+        data = self._socket.recv(1 << 18)
+        if not data:
+            raise ConnectionError("Redis closed the connection")
+        self._buffer += data
+
+    def read(self) -> Any:
+        line = self.line()
+        kind, rest = line[:1], line[1:]
+        if kind == b"+":
+            return rest.decode()
+        if kind == b"-":
+            return RedisError(rest.decode())
+        if kind == b":":
+            return int(rest)
+        if kind == b"$":
+            size = int(rest)
+            if size < 0:
+                return None
+            while len(self._buffer) < size + 2:
+                self._fill()
+            data, self._buffer = self._buffer[:size], self._buffer[size + 2:]
+            return data.decode(errors="replace")
+        if kind == b"*":
+            return [self.read() for _ in range(int(rest))] if int(rest) >= 0 else None
+        raise ValueError(f"not RESP: {line[:80]!r}")
+
+
+def pairs(flat: list[str]) -> dict[str, str]:
+    return dict(zip(flat[::2], flat[1::2]))
