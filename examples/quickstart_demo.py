@@ -210,7 +210,7 @@ class Connection:
 class RedisRows:
     """STATE_DB of a redis-server of our own; its keyspace events tell when a row has changed."""
 
-    what = "an independent subscriber of Redis had read the right row"
+    what = "a subscriber of Redis had read the right row"
 
     def __init__(self, folder: Path) -> None:
         self.path = str(folder / "redis.sock")
@@ -518,17 +518,17 @@ def play(program: str, no_redis: bool, folder: Path) -> bool:
             it.close()
     finally:
         rows.close()
-    counted = it.statistics()
-    print(f"\nLatency: from when an independent listener read the kernel's message to when {rows.what};\n"
-          "both are this Python program, whose own share is in it. portsyncd's own count, message read to row acknowledged: "
-          f"p50 {counted.get('latency_us_p50')} us, p99 {counted.get('latency_us_p99')} us, {counted.get('writes')} rows "
-          f"written, {counted.get('erases')} removed.")
-    if equal:
-        print(coloured("Every row equalled the kernel after every step.", 32))
-    else:
-        print(coloured("Rows and kernel differed.", 31))
+    if not equal:
+        print(coloured("\nRows and kernel differed. What portsyncd said:", 31))
         print(it.log.read_text())
-    return equal
+        return False
+    counted = it.statistics()
+    print(f"\nLatency: from when an independent listener read the kernel's message to when {rows.what}.\n"
+          "Both are this Python program, whose own share is in it. portsyncd's own count, message read to row\n"
+          f"acknowledged: p50 {counted['latency_us_p50']} us, p99 {counted['latency_us_p99']} us; {counted['writes']} rows "
+          f"written, {counted['erases']} removed.")
+    print(coloured("Every row equalled the kernel after every step.", 32))
+    return True
 
 
 def main() -> int:

@@ -24,7 +24,7 @@ using std::chrono::seconds;
 constexpr seconds ready_limit = 15s;  // then READY=1 without Redis, else a boot without it would hang
 constexpr seconds stop_limit = 5s;
 constexpr seconds statistics_interval = 60s;
-constexpr seconds suppressed_interval = 1s;
+constexpr seconds later = 1s;  // for what could not be told at once
 
 portsync::TimePoint now() {
   return portsync::Clock::now();
@@ -167,7 +167,7 @@ void App::on_readable() {
     return loop_.exit(exit_unavailable);
   }
   if (!ready_ && sync_->synchronized()) report_ready();
-  if (event_log_.holds_back()) report_suppressed_soon();
+  if (event_log_.holds_back() || notifier_.waiting()) tell_later();
   if (stopping_ && sync_->drained()) finish();
 }
 
@@ -202,14 +202,17 @@ void App::on_stop(int signal_number) {
 void App::report_ready() {
   if (std::exchange(ready_, true)) return;
   notifier_.ready(to_string(monitor_->overall()));
+  if (notifier_.waiting()) tell_later();
   if (!sync_->synchronized()) log::warning("Ready, but not synchronized yet; Health " + to_string(monitor_->overall()));
 }
 
-void App::report_suppressed_soon() {
-  if (std::exchange(suppressed_timer_, true)) return;
-  loop_.after(suppressed_interval, [this] {
-    suppressed_timer_ = false;
+void App::tell_later() {
+  if (std::exchange(later_timer_, true)) return;
+  loop_.after(later, [this] {
+    later_timer_ = false;
     event_log_.flush();
+    notifier_.flush();
+    if (notifier_.waiting()) tell_later();
   });
 }
 

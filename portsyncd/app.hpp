@@ -45,7 +45,7 @@ class App {
   void on_stop(int signal_number);
 
   void report_ready();
-  void report_suppressed_soon();
+  void tell_later();
   void log_statistics();
   void log_receive_buffer() const;
   void finish();
@@ -66,7 +66,7 @@ class App {
   std::unique_ptr<portsync::Synchronizer> sync_;
   bool ready_ = false;
   bool stopping_ = false;
-  bool suppressed_timer_ = false;
+  bool later_timer_ = false;
 };
 
 }  // namespace portsyncd

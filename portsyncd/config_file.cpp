@@ -19,7 +19,7 @@
 namespace portsyncd {
 namespace {
 
-constexpr std::size_t most_bytes = 1U << 20U;
+constexpr std::size_t most_bytes = 64U * 1024;  // toml11 takes time with the square of it: 1 MiB can last a minute
 
 using Severity = Problem::Severity;
 

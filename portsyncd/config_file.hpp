@@ -15,7 +15,7 @@ struct ConfigFile {
   std::vector<Problem> problems;
 };
 
-// Reads a regular file of at most 1 MiB. Keys that are not in the table are warnings; whatever keeps the file from
+// Reads a regular file of at most 64 KiB. Keys that are not in the table are warnings; whatever keeps the file from
 // being read as it was meant is an error. Types and ranges are checked by apply().
 [[nodiscard]] ConfigFile read_config_file(const std::string& path);
 

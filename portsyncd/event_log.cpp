@@ -11,17 +11,21 @@ namespace {
 using portsync::SyncEvent;
 using Kind = SyncEvent::Kind;
 
-const char* up_or_down(bool up) {
-  return up ? "up" : "down";
+// A field of the row as it was stored: the link may have changed again since.
+std::string_view stored(const SyncEvent& event, std::string_view name) {
+  const std::string* value = event.record == nullptr ? nullptr : find_field(*event.record, name);
+  if (value == nullptr) return "unknown";
+  const std::string_view text = *value;
+  const bool quoted = text.size() >= 2 && text.front() == '"';  // a JSON string
+  return quoted ? text.substr(1, text.size() - 2) : text;
 }
 
 std::string written_line(const SyncEvent& event) {
   LogLine line("Received event");
   line.add("port", event.port).add("cause", to_string(event.cause));
-  if (event.link != nullptr) {
-    line.add("admin", up_or_down(event.link->admin_up())).add("oper", up_or_down(event.link->running()));
-    if (event.link->mtu) line.add("mtu", *event.link->mtu);
-  }
+  line.add("admin", stored(event, "admin_status"));
+  line.add("oper", stored(event, "netdev_oper_status"));
+  line.add("mtu", stored(event, "mtu"));
   return line.add("events", event.count).add("latency_us", event.latency.count()).text();
 }
 

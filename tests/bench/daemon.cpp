@@ -20,11 +20,6 @@ using std::chrono::steady_clock;
 
 int runs = 0;
 
-std::string read_file(const std::string& path) {
-  std::ifstream file(path);
-  return {std::istreambuf_iterator<char>(file), {}};
-}
-
 std::string write_config(const DaemonOptions& options, const Testbed& bed) {
   const std::string path = bed.file("portsyncd." + std::to_string(runs) + ".conf");
   std::ofstream file(path);
@@ -79,7 +74,7 @@ std::uint64_t Daemon::statistic(const std::string& name) {
     const std::string text = log();
     const std::size_t found = text.rfind(" statistics ");
     return found == std::string::npos || text.find('\n', found) == std::string::npos ? std::string()
-                                                                                      : text.substr(found);
+                                                                                     : text.substr(found);
   };
   const std::size_t before = log().size();
   process_.signal(SIGUSR1);

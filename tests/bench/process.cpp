@@ -45,9 +45,8 @@ bool wait_for(Condition condition, steady_clock::duration limit) {
 // One value that a child writes and we read.
 struct SharedTime {
   SharedTime()
-      : value(static_cast<steady_clock::time_point*>(::mmap(nullptr, sizeof(steady_clock::time_point),
-                                                            PROT_READ | PROT_WRITE, MAP_SHARED | MAP_ANONYMOUS, -1,
-                                                            0))) {
+      : value(static_cast<steady_clock::time_point*>(::mmap(
+            nullptr, sizeof(steady_clock::time_point), PROT_READ | PROT_WRITE, MAP_SHARED | MAP_ANONYMOUS, -1, 0))) {
     if (value == MAP_FAILED) fail("mmap");
   }
   SharedTime(const SharedTime&) = delete;
@@ -57,6 +56,12 @@ struct SharedTime {
 };
 
 }  // namespace
+
+std::string read_file(const std::string& path) {
+  std::ostringstream text;
+  text << std::ifstream(path).rdbuf();
+  return text.str();
+}
 
 void pin(int processor) {
   cpu_set_t set;
@@ -128,8 +133,7 @@ void Process::signal(int number) const {
 void Process::stop() {
   signal(SIGSTOP);
   const auto stopped = [this] {
-    std::ifstream file(proc(pid_) + "/stat");
-    const std::string stat{std::istreambuf_iterator<char>(file), {}};
+    const std::string stat = read_file(proc(pid_) + "/stat");
     const auto end = stat.rfind(") ");
     return end != std::string::npos && stat[end + 2] == 'T';
   };

@@ -37,7 +37,7 @@ class Process {
   // SIGTERM, or SIGKILL when that does not help in time.
   void terminate();
 
-  [[nodiscard]] std::uint64_t cpu_ns() const;             // all threads that are alive
+  [[nodiscard]] std::uint64_t cpu_ns() const;              // all threads that are alive
   [[nodiscard]] std::uint64_t voluntary_switches() const;  // times it went to sleep, which is once per wake-up
   [[nodiscard]] std::uint64_t rss_kb() const;
   [[nodiscard]] std::uint64_t peak_rss_kb() const;
@@ -50,6 +50,8 @@ class Process {
   pid_t pid_ = -1;
   std::chrono::steady_clock::time_point started_;
 };
+
+[[nodiscard]] std::string read_file(const std::string& path);
 
 // Lets the thread run on one processor alone.
 void pin(int processor);

@@ -122,22 +122,10 @@ std::optional<std::string> RowWatch::next_change(std::chrono::milliseconds limit
 std::optional<steady_clock::time_point> RowWatch::wait(std::string_view port, std::string_view field,
                                                        std::string_view value) {
   const std::string key = key_of(port);
-  while (const auto changed = next_change(1s)) {
+  while (const auto changed = next_change(5s)) {
     if (*changed == port && reader_({"HGET", key, field}) == value) return steady_clock::now();
   }
   return std::nullopt;
-}
-
-bool RowWatch::equal(const std::vector<Row>& rows) {
-  for (const Row& row : rows) {
-    reader_.append({"HMGET", key_of(row.port), "state", "mtu", "admin_status", "netdev_oper_status"});
-  }
-  bool equal = true;
-  for (const Row& row : rows) {
-    const std::string wanted = "ok " + row.mtu + " " + up_or_down(row.admin_up) + " " + up_or_down(row.oper_up);
-    equal = (reader_.answer() == wanted) && equal;
-  }
-  return equal;
 }
 
 // Reads the rows only when each has changed, or when no change has come for a while: reading costs Redis, too.
@@ -152,7 +140,7 @@ steady_clock::time_point RowWatch::wait_equal(const std::vector<Row>& rows, std:
       pause = changed.size() < rows.size() ? 10ms : 0ms;
       continue;
     }
-    if (equal(rows)) return last_change;
+    if (rows_equal(reader_, rows)) return last_change;
     pause = 10ms;
   }
   throw std::runtime_error("the rows never became equal to the links");
@@ -161,6 +149,18 @@ steady_clock::time_point RowWatch::wait_equal(const std::vector<Row>& rows, std:
 void RowWatch::discard() {
   while (next_change(0ms)) {
   }
+}
+
+bool rows_equal(Redis& redis, const std::vector<Row>& rows) {
+  for (const Row& row : rows) {
+    redis.append({"HMGET", key_of(row.port), "state", "mtu", "admin_status", "netdev_oper_status"});
+  }
+  bool equal = true;
+  for (const Row& row : rows) {
+    const std::string wanted = "ok " + row.mtu + " " + up_or_down(row.admin_up) + " " + up_or_down(row.oper_up);
+    equal = (redis.answer() == wanted) && equal;
+  }
+  return equal;
 }
 
 void write_rows(Redis& redis, const std::vector<Row>& rows) {

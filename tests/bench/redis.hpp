@@ -52,12 +52,11 @@ class RowWatch {
  public:
   RowWatch(const std::string& socket_path, int database);
 
-  // Waits until the row has changed and the field has the value: when that was read. std::nullopt after a second.
+  // Waits until the row has changed and the field has the value: when that was read. std::nullopt after 5 s.
   [[nodiscard]] std::optional<std::chrono::steady_clock::time_point> wait(std::string_view port, std::string_view field,
                                                                           std::string_view value);
   // Waits until all rows are as they must be: when the last change of one was seen. Throws after `limit`.
   std::chrono::steady_clock::time_point wait_equal(const std::vector<Row>& rows, std::chrono::milliseconds limit);
-  [[nodiscard]] bool equal(const std::vector<Row>& rows);
   // Forgets the changes seen so far.
   void discard();
 
@@ -67,6 +66,9 @@ class RowWatch {
   Redis subscriber_;
   Redis reader_;
 };
+
+// All rows are as they must be.
+[[nodiscard]] bool rows_equal(Redis& redis, const std::vector<Row>& rows);
 
 // The floor of storing: writes the rows, all in flight at once.
 void write_rows(Redis& redis, const std::vector<Row>& rows);

@@ -21,7 +21,7 @@ namespace {
 constexpr int requests_at_once = 32;
 constexpr std::size_t buffer_bytes = 32 * 1024;
 constexpr int listener_buffer_bytes = 32 * 1024 * 1024;
-constexpr int second_ms = 1000;
+constexpr int patience_ms = 5000;
 
 [[noreturn]] void fail(const char* what, int error = errno) {
   throw std::system_error(error, std::system_category(), what);
@@ -201,7 +201,7 @@ std::optional<std::chrono::steady_clock::time_point> LinkListener::wait(const st
     std::size_t size = receive(MSG_DONTWAIT);
     if (size == 0) {
       pollfd waiting{socket_.get(), POLLIN, 0};
-      if (::poll(&waiting, 1, second_ms) == 0) return std::nullopt;
+      if (::poll(&waiting, 1, patience_ms) == 0) return std::nullopt;
       size = receive(MSG_DONTWAIT);
     }
     const auto now = std::chrono::steady_clock::now();
@@ -232,7 +232,7 @@ void LinkListener::read_for_ever(const std::function<void(const Link&)>& handler
 
 // ---- others
 
-std::size_t dump_links() {
+std::size_t dump_links(const std::function<void(const Link&)>& handler) {
   const os::Descriptor socket = open_socket();
   struct {
     nlmsghdr header;
@@ -250,6 +250,8 @@ std::size_t dump_links() {
     each_message(buffer.data(), static_cast<std::size_t>(size), [&](const nlmsghdr& message) {
       links += message.nlmsg_type == RTM_NEWLINK ? 1U : 0U;
       done = done || message.nlmsg_type == NLMSG_DONE;
+      Link link;
+      if (handler && parse(message, link)) handler(link);
     });
   }
   return links;

@@ -62,7 +62,7 @@ class LinkListener {
  public:
   LinkListener();
 
-  // Waits for a message that fits, reading over others. std::nullopt after a second without.
+  // Waits for a message that fits, reading over others. std::nullopt after 5 s without.
   [[nodiscard]] std::optional<std::chrono::steady_clock::time_point> wait(const std::function<bool(const Link&)>& fits);
   // Reads what waits: the number of messages.
   std::size_t drain();
@@ -76,8 +76,8 @@ class LinkListener {
   std::vector<std::byte> buffer_;
 };
 
-// Lists all links, parsing nothing: how many there are.
-std::size_t dump_links();
+// Lists all links: how many there are. Parses nothing without a handler.
+std::size_t dump_links(const std::function<void(const Link&)>& handler = {});
 
 // The largest receive queue, in bytes, and the drops of all sockets here that listen to a group.
 struct ListenerQueues {

@@ -1,8 +1,10 @@
 // SPDX-License-Identifier: Apache-2.0
 #include "testbed.hpp"
 
-#include <algorithm>
+#include <linux/if.h>
+
 #include <chrono>
+#include <cstring>
 #include <fstream>
 #include <stdexcept>
 #include <thread>
@@ -23,7 +25,6 @@ constexpr std::uint32_t highest_mtu = 61'500;
 test::Netns enter_quiet_namespace() {
   auto made = test::Netns::enter_new();
   for (const char* which : {"all", "default"}) {
-    std::ofstream("/proc/thread-self/net/../../sys/net/ipv6/conf/" + std::string(which) + "/disable_ipv6") << 1;
     std::ofstream("/proc/sys/net/ipv6/conf/" + std::string(which) + "/disable_ipv6") << 1;
   }
   return made;
@@ -35,7 +36,7 @@ test::Netns enter_quiet_namespace() {
 Testbed::Testbed()
     : far_(enter_quiet_namespace()),
       switch_(enter_quiet_namespace()),
-      redis_server_({"--notify-keyspace-events", "AKE", "--proc-title-template", "{title}"}),
+      redis_server_({"--notify-keyspace-events", "AKE"}),
       redis_(redis_server_.socket_path(), state_db) {}
 
 std::int32_t Testbed::ifindex(std::size_t port) const {
@@ -58,6 +59,21 @@ void Testbed::grow(std::size_t ports) {
     far_links_.set_up(first_far_ifindex + static_cast<std::int32_t>(i), true);
   }
   far_links_.flush();
+  wait_carriers();
+}
+
+// The kernel notices a carrier some time after.
+void Testbed::wait_carriers() const {
+  for (const auto end = std::chrono::steady_clock::now() + 30s; std::chrono::steady_clock::now() < end;) {
+    std::size_t running = 0;
+    dump_links([&](const Link& link) {
+      const bool is_port = std::strncmp(link.name, "Ethernet", 8) == 0;
+      running += is_port && (link.flags & IFF_RUNNING) != 0 ? 1U : 0U;
+    });
+    if (running == rows_.size()) return;
+    std::this_thread::sleep_for(10ms);
+  }
+  throw std::runtime_error("ports without carrier");
 }
 
 void Testbed::next_mtu(std::size_t port) {
@@ -86,6 +102,28 @@ void Testbed::toggle_carrier(std::size_t port) {
   row.oper_up = row.admin_up && carriers_[port];
   far_links_.set_up(first_far_ifindex + static_cast<std::int32_t>(port), carriers_[port]);
   far_links_.flush();
+}
+
+void Testbed::restore() {
+  for (std::size_t i = 0; i < rows_.size(); ++i) {
+    if (!carriers_[i]) toggle_carrier(i);
+    if (!rows_[i].admin_up) toggle_admin(i);
+  }
+  wait_carriers();
+}
+
+bool Testbed::wait_quiet() {
+  constexpr auto held_up = 20ms;
+  constexpr int in_a_row = 200;
+  int good = 0;
+  for (const auto end = std::chrono::steady_clock::now() + 20s; std::chrono::steady_clock::now() < end;) {
+    const auto start = std::chrono::steady_clock::now();
+    change_mtu(0);
+    good = std::chrono::steady_clock::now() - start < held_up ? good + 1 : 0;
+    if (good == in_a_row) return true;
+    std::this_thread::sleep_for(1ms);
+  }
+  return false;
 }
 
 void Testbed::flood(std::size_t changes) {

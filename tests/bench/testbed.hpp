@@ -30,6 +30,12 @@ class Testbed {
   void toggle_admin(std::size_t port);
   void toggle_carrier(std::size_t port);  // by the far end
 
+  // All ports up, with carrier.
+  void restore();
+  // Waits until link changes are not held up any more: all namespaces share the kernel's lock of links, and the links
+  // of an earlier run take seconds to go. False when it stays busy.
+  [[nodiscard]] bool wait_quiet();
+
   // So many changes of the mtu, over all ports in turn; each port ends with another mtu than it had before.
   void flood(std::size_t changes);
 
@@ -40,6 +46,7 @@ class Testbed {
 
  private:
   void next_mtu(std::size_t port);
+  void wait_carriers() const;
 
   test::Netns far_;
   LinkChanger far_links_;

@@ -501,6 +501,24 @@ BOOST_AUTO_TEST_CASE(the_observer_may_call_the_sink) {
   BOOST_TEST(ask({"HGET", "PORT_TABLE|Ethernet0", "netdev_oper_status"}) == "down");
 }
 
+#ifndef NDEBUG
+BOOST_AUTO_TEST_CASE(process_inside_of_process_asserts) {
+  const pid_t child = ::fork();
+  if (child == 0) {
+    ::signal(SIGABRT, SIG_DFL);
+    ::close(STDERR_FILENO);
+    SinkHarness sink(redis::make_state_sink(options));
+    sink.observer.when_open = [&] { (void)sink.sink->process(); };
+    sink.start();
+    (void)sink.run_until_open();
+    ::_exit(0);
+  }
+  int status = 0;
+  BOOST_REQUIRE(::waitpid(child, &status, 0) == child);
+  BOOST_TEST((WIFSIGNALED(status) && WTERMSIG(status) == SIGABRT));
+}
+#endif
+
 // As often as not a caller looks at its descriptors late: nothing may be lost for that, and no answer be called
 // missing.
 BOOST_AUTO_TEST_CASE(a_caller_that_comes_late_finds_answers_not_timeouts) {

@@ -67,7 +67,8 @@ class Links(Case):
         self.wait_equal()
 
     def test_bridge_in_and_out(self) -> None:
-        writes = self.writes_of("link add br0 type bridge", "link set Ethernet0 master br0", "link set Ethernet0 nomaster")
+        there_and_back = ("link set Ethernet0 master br0", "link set Ethernet0 nomaster")
+        writes = self.writes_of("link add br0 type bridge", *(100 * there_and_back))
         self.assertEqual(writes, [])
         self.assertIn("state", self.redis.db.hash("PORT_TABLE|Ethernet0"))
 

@@ -12,7 +12,7 @@ SMALLEST_BUFFER = 4096  # the smallest netlink.receive_buffer_bytes that the con
 
 class LossCase(Case):
     ports = 64
-    settle_limit = 20.0
+    settle_limit = 5.0  # less than the 10 s after which a probe would find a loss that went unnoticed
 
     def setUp(self) -> None:
         super().setUp()

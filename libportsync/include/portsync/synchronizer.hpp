@@ -38,7 +38,7 @@ struct SynchronizerOptions {
 // kinds that you do not know; new kinds and members are added at the end.
 struct SyncEvent {
   enum class Kind : std::uint8_t {
-    row_written,         // port, link, cause, count = link events it answers (0: a repair), latency
+    row_written,         // port, record, link, cause, count = link events it answers (0: a repair), latency
     row_erased,          // port, count, latency
     row_refused,         // port, error; once until the row is stored or refused for another reason
     sink_opened,         // sink
@@ -57,6 +57,7 @@ struct SyncEvent {
   std::uint64_t count = 0;
   std::chrono::microseconds latency{0};  // from reading the oldest message it answers to its acknowledgement
   std::error_code error;
+  const PortRecord* record = nullptr;  // row_written: the row as it is stored; `link` may be newer by now
 };
 
 struct SynchronizerStatistics {

@@ -254,6 +254,7 @@ void SinkQueue::on_stored(Slot slot) {
   const std::string port = context_.ports.name(slot);  // a copy: the slot may be released below
   event.port = port;
   event.link = context_.ports.link(slot);
+  if (!erased) event.record = &stored.known;
   event.cause = answered.cause;
   event.count = answered.events;
   event.latency = since(answered.since, context_.now);

@@ -104,6 +104,7 @@ class NetlinkLinkSource final : public LinkSource {
   Cause cause_ = Cause::initial;        // of the next snapshot
   bool begun_ = false;                  // there was a snapshot_begin
   bool lost_ = false;                   // the event socket has lost something: it must be replaced
+  bool doubtful_ = false;               // what is known may be wrong, until the next complete snapshot
   bool incomplete_ = false;             // the running snapshot cannot be trusted
   std::optional<TimePoint> resync_at_;  // when the wanted snapshot may start
   TimePoint reply_deadline_;            // with request_ only
@@ -138,7 +139,7 @@ LinkSourceStatistics NetlinkLinkSource::statistics() const {
   statistics.links = table_ ? table_->size() : 0;
   statistics.receive_buffer_bytes = socket_->receive_buffer_bytes();
   statistics.backlog_bytes = socket_->backlog_bytes();
-  statistics.snapshot_pending = request_ || resync_at_ || cause_ == Cause::initial;
+  statistics.snapshot_pending = doubtful_ || cause_ == Cause::initial;
   return statistics;
 }
 
@@ -150,6 +151,7 @@ std::error_code NetlinkLinkSource::process() {
   } catch (...) {
     // The rest of what had been read is lost, and a handler missed some of it: what is known must be made sure of.
     if (request_) give_up_snapshot();
+    doubtful_ = true;
     retry();
     arm();
     throw;
@@ -305,6 +307,7 @@ void NetlinkLinkSource::end_snapshot() {
   events_.remove(request_->fd());
   request_.reset();
   ++statistics_.snapshots;
+  doubtful_ = false;
   table_->end_snapshot(now_);
   cause_ = Cause::resync;
 }
@@ -325,6 +328,7 @@ void NetlinkLinkSource::give_up_snapshot() {
 // still has is not complete, but better than nothing.
 void NetlinkLinkSource::on_loss() {
   lost_ = true;
+  doubtful_ = true;
   retry();
 }
 

@@ -54,7 +54,6 @@ class Connection {
   Connection& operator=(const Connection&) = delete;
 
   [[nodiscard]] int fd() const noexcept { return events_.fd(); }
-  [[nodiscard]] bool started() const noexcept { return state_ != State::idle; }
   // From start() on it connects.
   void start() noexcept;
 

@@ -50,6 +50,8 @@ void ReadBack::abort() noexcept {
   stale_ = 0;
   failure_.clear();
   requests_.clear();
+  seen_.clear();
+  index_.clear();
   cursor_.clear();
   scanning_ = ask_index_ = false;
   wanted_.clear();
@@ -85,6 +87,7 @@ ReadBack::Step ReadBack::advance(CommandBuffer& out) {
     return Step::row;
   }
   active_ = false;
+  seen_.clear();
   return Step::ended;
 }
 

@@ -39,6 +39,7 @@ class FakeRedis final : public Part {
   std::function<std::optional<std::string>(const std::string& command)> script;
   bool deaf = false;  // does not read
   bool accepting = true;
+  bool hanging_up = false;            // as soon as it has accepted
   std::vector<std::string> received;  // every command, as one line
   int accepted = 0;
 
@@ -58,6 +59,7 @@ class FakeRedis final : public Part {
       ++accepted;
       if (!greeting.empty()) say(clients_.back(), greeting);
     }
+    if (hanging_up) clients_.clear();
     if (deaf) return;
     for (auto& client : clients_) {
       if (!client.dead) read(client);

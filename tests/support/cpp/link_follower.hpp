@@ -41,18 +41,17 @@ class LinkFollower {
     }
   }
 
-  // Handles what waits, until nothing does or the condition holds; false when it still does not after `limit`.
+  // Handles what waits until nothing does and the condition holds; false when it still does not after `limit`.
   [[nodiscard]] bool run_until(const std::function<bool()>& condition,
                                std::chrono::milliseconds limit = std::chrono::seconds(10)) {
-    const auto end = Clock::now() + limit;
-    for (;;) {
+    for (const auto end = Clock::now() + limit; Clock::now() < end;) {
       if (!wait(0)) {  // only when idle, for a condition may be costly
         if (condition()) return true;
-        if (Clock::now() >= end) return false;
         wait(10);
       }
       process();
     }
+    return false;
   }
 
   void run_while_ready() {

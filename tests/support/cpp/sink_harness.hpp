@@ -100,11 +100,11 @@ class SinkHarness {
       for (const Part* part : parts) part->watch(watched);
       // 20 ms: `until` may ask a server for something that nobody tells.
       ::poll(watched.data(), watched.size(), static_cast<int>(std::min<std::int64_t>(left.count(), 20)));
-      if (watched.front().revents != 0) {
-        ++wakeups;
-        if (const auto error = sink->process()) throw std::system_error(error, "process");
-      }
+      // The others first: after a pause of this whole process nobody shall be called late who was only not asked.
       for (Part* part : parts) part->step();
+      if (watched.front().revents == 0) continue;
+      ++wakeups;
+      if (const auto error = sink->process()) throw std::system_error(error, "process");
     }
     return true;
   }

@@ -22,13 +22,13 @@ struct Fixture {
     event.kind = SyncEvent::Kind::row_written;
     event.sink = "Redis at /run/redis.sock";
     event.port = port;
-    event.link = &link;
+    event.record = &record;
     event.count = 3;
     event.latency = 210us;
     return event;
   }
 
-  portsync::LinkState link;
+  portsync::PortRecord record{"Ethernet0", {{"admin_status", "up"}, {"netdev_oper_status", "down"}, {"mtu", "9100"}}};
   std::vector<std::string> lines;
   EventLog events{10ms, 2s, [this](log::Level, std::string_view line) { lines.emplace_back(line); }};
 };
@@ -49,12 +49,26 @@ BOOST_AUTO_TEST_CASE(a_bucket_lets_its_burst_through_and_then_its_rate) {
 }
 
 BOOST_FIXTURE_TEST_CASE(a_written_row_is_told_with_what_monitoring_greps_for, Fixture) {
-  link.flags = 0x1;
-  link.mtu = 9100;
   events.on_event(written("Ethernet0"), "", start);
   BOOST_REQUIRE_EQUAL(lines.size(), 1U);
   BOOST_TEST(lines[0] ==
              "Received event port=Ethernet0 cause=notified admin=up oper=down mtu=9100 events=3 latency_us=210");
+}
+
+BOOST_FIXTURE_TEST_CASE(what_was_written_is_told_and_not_what_the_link_is_since, Fixture) {
+  SyncEvent event = written("Ethernet0");
+  portsync::LinkState newer;
+  newer.mtu = 68;
+  event.link = &newer;
+  events.on_event(event, "", start);
+  BOOST_TEST(lines.at(0).find("mtu=9100") != std::string::npos);
+}
+
+BOOST_FIXTURE_TEST_CASE(a_field_that_the_row_lacks_is_told_as_unknown_and_json_without_its_quotes, Fixture) {
+  record.fields = {{"admin_status", "\"up\""}};
+  events.on_event(written("Ethernet0"), "", start);
+  BOOST_TEST(lines.at(0) ==
+             "Received event port=Ethernet0 cause=notified admin=up oper=unknown mtu=unknown events=3 latency_us=210");
 }
 
 BOOST_FIXTURE_TEST_CASE(a_removed_row_is_told, Fixture) {

@@ -1,0 +1,57 @@
+// SPDX-License-Identifier: Apache-2.0
+// The measurements: each starts the daemon anew, and reports what it costs beside the floors of the same minute.
+#pragma once
+
+#include <cstddef>
+
+#include "daemon.hpp"
+#include "figures.hpp"
+#include "testbed.hpp"
+
+namespace portsync::bench {
+
+struct Bench {
+  Testbed& bed;  // with exactly the ports that the measurement is made at
+  Report& report;
+  DaemonOptions daemon;
+  bool quick = false;
+};
+
+// One change at a time: from the kernel's message to the row.
+void measure_latency(Bench& bench);
+// 3,000 events that wait in the socket.
+void measure_drain(Bench& bench);
+// As many changes as the kernel takes, for seconds.
+void measure_sustained(Bench& bench);
+// From exec to READY=1, with an empty database.
+void measure_first_sync(Bench& bench);
+// More events than the receive buffer holds.
+void measure_overrun(Bench& bench);
+// What it costs when nothing happens.
+void measure_idle(Bench& bench);
+// Resident memory after load.
+void measure_memory(Bench& bench);
+
+// ---- shared by them
+
+// The floors of reading all links and of storing all rows.
+struct SyncFloor {
+  Clock::duration dump{};
+  Clock::duration store{};
+};
+[[nodiscard]] SyncFloor measure_sync_floor(Testbed& bed, int rounds);
+
+// A daemon that is ready and whose rows all equal the links.
+class ReadyDaemon : public Daemon {
+ public:
+  explicit ReadyDaemon(Bench& bench) : ReadyDaemon(bench, bench.daemon) {}
+  ReadyDaemon(Bench& bench, const DaemonOptions& options);
+};
+
+// " 64 ports" and the like, for names of figures.
+[[nodiscard]] std::string at_ports(const Testbed& bed);
+
+// How long the rows may take to become equal.
+constexpr std::chrono::milliseconds convergence_limit{10'000};
+
+}  // namespace portsync::bench
