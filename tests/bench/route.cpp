@@ -36,7 +36,7 @@ os::Descriptor open_socket(unsigned groups = 0) {
   return descriptor;
 }
 
-// Calls it with each message, which is copied to where it is aligned.
+// The data are aligned as a message is.
 template <typename Handler>
 void each_message(const std::byte* data, std::size_t size, Handler handler) {
   while (size >= sizeof(nlmsghdr)) {
@@ -57,14 +57,19 @@ bool parse(const nlmsghdr& message, Link& link) {
   if (header->ifi_family != AF_UNSPEC) return false;
   link.ifindex = header->ifi_index;
   link.flags = header->ifi_flags;
-  const auto* attribute = IFLA_RTA(header);
-  for (auto size = static_cast<unsigned>(IFLA_PAYLOAD(&message)); RTA_OK(attribute, size);
-       attribute = RTA_NEXT(attribute, size)) {
-    if (attribute->rta_type == IFLA_IFNAME) link.name = static_cast<const char*>(RTA_DATA(attribute));
-    if (attribute->rta_type == IFLA_MTU) {
-      std::memcpy(&link.mtu, RTA_DATA(attribute), sizeof link.mtu);
+  const auto* data = reinterpret_cast<const std::byte*>(header) + NLMSG_ALIGN(sizeof *header);
+  const std::byte* end = reinterpret_cast<const std::byte*>(&message) + message.nlmsg_len;
+  rtattr attribute{};
+  while (data + sizeof attribute <= end) {
+    std::memcpy(&attribute, data, sizeof attribute);
+    if (attribute.rta_len < sizeof attribute || data + attribute.rta_len > end) break;
+    const std::byte* value = data + RTA_LENGTH(0);
+    if (attribute.rta_type == IFLA_IFNAME) link.name = reinterpret_cast<const char*>(value);
+    if (attribute.rta_type == IFLA_MTU) {
+      std::memcpy(&link.mtu, value, sizeof link.mtu);
       break;  // the name comes before
     }
+    data += RTA_ALIGN(attribute.rta_len);
   }
   return true;
 }

@@ -201,7 +201,11 @@ struct Links {
     rtnl.set_up(index_of(i), true);
     rtnl.set_up(peer_index_of(i), true);
     const auto end = Clock::now() + 5s;
-    while (rtnl.list().at(index_of(i)).operstate != IF_OPER_UP) BOOST_REQUIRE(Clock::now() < end);
+    const auto is_up = [](const test::LinkFacts& link) { return link.operstate == IF_OPER_UP; };
+    for (auto links = rtnl.list(); !is_up(links.at(index_of(i))) || !is_up(links.at(peer_index_of(i)));) {
+      BOOST_REQUIRE(Clock::now() < end);
+      links = rtnl.list();
+    }
   }
   // `count` changes of the first `links` links, each of which leaves the link different from before.
   void change(int count, int links) {

@@ -87,11 +87,11 @@ class Case(unittest.TestCase):
             self.wait_oper("up", *(self.port(i) for i in numbers))
 
     def wait_oper(self, oper: str, *ports: str) -> None:
-        """Waits until the kernel says so: it takes its time with a carrier that came or went."""
+        """Waits until the kernel says so: it takes its time with carriers, more so when other namespaces are busy too."""
         def arrived() -> bool:
             links = self.dut.links()
             return all(links[port].oper == oper for port in ports)
-        process.wait_for(arrived, 30, f"the kernel shows {len(ports)} ports {oper}")
+        process.wait_for(arrived, 120, f"the kernel shows {len(ports)} ports {oper}")
 
     def load(self, kind: str, count: int = 0, first: int = 0) -> subprocess.Popen:
         """Starts the load generator on the ports from this one on; with count 0 it runs until finish()."""

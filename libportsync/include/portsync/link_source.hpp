@@ -53,8 +53,9 @@ struct LinkSourceStatistics {
   std::size_t receive_buffer_bytes = 0;  // effective size of the receive buffer
   std::size_t backlog_bytes = 0;         // waiting in the receive buffer now
   std::size_t links = 0;                 // links known now
-  bool snapshot_pending = false;         // what is known may be wrong (a loss, or not complete yet): a snapshot runs or is about to
-  std::optional<TimePoint> deaf_since;   // when the first of the unanswered probes was sent
+  bool snapshot_pending =
+      false;  // what is known may be wrong (a loss, or not complete yet): a snapshot runs or is about to
+  std::optional<TimePoint> deaf_since;  // when the first of the unanswered probes was sent
 };
 
 // Follows the links of one network namespace: a snapshot first, then every change; after a loss, a new snapshot

@@ -74,10 +74,9 @@ class PORTSYNC_API StateSink : public Pollable {
   // Begins to open. The observer outlives the sink's use. Errc::already_started the second time.
   [[nodiscard]] virtual std::error_code start(Observer& observer) = 0;
 
-  // Reads rows back, answered by on_row() for each and one on_read_back(). What put() and erase() did before is seen, if it
-  // was stored. `ports` is used during the call only and
-  // counts for Scope::listed alone. Errc::not_supported = write-only: such a sink gets every row after on_open().
-  // Errc::not_open, Errc::busy (one read-back at a time).
+  // Reads rows back, answered by on_row() for each and one on_read_back(). What put() and erase() did before is seen,
+  // if it was stored. `ports` is used during the call only and counts for Scope::listed alone. Errc::not_supported =
+  // write-only: such a sink gets every row after on_open(). Errc::not_open, Errc::busy (one read-back at a time).
   [[nodiscard]] virtual std::error_code read_back(Scope scope, const std::vector<std::string_view>& ports) = 0;
 
   // Adds a row to the batch. `stored` is what the store is known to hold of it, nullptr when that is not known: a sink
@@ -96,8 +95,8 @@ class PORTSYNC_API StateSink : public Pollable {
   [[nodiscard]] virtual SinkStatistics statistics() const = 0;
 };
 
-// A write-only sink of two functions, called from flush() in the caller's thread, which must not block: an error that
-// they return counts as a refused row, tried again later. Throws std::system_error (no descriptor).
+// A write-only sink of two functions, called by put() and erase(), which must not block: an error that they return
+// counts as a refused row, tried again later. Throws std::system_error (no descriptor).
 [[nodiscard]] PORTSYNC_API std::unique_ptr<StateSink> make_callback_sink(
     std::function<std::error_code(const PortRecord& record)> put,
     std::function<std::error_code(std::string_view port)> erase);

@@ -30,6 +30,9 @@ class PortTable {
   void change(const LinkState& link);
   void remove(std::int32_t ifindex);
   void set_filter(PortFilter filter);
+  // A snapshot is complete: every name known is true. A link that another had taken the name from, and that has it
+  // after all, gets its port back.
+  void on_names_known();
 
   [[nodiscard]] const PortFilter& filter() const noexcept { return filter_; }
   // One past the highest slot in use.
@@ -58,6 +61,7 @@ class PortTable {
   struct Link {
     LinkState state;
     Slot slot = none;
+    bool robbed = false;  // another link was heard to have its name
   };
   struct Port {
     std::string name;  // empty: the slot is free
@@ -65,6 +69,7 @@ class PortTable {
   };
 
   void assign(Link& link, Slot slot);
+  void set_robbed(Link& link, bool robbed);
   void detach(const Link& link);
 
   PortFilter filter_;
@@ -74,6 +79,7 @@ class PortTable {
   std::vector<Port> ports_;
   std::vector<Slot> free_;
   std::size_t matching_ = 0;
+  std::size_t robbed_ = 0;
   bool ever_matched_ = false;
 };
 

@@ -3,6 +3,7 @@
 #include "core/sink_queue.hpp"
 
 #include <algorithm>
+#include <tuple>
 #include <utility>
 
 namespace portsync::core {
@@ -21,7 +22,9 @@ void SyncContext::release_if_unused(Slot slot) {
   if (ports.link(slot) != nullptr) return;
   const bool unused =
       std::all_of(queues.begin(), queues.end(), [slot](const auto& queue) { return queue->holds_nothing(slot); });
-  if (unused) ports.release(slot);
+  if (!unused) return;
+  for (const auto& queue : queues) queue->forget(slot);
+  ports.release(slot);
 }
 
 SinkQueue::SinkQueue(SyncContext& context, StateSink& sink, Projection projection, std::string name)
@@ -70,7 +73,7 @@ void SinkQueue::compare_later(Slot slot) {
   queue_.clear();
   compare_all_ = true;
   ++context_.statistics.queue_collapses;
-  context_.tell({.kind = SyncEvent::Kind::queue_collapsed, .sink = name_});
+  collapsed_ = true;
 }
 
 void SinkQueue::clear_waiting(Row& row) {
@@ -93,7 +96,7 @@ void SinkQueue::forget_trouble(Row& row) {
 void SinkQueue::settle(Slot slot) {
   Row& settled = rows_[slot];
   clear_waiting(settled);
-  if (std::exchange(settled.refused, false)) refused_.erase(std::find(refused_.begin(), refused_.end(), slot));
+  if (std::exchange(settled.refused, false)) std::erase(refused_, slot);
   forget_trouble(settled);
 }
 
@@ -103,13 +106,20 @@ bool SinkQueue::holds_nothing(Slot slot) const {
   return held.stored == Stored::absent && held.in_flight == 0 && !held.waiting && !held.refused;
 }
 
+void SinkQueue::forget(Slot slot) {
+  if (slot < rows_.size()) rows_[slot] = Row{};
+}
+
 bool SinkQueue::idle() const noexcept {
+  // Before the first snapshot nothing is known well enough to be written, and after stop() it will not be.
+  if (context_.stopped && !context_.first_snapshot) return true;
   return !open_ || (waiting_ == 0 && in_flight_ == 0 && !contents_unknown_ && !reading_);
 }
 
 void SinkQueue::run() {
+  if (std::exchange(collapsed_, false)) context_.tell({.kind = SyncEvent::Kind::queue_collapsed, .sink = name_});
   if (!open_) return;
-  if (rows_left_alone_ > 0 && !reading_ && (context_.ports.ever_matched() || context_.force)) request_audit(Scope::all);
+  if (rows_left_alone_ > 0 && !reading_ && context_.ports.ever_matched()) request_audit(Scope::all);
   if (!reading_ && context_.first_snapshot && (!read_again_at_ || context_.now >= *read_again_at_)) {
     if (contents_unknown_) {
       read_back(Scope::all, false);
@@ -139,20 +149,31 @@ bool SinkQueue::may_send() const {
   return context_.drained || (hold_until_ && context_.now >= *hold_until_);
 }
 
-// Removals precede writes: a subscriber sees the old name of a link go before the new one comes.
 void SinkQueue::send_batch() {
-  take_candidates();
-  send_erases();
-  send_puts();
-  for (const Slot slot : candidates_) {
-    if (rows_[slot].waiting && rows_[slot].in_flight == 0) compare_later(slot);  // no room
+  try {
+    fill_batch();
+  } catch (...) {  // of a projection or a sink: what was not handled still waits, what was is sent
+    queue_.clear();
+    compare_all_ = true;
+    if (in_flight_ > 0) std::ignore = sink_.flush();
+    throw;
   }
   hold_until_.reset();
   if (waiting_ > 0) hold_until_ = context_.now + context_.options.max_hold;
   if (in_flight_ == 0) return;
   ++context_.statistics.batches;
   // A sink that cannot send says so by on_closed(), which gives the rows back.
-  [[maybe_unused]] const std::error_code ignored = sink_.flush();
+  std::ignore = sink_.flush();
+}
+
+// Removals precede writes: a subscriber sees the old name of a link go before the new one comes.
+void SinkQueue::fill_batch() {
+  take_candidates();
+  send_erases();
+  send_puts();
+  for (const Slot slot : candidates_) {
+    if (rows_[slot].waiting && rows_[slot].in_flight == 0) compare_later(slot);  // no room
+  }
 }
 
 void SinkQueue::take_candidates() {
@@ -173,7 +194,7 @@ bool SinkQueue::is_replaced(const Row& row, const LinkState& link) const {
 void SinkQueue::send_erases() {
   for (const Slot slot : candidates_) {
     Row& erased = rows_[slot];
-    if (!erased.waiting) continue;
+    if (!erased.waiting || erased.in_flight != 0) continue;  // in flight: a slot may stand in the queue twice
     const LinkState* link = context_.ports.link(slot);
     if (link != nullptr && !is_replaced(erased, *link)) continue;
     if (link == nullptr && erased.stored == Stored::absent) {
@@ -286,7 +307,7 @@ void SinkQueue::retry_refused() {
   std::vector<Slot> again;
   again.swap(refused_);
   for (const Slot slot : again) {
-    rows_[slot].refused = false;
+    if (!std::exchange(rows_[slot].refused, false)) continue;
     set_waiting(slot, rows_[slot].waiting_for);
   }
 }

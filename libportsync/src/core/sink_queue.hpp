@@ -4,6 +4,7 @@
 #include <chrono>
 #include <cstddef>
 #include <cstdint>
+#include <deque>
 #include <memory>
 #include <optional>
 #include <portsync/health_monitor.hpp>
@@ -44,7 +45,7 @@ struct SyncContext {
   Cause cause = Cause::initial;  // of the link event under way
   bool first_snapshot = false;   // complete
   bool drained = false;          // the source has nothing more waiting
-  bool force = false;            // rows may be removed even if no link has ever matched
+  bool stopped = false;          // links are not followed any more
   bool report_due = true;        // something has changed that health depends on
 };
 
@@ -66,9 +67,13 @@ class SinkQueue final : public StateSink::Observer {
 
   // Has the rows read back and compared as soon as may be.
   void request_audit(Scope scope);
+  // The same for all rows, and removes those of no link even if no link has ever matched.
+  void request_forced_audit();
 
   // True when the sink holds nothing of this port and nothing of it is on its way.
   [[nodiscard]] bool holds_nothing(Slot slot) const;
+  // The slot is given back, and will be another port's.
+  void forget(Slot slot);
 
   [[nodiscard]] StateSink& sink() const noexcept { return sink_; }
   [[nodiscard]] bool idle() const noexcept;
@@ -130,6 +135,7 @@ class SinkQueue final : public StateSink::Observer {
 
   [[nodiscard]] bool may_send() const;
   void send_batch();
+  void fill_batch();
   void take_candidates();
   void send_erases();
   void send_puts();
@@ -144,7 +150,7 @@ class SinkQueue final : public StateSink::Observer {
   Projection projection_;
   std::string name_;
 
-  std::vector<Row> rows_;         // by slot
+  std::deque<Row> rows_;          // by slot; references stay good while it grows
   std::vector<Slot> queue_;       // the waiting ones, while they are few; may hold stale entries
   std::vector<Slot> candidates_;  // scratch
   std::vector<Slot> refused_;
@@ -166,6 +172,8 @@ class SinkQueue final : public StateSink::Observer {
   std::optional<Scope> audit_;              // asked for
   std::optional<Scope> reading_;            // under way
   bool reading_is_audit_ = false;
+  bool force_ = false;      // the next full read-back removes rows even if no link has ever matched
+  bool collapsed_ = false;  // to be told
   bool open_ = false;
   bool contents_unknown_ = true;  // from on_open() until everything has been read back: nothing is written before
   bool compare_all_ = true;       // instead of the queue

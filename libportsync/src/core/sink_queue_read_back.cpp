@@ -11,6 +11,11 @@ void SinkQueue::request_audit(Scope scope) {
   if (audit_ != Scope::all) audit_ = scope;
 }
 
+void SinkQueue::request_forced_audit() {
+  force_ = true;
+  request_audit(Scope::all);
+}
+
 void SinkQueue::read_back(Scope scope, bool audit) {
   std::vector<std::string_view> ports;
   for (Slot slot = 0; scope == Scope::listed && slot < rows_.size(); ++slot) {
@@ -125,7 +130,7 @@ void SinkQueue::on_read_back(std::error_code error) {
 // set up yet, than to have lost all its ports: then they are left alone.
 void SinkQueue::remove_stale() {
   const std::vector<std::string> names = std::exchange(stale_, {});
-  const bool remove = context_.ports.ever_matched() || context_.force;
+  const bool remove = std::exchange(force_, false) || context_.ports.ever_matched();
   const std::size_t left = remove ? 0 : names.size();
   if (std::exchange(rows_left_alone_, left) != left) context_.report_due = true;
   if (left > 0) {
@@ -133,9 +138,11 @@ void SinkQueue::remove_stale() {
   }
   if (!remove) return;
   for (const std::string& name : names) {
-    if (context_.ports.find(name) != PortTable::none) continue;  // made since
     const Slot slot = context_.ports.intern(name);
-    row(slot).stored = Stored::present;
+    Row& stale = row(slot);
+    // A link of this name may have come since, and its row been written.
+    if (stale.in_flight != 0 || stale.last > read_revision_) continue;
+    stale.stored = Stored::unknown;
     set_waiting(slot, {context_.now, 0, Cause::resync});
   }
 }

@@ -2,6 +2,7 @@
 #include "core/sync_engine.hpp"
 
 #include <algorithm>
+#include <tuple>
 #include <utility>
 
 namespace portsync::core {
@@ -34,7 +35,7 @@ std::error_code SyncEngine::start(TimePoint now) {
 }
 
 void SyncEngine::on_link(const LinkEvent& event) {
-  if (stopped_) return;
+  if (context_.stopped) return;
   ++link_events_;
   context_.received = event.received;
   context_.cause = event.cause;
@@ -68,6 +69,7 @@ void SyncEngine::on_touched(Slot slot) {
 void SyncEngine::on_snapshot_end(const LinkEvent& event) {
   ++context_.statistics.snapshots;
   context_.report_due = true;
+  context_.ports.on_names_known();
   if (!std::exchange(context_.first_snapshot, true) && context_.options.audit_interval.count() > 0) {
     next_audit_ = context_.now + context_.options.audit_interval;
   }
@@ -117,12 +119,14 @@ std::optional<TimePoint> SyncEngine::deadline() const {
 void SyncEngine::run_audit() {
   next_audit_ = context_.now + context_.options.audit_interval;
   // A source that cannot ends in its own process(): that is where it is told.
-  [[maybe_unused]] const std::error_code ignored = audit(Scope::listed);
+  std::ignore = audit(Scope::listed);
 }
 
 std::error_code SyncEngine::resync(bool force) {
   if (!started_) return Errc::not_started;
-  if (force) context_.force = true;
+  for (const auto& queue : context_.queues) {
+    if (force) queue->request_forced_audit();
+  }
   return source_.resync();
 }
 
@@ -137,10 +141,11 @@ void SyncEngine::set_filter(PortFilter filter) {
   context_.received = context_.now;
   context_.cause = Cause::resync;
   context_.ports.set_filter(std::move(filter));
+  for (const auto& queue : context_.queues) queue->request_audit(Scope::all);  // rows of names that match only now
 }
 
 void SyncEngine::stop() {
-  stopped_ = true;
+  context_.stopped = true;
   context_.drained = true;
   next_audit_.reset();
 }

@@ -62,7 +62,6 @@ class SyncEngine {
   std::optional<TimePoint> next_report_;  // while something is pending, whose age counts
   std::uint64_t link_events_ = 0;
   bool started_ = false;
-  bool stopped_ = false;
   bool synchronized_ = false;
   bool reported_waiting_ = false;  // what the monitor was told last
 };

@@ -1,4 +1,5 @@
 // SPDX-License-Identifier: Apache-2.0
+#include <fcntl.h>
 #include <poll.h>
 #include <sys/stat.h>
 #include <portsync/json_lines_sink.hpp>
@@ -31,13 +32,24 @@ bool is_regular_file(int fd) {
   return S_ISREG(status.st_mode);
 }
 
+// A terminal that polls as writable may have room for a byte and block for the rest: it is opened anew, non-blocking.
+os::Descriptor own_terminal(int fd) {
+  if (::isatty(fd) == 0) return {};
+  const std::string path = "/proc/self/fd/" + std::to_string(fd);
+  return os::Descriptor(::open(path.c_str(), O_WRONLY | O_NONBLOCK | O_NOCTTY | O_CLOEXEC));
+}
+
 // Lines wait in one buffer; a row is answered when the descriptor has taken the last byte of its line.
 //
 // The descriptor is somebody else's and may be shared: it is not made non-blocking. A write of at most PIPE_BUF bytes
-// to a pipe, terminal or socket that polls as writable does not block, and one to a file never does for long.
+// to a pipe or socket that polls as writable does not block, and one to a file never does for long.
 class JsonLinesSink final : public StateSink {
  public:
-  explicit JsonLinesSink(const JsonLinesOptions& options) : options_(options), is_file_(is_regular_file(options.fd)) {}
+  explicit JsonLinesSink(const JsonLinesOptions& options)
+      : options_(options),
+        is_file_(is_regular_file(options.fd)),
+        terminal_(own_terminal(options.fd)),
+        output_(terminal_ ? terminal_.get() : options.fd) {}
 
   [[nodiscard]] int fd() const noexcept override { return events_.fd(); }
 
@@ -51,9 +63,14 @@ class JsonLinesSink final : public StateSink {
       ++statistics_.opens;
       observer_->on_open();
     }
-    write_out();
-    answer();
-    if (gone_) close();
+    try {
+      write_out();
+      answer();
+      if (gone_) close();
+    } catch (...) {
+      events_.arm(os::now());  // the other answers are the next call's
+      throw;
+    }
     return {};
   }
 
@@ -122,7 +139,7 @@ class JsonLinesSink final : public StateSink {
   }
 
   [[nodiscard]] bool writable() const {
-    pollfd poll_fd{options_.fd, POLLOUT, 0};
+    pollfd poll_fd{output_, POLLOUT, 0};
     return is_file_ || (::poll(&poll_fd, 1, 0) > 0 && (poll_fd.revents & (POLLOUT | POLLERR | POLLHUP)) != 0);
   }
 
@@ -130,7 +147,7 @@ class JsonLinesSink final : public StateSink {
     std::size_t sent = 0;
     while (sent < buffer_.size() && !gone_ && writable()) {
       const std::size_t size = std::min<std::size_t>(buffer_.size() - sent, PIPE_BUF);
-      const ssize_t count = ::write(options_.fd, buffer_.data() + sent, size);
+      const ssize_t count = ::write(output_, buffer_.data() + sent, size);
       if (count >= 0) {
         sent += static_cast<std::size_t>(count);
       } else if (errno == EAGAIN) {
@@ -151,9 +168,9 @@ class JsonLinesSink final : public StateSink {
   void wait_for_room(bool wanted) {
     if (wanted == watching_) return;
     if (wanted) {
-      events_.add(options_.fd, EPOLLOUT, output_id);
+      events_.add(output_, EPOLLOUT, output_id);
     } else {
-      events_.remove(options_.fd);
+      events_.remove(output_);
     }
     watching_ = wanted;
   }
@@ -177,6 +194,8 @@ class JsonLinesSink final : public StateSink {
 
   JsonLinesOptions options_;
   bool is_file_;
+  os::Descriptor terminal_;
+  int output_;
   os::EventSet events_;
   Observer* observer_ = nullptr;
   std::string buffer_;

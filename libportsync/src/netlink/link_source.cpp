@@ -47,6 +47,8 @@ class Budget {
 //
 // After a loss, a new event socket is opened and the old one closed before the snapshot is asked for: once its buffer
 // has overrun, the kernel drops all that comes to a socket, without another word, until it has been read empty once.
+//
+// Sockets are opened in process() too, in the network namespace that its thread is in then: it must not have moved.
 class NetlinkLinkSource final : public LinkSource {
  public:
   explicit NetlinkLinkSource(const Options& options)

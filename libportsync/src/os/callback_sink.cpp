@@ -1,4 +1,5 @@
 // SPDX-License-Identifier: Apache-2.0
+#include <deque>
 #include <portsync/state_sink.hpp>
 #include <utility>
 #include <vector>
@@ -29,8 +30,12 @@ class CallbackSink final : public StateSink {
       ++statistics_.opens;
       observer_->on_open();
     }
-    const std::vector<Result> results = std::exchange(results_, {});
-    for (const Result& result : results) observer_->on_result(result.port, result.revision, result.error);
+    try {
+      answer();
+    } catch (...) {
+      events_.arm(os::now());  // the other answers are the next call's
+      throw;
+    }
     return {};
   }
 
@@ -75,6 +80,14 @@ class CallbackSink final : public StateSink {
     std::error_code error;
   };
 
+  void answer() {
+    while (!results_.empty()) {
+      const Result result = std::move(results_.front());
+      results_.pop_front();
+      observer_->on_result(result.port, result.revision, result.error);
+    }
+  }
+
   [[nodiscard]] std::error_code ready_for_row() const {
     if (!statistics_.open) return Errc::not_open;
     return room() == 0 ? make_error_code(Errc::no_room) : std::error_code{};
@@ -93,7 +106,7 @@ class CallbackSink final : public StateSink {
   std::function<std::error_code(std::string_view)> erase_;
   os::EventSet events_;
   Observer* observer_ = nullptr;
-  std::vector<Result> results_;
+  std::deque<Result> results_;
   SinkStatistics statistics_;
   bool processing_ = false;
 };

@@ -43,6 +43,15 @@ class Synchronizer::Impl {
 
   std::error_code process() {
     const os::ProcessGuard guard(processing_);
+    try {
+      return dispatch_ready();
+    } catch (...) {
+      run_soon();  // the rest of this round is the next one's
+      throw;
+    }
+  }
+
+  std::error_code dispatch_ready() {
     epoll_event ready[os::EventSet::max_events];
     const int count = events_.poll(ready);
     std::error_code error;

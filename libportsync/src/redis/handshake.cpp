@@ -46,7 +46,7 @@ Handshake::State Handshake::on_error(Step step, std::string_view text, CommandBu
   // loading would do it later, and must.
   const bool refused_for_good = code == Errc::noperm || code == Errc::other;
   if (step != Step::select && refused_for_good) return after(out);
-  return fail(code, (step == Step::select ? "SELECT: " : "") + printable(text));
+  return fail(code, (step == Step::select ? "SELECT: " : "") + std::string(text));
 }
 
 Handshake::State Handshake::on_answer(Step step, const Reply& reply, CommandBuffer& out) {

@@ -9,7 +9,7 @@
 namespace portsync::test {
 
 // Keeps what a sink tells.
-struct SinkObserver final : StateSink::Observer {
+struct SinkObserver : StateSink::Observer {
   struct Result {
     std::string port;
     Revision revision;

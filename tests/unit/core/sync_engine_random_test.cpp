@@ -35,7 +35,7 @@ std::string text(const std::map<std::string, FakeSink::Fields>& rows) {
 
 class Game {
  public:
-  explicit Game(unsigned seed) : random_(seed), engine_(source_, options()) {
+  explicit Game(unsigned seed) : random_(seed), engine_(source_, options(seed)) {
     for (auto& sink : sinks_) {
       sink.capacity = 1 + pick(5);
       sink.rows = foreign;
@@ -104,9 +104,10 @@ class Game {
   }
 
  private:
-  static SynchronizerOptions options() {
+  static SynchronizerOptions options(unsigned seed) {
     SynchronizerOptions options;
     options.max_event_queue = 3;
+    options.replace_on_new_ifindex = seed % 2 == 0;
     options.retry_interval = 10ms;
     options.audit_interval = 500ms;
     return options;

@@ -4,6 +4,7 @@
 
 #include <boost/test/unit_test.hpp>
 #include <memory>
+#include <new>
 #include <string>
 #include <vector>
 
@@ -211,6 +212,43 @@ BOOST_AUTO_TEST_CASE(of_two_links_that_claim_one_name_the_newest_has_it) {
   BOOST_TEST((f.sink().rows == Rows{{"Ethernet0", down}}));
 }
 
+BOOST_AUTO_TEST_CASE(a_link_that_another_took_the_name_from_gets_its_port_back_with_the_next_snapshot) {
+  Fixture f;
+  f.begin({make_link(1, "Ethernet0"), make_link(2, "Ethernet4")});
+  // Of "1 to tmp, 2 to Ethernet0, 2 to Ethernet4, 1 to Ethernet0" only what concerns 2 is heard. The snapshot finds
+  // link 1 as it was known, so nothing is told of it.
+  f.source.change(make_link(2, "Ethernet0"));
+  f.source.drained();
+  f.settle();
+  f.source.change(make_link(2, "Ethernet4"));
+  f.source.drained();
+  f.settle();
+  f.source.snapshot_begin(Cause::resync);
+  f.source.snapshot_end(Cause::resync);
+  f.source.drained();
+  f.settle();
+  BOOST_TEST((f.sink().rows == Rows{{"Ethernet0", up}, {"Ethernet4", up}}));
+}
+
+BOOST_AUTO_TEST_CASE(a_link_that_another_took_the_name_from_gets_its_port_back_with_its_next_change) {
+  Fixture f;
+  f.begin({make_link(1, "Ethernet0")});
+  f.source.change(make_link(2, "Ethernet0"));
+  f.source.drained();
+  f.settle();
+  f.source.remove(2);
+  f.source.drained();
+  f.settle();
+  f.source.change(make_link(1, "Ethernet0", false));
+  f.source.drained();
+  f.settle();
+  f.source.change(make_link(5, "Ethernet20"));
+  f.source.drained();
+  f.settle();
+  BOOST_TEST((f.sink().rows == Rows{{"Ethernet0", down}, {"Ethernet20", up}}));
+  BOOST_TEST(f.engine.statistics().ports == 2U);
+}
+
 BOOST_AUTO_TEST_CASE(deleted_and_made_again_within_a_batch_costs_nothing_unless_replacing_is_asked_for) {
   for (const bool replace : {false, true}) {
     SynchronizerOptions options;
@@ -245,6 +283,26 @@ BOOST_AUTO_TEST_CASE(a_replacement_goes_through_a_sink_with_room_for_one_row) {
   f.settle();
   BOOST_TEST((f.sink().rows == Rows{{"Ethernet0", down}, {"Ethernet1", down}, {"Ethernet2", down}}));
   BOOST_TEST(f.sink().log.size() == 6U);
+}
+
+BOOST_AUTO_TEST_CASE(a_replacement_whose_first_put_was_refused_is_erased_once) {
+  SynchronizerOptions options;
+  options.replace_on_new_ifindex = true;
+  Fixture f(options);
+  f.begin(ports(1));
+  f.source.change(make_link(100, "Ethernet0", false));
+  f.source.drained();
+  f.turn();
+  f.source.remove(100);
+  f.source.change(make_link(200, "Ethernet0"));
+  f.source.drained();
+  f.turn();
+  f.sink().answer(refused);
+  f.turn(2s);
+  BOOST_TEST(f.sink().operations.size() == 1U);
+  f.settle();
+  BOOST_TEST((f.sink().log == Log{"erase Ethernet0", "put Ethernet0"}));
+  BOOST_TEST(f.engine.drained());
 }
 
 BOOST_AUTO_TEST_CASE(a_sub_interface_and_foreign_names_are_never_touched) {
@@ -611,6 +669,142 @@ BOOST_AUTO_TEST_CASE(after_stop_links_are_not_followed_and_what_waits_is_written
   f.settle();
   BOOST_TEST(f.engine.drained());
   BOOST_TEST((f.sink().rows == Rows{{"Ethernet0", down}}));
+}
+
+BOOST_AUTO_TEST_CASE(a_stale_row_whose_link_came_and_went_during_the_read_back_is_removed) {
+  Fixture f;
+  f.sink().rows["Ethernet4"] = up;
+  f.turn();
+  f.sink().open();
+  f.snapshot({make_link(1, "Ethernet0")});
+  f.turn();
+  f.sink().operations.clear();  // the read: answered by hand
+  const std::vector<std::pair<std::string_view, std::string_view>> fields{{"oper", "up"}, {"mtu", "1500"}};
+  f.sink().observer().on_row({"Ethernet4", &fields});
+  f.source.change(make_link(2, "Ethernet4"));
+  f.sink().observer().on_read_back({});
+  f.source.remove(2);
+  f.source.drained();
+  f.settle();
+  BOOST_TEST((f.sink().rows == Rows{{"Ethernet0", up}}));
+}
+
+BOOST_AUTO_TEST_CASE(a_port_in_the_slot_of_another_is_not_compared_with_the_other_ones_row) {
+  Fixture f;
+  f.begin({make_link(1, "Ethernet0"), make_link(2, "Ethernet4")});
+  f.source.remove(2);
+  f.source.drained();
+  f.settle();
+  f.sink().rows["Ethernet8"] = down;
+  BOOST_TEST(!f.engine.audit(Scope::all));
+  f.turn();
+  f.sink().answer();  // the stale row now has the slot of Ethernet4, which was up
+  f.source.change(make_link(3, "Ethernet8"));
+  f.source.drained();
+  f.turn();
+  BOOST_REQUIRE(f.sink().operations.size() == 1U);
+  BOOST_TEST(f.sink().operations.front().whole);
+  f.settle();
+  BOOST_TEST((f.sink().rows == Rows{{"Ethernet0", up}, {"Ethernet8", up}}));
+}
+
+BOOST_AUTO_TEST_CASE(a_wider_filter_finds_the_stale_rows_of_the_names_that_match_only_now) {
+  Fixture f;
+  f.sink().rows["eth7"] = up;
+  f.begin(ports(1));
+  PortFilter filter;
+  filter.match = {"Ethernet*", "eth*"};
+  f.engine.set_filter(filter);
+  f.settle();
+  BOOST_TEST((f.sink().rows == Rows{{"Ethernet0", up}}));
+}
+
+BOOST_AUTO_TEST_CASE(force_counts_once) {
+  Fixture f;
+  f.sink().rows = {{"Ethernet0", up}};
+  f.turn();
+  f.sink().open();
+  f.snapshot({make_link(1, "lo")});
+  f.settle();
+  BOOST_TEST(!f.engine.resync(true));
+  f.settle();
+  BOOST_TEST(f.sink().rows.empty());
+  f.sink().close(lost);
+  f.sink().rows = {{"Ethernet0", up}};  // a restored dump, say
+  f.sink().open();
+  f.settle();
+  BOOST_TEST(f.sink().rows.size() == 1U);
+}
+
+BOOST_AUTO_TEST_CASE(stop_before_the_first_snapshot_has_nothing_to_wait_for) {
+  Fixture f;
+  f.turn();
+  f.sink().open();
+  f.turn();
+  BOOST_TEST(!f.engine.drained());
+  f.engine.stop();
+  BOOST_TEST(f.engine.drained());
+}
+
+BOOST_AUTO_TEST_CASE(an_exception_of_a_projection_loses_no_row) {
+  bool fail = false;
+  FakeSource source;
+  FakeSink sink;
+  core::SyncEngine engine(source, {});
+  engine.add_sink(
+      sink,
+      [&fail](const LinkState& link, PortRecord& record) {
+        if (fail && link.name == "Ethernet3") throw std::bad_alloc();
+        test_projection()(link, record);
+      },
+      "store");
+  TimePoint now{1h};
+  const auto turn = [&] {
+    engine.set_now(now += 1ms);
+    engine.run();
+  };
+  BOOST_REQUIRE(!engine.start(now));
+  sink.open();
+  for (const LinkState& link : ports(6)) source.change(link, Cause::initial);
+  source.snapshot_end(Cause::initial);
+  source.drained();
+  turn();
+  sink.answer_all();
+  fail = true;
+  BOOST_CHECK_THROW(turn(), std::bad_alloc);
+  BOOST_TEST(sink.operations.size() == 3U);
+  BOOST_TEST(sink.operations.front().flushed);
+  fail = false;
+  for (int i = 0; i < 5; ++i) {
+    sink.answer_all();
+    turn();
+  }
+  BOOST_TEST(sink.rows.size() == 6U);
+  BOOST_TEST(engine.drained());
+}
+
+BOOST_AUTO_TEST_CASE(a_listener_may_change_the_filter) {
+  SynchronizerOptions options;
+  options.max_event_queue = 2;
+  Fixture f(options);
+  f.begin(ports(8));
+  f.engine.set_listener([&f](const SyncEvent& event) {
+    PortFilter filter;
+    filter.match = {event.kind == Kind::row_written ? "E*" : "Ether*"};
+    f.engine.set_filter(filter);
+    if (event.record != nullptr) BOOST_TEST((event.record->port == event.port));
+  });
+  for (auto& [port, fields] : f.sink().rows) fields["oper"] = "down";
+  for (int i = 0; i < 40; ++i) f.source.change(make_link(500 + i, "EthernetX" + std::to_string(i)));
+  BOOST_TEST(!f.engine.audit(Scope::all));
+  f.source.drained();
+  for (int i = 0; i < 20; ++i) {
+    f.turn();
+    f.sink().answer_all();
+  }
+  f.engine.set_listener({});
+  f.settle();
+  BOOST_TEST(f.sink().rows.size() == 48U);
 }
 
 BOOST_AUTO_TEST_CASE(an_answer_to_something_else_is_ignored) {

@@ -5,6 +5,7 @@
 
 #include <boost/test/unit_test.hpp>
 #include <csignal>
+#include <cstdlib>
 #include <nlohmann/json.hpp>
 #include <portsync/json_lines_sink.hpp>
 #include <string>
@@ -119,6 +120,27 @@ BOOST_AUTO_TEST_CASE(a_reader_that_is_gone_closes_it_for_good) {
   BOOST_TEST(f.observer.results.empty());
   BOOST_TEST((f.sink->put(f.record(make_link(7, "Ethernet0")), nullptr, 2) == Errc::not_open));
   BOOST_TEST(!readable(*f.sink));
+}
+
+BOOST_AUTO_TEST_CASE(a_terminal_that_nobody_reads_does_not_block) {
+  const int master = ::posix_openpt(O_RDWR | O_NOCTTY | O_CLOEXEC);
+  BOOST_REQUIRE(master >= 0);
+  BOOST_REQUIRE(::grantpt(master) == 0 && ::unlockpt(master) == 0);
+  const int terminal = ::open(::ptsname(master), O_RDWR | O_NOCTTY | O_CLOEXEC);
+  BOOST_REQUIRE(terminal >= 0);
+  Fixture f;
+  f.sink = make_json_lines_sink({terminal, 1 << 20});
+  f.open();
+  const PortRecord record = f.record(make_link(7, "Ethernet0"));
+  Revision sent = 0;
+  while (f.sink->room() > 0) BOOST_REQUIRE(!f.sink->put(record, nullptr, ++sent));
+  ::alarm(5);  // ends the test program if the write blocks
+  BOOST_REQUIRE(!f.sink->flush());
+  ::alarm(0);
+  BOOST_TEST(f.sink->statistics().bytes_sent > 0U);
+  BOOST_TEST((::fcntl(terminal, F_GETFL) & O_NONBLOCK) == 0);
+  ::close(terminal);
+  ::close(master);
 }
 
 BOOST_AUTO_TEST_CASE(a_regular_file_is_written_too) {

@@ -3,6 +3,7 @@
 #include <boost/test/unit_test.hpp>
 #include <map>
 #include <portsync/state_sink.hpp>
+#include <stdexcept>
 #include <string>
 #include <vector>
 
@@ -64,6 +65,22 @@ BOOST_AUTO_TEST_CASE(an_error_of_a_function_is_a_refused_row) {
   BOOST_TEST((f.observer.results[0].error == f.refusal));
   BOOST_TEST(f.sink->statistics().refused == 1U);
   BOOST_TEST(f.sink->statistics().last_error == f.refusal.message());
+}
+
+BOOST_AUTO_TEST_CASE(an_observer_that_throws_loses_no_answer) {
+  struct Thrower final : SinkObserver {
+    void on_result(std::string_view port, Revision revision, std::error_code error) override {
+      SinkObserver::on_result(port, revision, error);
+      if (results.size() == 1) throw std::runtime_error("observer");
+    }
+  } thrower;
+  Fixture f;
+  BOOST_REQUIRE(!f.sink->start(thrower));
+  process_until(*f.sink, [&] { return thrower.opens == 1; });
+  for (Revision revision = 1; revision <= 5; ++revision) BOOST_REQUIRE(!f.sink->put(f.up, nullptr, revision));
+  BOOST_REQUIRE(!f.sink->flush());
+  BOOST_CHECK_THROW((void)f.sink->process(), std::runtime_error);
+  process_until(*f.sink, [&] { return thrower.results.size() == 5; });
 }
 
 BOOST_AUTO_TEST_CASE(it_says_what_it_cannot_do) {

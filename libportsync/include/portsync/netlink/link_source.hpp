@@ -21,8 +21,8 @@ struct Options {
 // Errors of libnl (netlink/errno.h, NLE_*), kept as they are.
 [[nodiscard]] PORTSYNC_API const std::error_category& error_category() noexcept;
 
-// Follows the links of the network namespace that the calling thread is in (RTNLGRP_LINK of rtnetlink(7)). Needs no
-// privilege. Throws std::system_error that names what could not be opened; EAFNOSUPPORT means that AF_NETLINK is not
+// Follows the links of the network namespace that the calling thread is in (RTNLGRP_LINK of rtnetlink(7)). Sockets are
+// opened anew in process(): the thread that calls it stays in that namespace. Needs no privilege. Throws std::system_error that names what could not be opened; EAFNOSUPPORT means that AF_NETLINK is not
 // among the unit's RestrictAddressFamilies=.
 [[nodiscard]] PORTSYNC_API std::unique_ptr<LinkSource> make_link_source(const Options& options = {});
 
