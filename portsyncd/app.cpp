@@ -7,6 +7,7 @@
 #include <cstdlib>
 #include <portsync/json_lines_sink.hpp>
 #include <portsync/netlink/link_source.hpp>
+#include <portsync/redis/key_reader.hpp>
 #include <portsync/redis/state_sink.hpp>
 #include <utility>
 
@@ -23,6 +24,7 @@ using std::chrono::seconds;
 
 constexpr seconds ready_limit = 15s;  // then READY=1 without Redis, else a boot without it would hang
 constexpr seconds stop_limit = 5s;
+constexpr seconds default_audit_interval = 60s;
 constexpr seconds statistics_interval = 60s;
 constexpr seconds later = 1s;  // for what could not be told at once
 
@@ -77,6 +79,7 @@ App::App(Config config, const std::string& password, Output output)
       event_log_(microseconds(config_.performance.max_latency_us), seconds(config_.database.retry_interval_secs)),
       report_(now()) {
   connect_signals();
+  make_port_reader(password);
   source_ = portsync::netlink::make_link_source(netlink_options(config_));
   monitor_ = portsync::make_deadline_health_monitor(health_options(config_));
   sync_ = std::make_unique<portsync::Synchronizer>(*source_, synchronizer_options());
@@ -106,8 +109,21 @@ portsync::SynchronizerOptions App::synchronizer_options() const {
   return options;
 }
 
-void App::set_configured_ports(std::set<std::string, std::less<>> names) {
-  filter_.configured = std::move(names);
+// With ports.scope = "configured" no link is a port before CONFIG_DB has been read.
+void App::make_port_reader(const std::string& password) {
+  if (config_.ports.scope != "configured") return;
+  portsync::redis::KeyReaderOptions options;
+  options.connection = redis_options(config_, password).connection;
+  options.connection.database = static_cast<int>(config_.database.config_db_number);
+  port_reader_ = portsync::redis::make_key_reader(std::move(options));
+  filter_.configured.emplace();
+  ports_known_ = false;
+}
+
+void App::set_configured_ports(const portsync::redis::KeyReader::Names& names) {
+  if (std::exchange(ports_known_, true) && filter_.configured == names) return;
+  log::info(LogLine("Ports configured in CONFIG_DB").add("ports", names.size()).text());
+  filter_.configured = names;
   sync_->set_filter(filter_);
 }
 
@@ -135,7 +151,32 @@ int App::run() {
     return exit_unavailable;
   }
   log_receive_buffer();
+  if (!start_port_reader()) return exit_unavailable;
   return loop_.run();
+}
+
+// A port that is configured later is found at the next reading.
+bool App::start_port_reader() {
+  if (!port_reader_) return true;
+  loop_.on_readable(port_reader_->fd(), [this] { on_port_reader_readable(); });
+  const seconds interval(config_.sync.audit_interval_secs);
+  loop_.every(interval > 0s ? interval : default_audit_interval, [this] { port_reader_->refresh(); });
+  if (const std::error_code error = port_reader_->start([this](const auto& names) { set_configured_ports(names); })) {
+    log::error("Cannot start: " + error.message());
+    return false;
+  }
+  return true;
+}
+
+void App::on_port_reader_readable() {
+  if (const std::error_code error = port_reader_->process()) {
+    log::error("Cannot go on: " + error.message());
+    return loop_.exit(exit_unavailable);
+  }
+  if (std::string error = port_reader_->last_error(); error != port_reader_error_) {
+    port_reader_error_ = std::move(error);
+    if (!port_reader_error_.empty()) log::warning("Cannot read PORT of CONFIG_DB: " + port_reader_error_);
+  }
 }
 
 void App::start_timers() {
@@ -166,7 +207,8 @@ void App::on_readable() {
     log::error("Cannot go on: " + error.message());
     return loop_.exit(exit_unavailable);
   }
-  if (!ready_ && sync_->synchronized()) report_ready();
+  // The first snapshot may have been stored before it was known which links are ports.
+  if (!ready_ && ports_known_ && sync_->synchronized() && (!port_reader_ || sync_->drained())) report_ready();
   if (event_log_.holds_back() || notifier_.waiting()) tell_later();
   if (stopping_ && sync_->drained()) finish();
 }

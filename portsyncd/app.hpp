@@ -4,9 +4,9 @@
 #include <memory>
 #include <portsync/health_monitor.hpp>
 #include <portsync/link_source.hpp>
+#include <portsync/redis/key_reader.hpp>
 #include <portsync/state_sink.hpp>
 #include <portsync/synchronizer.hpp>
-#include <set>
 #include <string>
 
 #include "config.hpp"
@@ -29,17 +29,18 @@ class App {
   // Returns the exit status.
   [[nodiscard]] int run();
 
-  // For ports.scope = "configured", once something reads CONFIG_DB: from now on only these names are ports.
-  void set_configured_ports(std::set<std::string, std::less<>> names);
-
  private:
+  void make_port_reader(const std::string& password);
+  void set_configured_ports(const portsync::redis::KeyReader::Names& names);
   void make_sink(const std::string& password, Output output);
   [[nodiscard]] portsync::SynchronizerOptions synchronizer_options() const;
   void connect_signals();
+  [[nodiscard]] bool start_port_reader();
   void start_timers();
   void start_watchdog();
 
   void on_readable();
+  void on_port_reader_readable();
   void on_event(const portsync::SyncEvent& event);
   void on_health(const portsync::Health& before, const portsync::Health& now);
   void on_stop(int signal_number);
@@ -60,10 +61,13 @@ class App {
   EventLog event_log_;
   StatisticsReport report_;
   // The Synchronizer borrows the others: it goes first.
+  std::unique_ptr<portsync::redis::KeyReader> port_reader_;  // ports.scope = "configured"
   std::unique_ptr<portsync::LinkSource> source_;
   std::unique_ptr<portsync::StateSink> sink_;
   std::unique_ptr<portsync::HealthMonitor> monitor_;
   std::unique_ptr<portsync::Synchronizer> sync_;
+  std::string port_reader_error_;  // as it was logged
+  bool ports_known_ = true;        // false until CONFIG_DB has been read, where it must be
   bool ready_ = false;
   bool stopping_ = false;
   bool later_timer_ = false;

@@ -57,7 +57,7 @@ constexpr std::array table{
 
     Key{"ports", "match", at<&C::ports, &C::Ports::match>, 1, 256, any, Support::full,
         "shell globs on the names of the netdevs that are ports"},
-    Key{"ports", "scope", at<&C::ports, &C::Ports::scope>, 0, most_bytes, "all|configured", Support::default_only,
+    Key{"ports", "scope", at<&C::ports, &C::Ports::scope>, 0, most_bytes, "all|configured", Support::full,
         "all matching netdevs, or only those configured in CONFIG_DB"},
 
     Key{"sync", "mode", at<&C::sync, &C::Sync::mode>, 0, most_bytes, "mirror|sonic", Support::default_only,

@@ -2,6 +2,8 @@
 """What happens to links, one thing after the other: rows follow, and only the rows that must."""
 
 from support.case import FAR_INDEX, Case
+from support.netns import Link
+from support.redis_server import CONFIG_DB
 
 
 class Links(Case):
@@ -159,6 +161,43 @@ class Patterns(Case):
         self.dut.ip("link add front1 type bridge")
         self.wait_equal()
         self.assertEqual(self.redis.db.hash("PORT_TABLE|front1")["state"], "ok")
+
+
+class OnlyConfigured(Case):
+    config = {"ports": {"scope": "configured"}, "sync": {"audit_interval_secs": 1}}
+    autostart = False
+
+    def kernel_ports(self) -> dict[str, Link]:
+        return {name: link for name, link in super().kernel_ports().items() if name in self.configured}
+
+    def configure(self, *names: str) -> None:
+        self.configured = set(names)
+        with self.redis.connect(CONFIG_DB) as config_db:
+            for number in range(self.ports):
+                name = self.port(number)
+                if name in names:
+                    config_db.call("HSET", f"PORT|{name}", "lanes", "0")
+                else:
+                    config_db.call("DEL", f"PORT|{name}")
+
+    def test_scope_configured_follows_config_db(self) -> None:
+        self.configure("Ethernet0", "Ethernet4")
+        self.start()
+        self.assertEqual(self.differences(), [])  # ready means that they are there
+        self.configure("Ethernet0", "Ethernet4", "Ethernet8")
+        self.wait_equal()
+        self.configure("Ethernet8")
+        self.wait_equal()
+        self.redis.kill()
+        self.redis.start()
+        self.plant()
+        self.configure("Ethernet0")
+        self.wait_equal()
+
+    def test_scope_configured_without_configured_ports_writes_nothing(self) -> None:
+        self.configure()
+        self.start()
+        self.wait_equal()
 
 
 class WithoutIndex(Case):

@@ -12,6 +12,7 @@ from typing import Optional
 from support import process, resp
 from support.netns import Netns
 
+CONFIG_DB = 4
 STATE_DB = 6
 ADMIN = "test-admin"  # a user of the tests' own, so that the default user can be restricted
 

@@ -4,6 +4,7 @@
 #include <stdexcept>
 #include <utility>
 
+#include "os/process_guard.hpp"
 #include "redis/answers.hpp"
 #include "redis/batch.hpp"
 #include "redis/connection.hpp"
@@ -20,18 +21,6 @@ StateSinkOptions checked(StateSinkOptions options) {
   if (options.separator.empty()) throw std::invalid_argument("redis: separator is empty");
   return options;
 }
-
-// Set while process() runs, however it ends.
-class Processing {
- public:
-  explicit Processing(bool& flag) : flag_(flag) { flag_ = true; }
-  ~Processing() { flag_ = false; }
-  Processing(const Processing&) = delete;
-  Processing& operator=(const Processing&) = delete;
-
- private:
-  bool& flag_;
-};
 
 class RedisStateSink final : public StateSink {
  public:
@@ -90,8 +79,7 @@ std::error_code RedisStateSink::start(Observer& observer) {
 }
 
 std::error_code RedisStateSink::process() {
-  assert(!processing_);
-  const Processing processing(processing_);
+  const os::ProcessGuard guard(processing_);
   Connection::Turn turn(connection_);
   while (turn.more()) {
     if (tell_result() || tell_closed() || tell_read_back()) continue;

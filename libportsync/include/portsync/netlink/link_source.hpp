@@ -22,8 +22,9 @@ struct Options {
 [[nodiscard]] PORTSYNC_API const std::error_category& error_category() noexcept;
 
 // Follows the links of the network namespace that the calling thread is in (RTNLGRP_LINK of rtnetlink(7)). Sockets are
-// opened anew in process(): the thread that calls it stays in that namespace. Needs no privilege. Throws std::system_error that names what could not be opened; EAFNOSUPPORT means that AF_NETLINK is not
-// among the unit's RestrictAddressFamilies=.
+// opened anew in process(): the thread that calls it stays in that namespace. Needs no privilege. Throws
+// std::system_error that names what could not be opened; EAFNOSUPPORT means that AF_NETLINK is not among the unit's
+// RestrictAddressFamilies=.
 [[nodiscard]] PORTSYNC_API std::unique_ptr<LinkSource> make_link_source(const Options& options = {});
 
 }  // namespace portsync::netlink

@@ -1,0 +1,136 @@
+// SPDX-License-Identifier: Apache-2.0
+#define BOOST_TEST_MODULE redis_key_reader
+#include <boost/test/unit_test.hpp>
+#include <portsync/error.hpp>
+#include <portsync/redis/key_reader.hpp>
+#include <stdexcept>
+#include <string>
+#include <vector>
+
+#include "support/cpp/redis_server.hpp"
+#include "support/cpp/wait.hpp"
+
+using namespace portsync;
+using namespace portsync::test;
+using namespace std::chrono_literals;
+using Names = redis::KeyReader::Names;
+
+namespace {
+
+struct Fixture {
+  Fixture() {
+    options.connection.socket_path = server.socket_path();
+    options.connection.database = 4;
+    options.connection.retry_interval = 20ms;
+    options.connection.timeout = 1s;
+  }
+  void make() { reader = redis::make_key_reader(options); }
+  void start() {
+    if (!reader) make();
+    BOOST_REQUIRE(!reader->start([this](const Names& names) { heard.push_back(names); }));
+  }
+  void configure(const std::vector<std::string>& command) {
+    RedisClient client(server.socket_path());
+    client({"SELECT", "4"});
+    client(command);
+  }
+  void until(std::size_t readings) {
+    process_until(*reader, [&] { return heard.size() >= readings; });
+  }
+
+  RedisServer server;
+  redis::KeyReaderOptions options;
+  std::unique_ptr<redis::KeyReader> reader;
+  std::vector<Names> heard;
+};
+
+}  // namespace
+
+BOOST_FIXTURE_TEST_CASE(names_are_read_once_connected_and_when_asked_for, Fixture) {
+  configure({"HSET", "PORT|Ethernet0", "lanes", "0"});
+  configure({"HSET", "PORT|Ethernet4", "lanes", "4"});
+  for (const char* other : {"PORT", "PORT|", "PORTX|Ethernet8", "PORT_TABLE|Ethernet8", "xPORT|Ethernet8"}) {
+    configure({"SET", other, "x"});
+  }
+  start();
+  until(1);
+  BOOST_TEST((heard[0] == Names{"Ethernet0", "Ethernet4"}));
+  configure({"DEL", "PORT|Ethernet0"});
+  reader->refresh();
+  reader->refresh();
+  until(2);
+  BOOST_TEST((heard[1] == Names{"Ethernet4"}));
+  BOOST_TEST(!readable(*reader));
+  BOOST_TEST(reader->last_error() == "");
+}
+
+BOOST_FIXTURE_TEST_CASE(a_table_of_thousands_among_others_is_read_whole, Fixture) {
+  RedisClient client(server.socket_path());
+  client({"SELECT", "4"});
+  client({"EVAL",
+          "for i = 1, 5000 do redis.call('SET', 'PORT|E' .. i, 1); redis.call('SET', 'other' .. i, 1) end return 1",
+          "0"});
+  start();
+  until(1);
+  BOOST_TEST(heard[0].size() == 5000U);
+}
+
+BOOST_FIXTURE_TEST_CASE(an_empty_table_is_an_answer_too, Fixture) {
+  start();
+  until(1);
+  BOOST_TEST(heard[0].empty());
+}
+
+BOOST_FIXTURE_TEST_CASE(what_a_glob_would_mean_is_taken_literally, Fixture) {
+  options.table = "P*[a]?";
+  configure({"SET", "P*[a]?|Ethernet0", "x"});
+  configure({"SET", "PQaR|Ethernet4", "x"});
+  start();
+  until(1);
+  BOOST_TEST((heard[0] == Names{"Ethernet0"}));
+}
+
+BOOST_FIXTURE_TEST_CASE(after_a_restart_of_redis_it_reads_again, Fixture) {
+  configure({"SET", "PORT|Ethernet0", "x"});
+  start();
+  until(1);
+  server.kill();
+  process_until(*reader, [this] { return !reader->last_error().empty(); });
+  reader->refresh();
+  BOOST_REQUIRE(!reader->process());
+  server.start();
+  until(2);
+  BOOST_TEST(heard.back().empty());
+  BOOST_TEST(reader->last_error() == "");
+}
+
+BOOST_FIXTURE_TEST_CASE(a_refusal_is_told_without_the_password_and_tried_again, Fixture) {
+  configure({"CONFIG", "SET", "requirepass", "right"});
+  options.connection.password = "very-secret";
+  start();
+  process_until(*reader, [this] { return !reader->last_error().empty(); });
+  BOOST_TEST(reader->last_error().find("very-secret") == std::string::npos);
+  BOOST_TEST(reader->last_error().find("WRONGPASS") != std::string::npos);
+  RedisClient client(server.socket_path());
+  client({"AUTH", "right"});
+  client({"CONFIG", "SET", "requirepass", "very-secret"});
+  until(1);
+}
+
+BOOST_FIXTURE_TEST_CASE(a_user_who_may_not_scan_is_told_so, Fixture) {
+  configure({"ACL", "SETUSER", "default", "-scan"});
+  start();
+  process_until(*reader, [this] { return reader->last_error().find("NOPERM") != std::string::npos; });
+  BOOST_TEST(heard.empty());
+  configure({"ACL", "SETUSER", "default", "+scan"});
+  until(1);
+}
+
+BOOST_FIXTURE_TEST_CASE(misuse_is_an_error, Fixture) {
+  make();
+  BOOST_TEST((reader->process() == portsync::Errc::not_started));
+  BOOST_TEST((reader->start({}) == std::errc::invalid_argument));
+  start();
+  BOOST_TEST((reader->start([](const Names&) {}) == portsync::Errc::already_started));
+  BOOST_CHECK_THROW((void)redis::make_key_reader({options.connection, "", "|"}), std::invalid_argument);
+}
