@@ -138,9 +138,7 @@ tidy() {
 }
 
 scripts_are_clean() {
-  local scripts
-  mapfile -t scripts < <(cd "$top" && git ls-files -co --exclude-standard | grep -E '\.sh$|^\.ci/run$')
-  (cd "$top" && shellcheck "${scripts[@]}")
+  find "$top" -path "$top/build*" -prune -o \( -name '*.sh' -o -path "$top/.ci/run" \) -exec shellcheck {} +
 }
 
 soak() {

@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: Apache-2.0
-"""Public headers: each compiles alone, as C++17, 20 and 23, without a warning, and includes nothing but the standard."""
+"""Public headers: each compiles alone, as C++17, 20 and 23, without a warning, and includes the standard alone."""
 
 import os
 import re

@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: Apache-2.0
-"""Dependencies point inward: portsyncd -> public headers -> {netlink, redis, jsonl} -> core, os -> the standard library."""
+"""Dependencies point inward: portsyncd -> public headers -> {netlink, redis, jsonl} -> core, os -> the standard."""
 
 import re
 import unittest

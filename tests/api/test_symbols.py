@@ -16,7 +16,8 @@ class Symbols(unittest.TestCase):
         self.library = str(found[0])
 
     def exported(self) -> list[str]:
-        out = subprocess.run(["nm", "-D", "--defined-only", "-C", self.library], capture_output=True, text=True, check=True)
+        out = subprocess.run(["nm", "-D", "--defined-only", "-C", self.library],
+                             capture_output=True, text=True, check=True)
         return [line.split(" ", 2)[2] for line in out.stdout.splitlines()]
 
     def test_every_exported_symbol_is_ours(self) -> None:

@@ -43,7 +43,8 @@ class Soak(Case):
             self.assertLessEqual(self.daemon.descriptors(), descriptors + 1, f"descriptors after {fault.__name__}")
             if time.monotonic() - reported > 30:
                 reported = time.monotonic()
-                print(f"{rounds} rounds, {(end - reported) / 60:.1f} min to go, RSS {self.daemon.rss_bytes() >> 10} kB", flush=True)
+                left, rss = (end - reported) / 60, self.daemon.rss_bytes() >> 10
+                print(f"{rounds} rounds, {left:.1f} min to go, RSS {rss} kB", flush=True)
         print(f"{rounds} rounds", flush=True)
 
     # --- what links do: the first half of the ports, for the load generator goes by the index of the others ---
@@ -79,7 +80,8 @@ class Soak(Case):
 
     def rename(self, name: str) -> None:
         """Away and back, with something in between."""
-        self.dut.ip(f"link set {name} down", f"link set {name} name away", "link set away mtu 2000", f"link set away name {name}")
+        self.dut.ip(f"link set {name} down", f"link set {name} name away", "link set away mtu 2000",
+                    f"link set away name {name}")
 
     def swap(self, one: str, other: str) -> None:
         if other in self.dut.links():

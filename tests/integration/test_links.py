@@ -8,7 +8,7 @@ from support.redis_server import CONFIG_DB
 
 class Links(Case):
     def writes_of(self, *commands: str) -> list[list[str]]:
-        """What portsyncd writes for these `ip` commands; a change of Ethernet28's mtu closes the window and is left out."""
+        """What portsyncd writes for these `ip` commands; a change of Ethernet28 closes the window and is left out."""
         with self.redis.monitor() as monitor:
             self.dut.ip(*commands, f"link set {self.port(7)} mtu {self.next_mtu()}")
             self.wait_equal()
@@ -54,9 +54,9 @@ class Links(Case):
         self.wait_equal()
 
     def test_swap_of_names(self) -> None:
-        swap = ("link set Ethernet0 down", "link set Ethernet4 down", "link set Ethernet0 mtu 9000",
-                "link set Ethernet0 name swapping", "link set Ethernet4 name Ethernet0", "link set swapping name Ethernet4")
-        self.dut.ip(*swap)
+        self.dut.ip("link set Ethernet0 down", "link set Ethernet4 down", "link set Ethernet0 mtu 9000",
+                    "link set Ethernet0 name swapping", "link set Ethernet4 name Ethernet0",
+                    "link set swapping name Ethernet4")
         self.wait_equal()
         self.assertEqual(self.redis.db.hash("PORT_TABLE|Ethernet4")["mtu"], "9000")
 
@@ -122,8 +122,9 @@ class Links(Case):
         self.assertEqual(writes, [])
 
     def test_other_names_are_not_ports(self) -> None:
-        writes = self.writes_of("link add PortChannel1 type bridge", "link set PortChannel1 up", "link del PortChannel1",
-                                "link add ethernet0 type bridge", "link add xEthernet0 type bridge")
+        writes = self.writes_of("link add PortChannel1 type bridge", "link set PortChannel1 up",
+                                "link del PortChannel1", "link add ethernet0 type bridge",
+                                "link add xEthernet0 type bridge")
         self.assertEqual(writes, [])
 
     def test_alternative_names_are_not_ports(self) -> None:

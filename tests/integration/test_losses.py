@@ -48,9 +48,11 @@ class Losses(LossCase):
 
     def test_links_that_come_and_go_while_stopped(self) -> None:
         self.daemon.freeze()
-        self.dut.ip(f"link del {self.port(0)}", f"link set {self.port(1)} down", f"link set {self.port(1)} name Ethernet4000")
+        self.dut.ip(f"link del {self.port(0)}", f"link set {self.port(1)} down",
+                    f"link set {self.port(1)} name Ethernet4000")
         self.finish(self.load("mixed", 20_000, first=4))
-        self.dut.ip(f"link del {self.port(2)}", f"link set {self.port(3)} down", f"link set {self.port(3)} name Ethernet4004")
+        self.dut.ip(f"link del {self.port(2)}", f"link set {self.port(3)} down",
+                    f"link set {self.port(3)} name Ethernet4004")
         self.add_ports(4, first=200)
         self.daemon.thaw()
         self.wait_equal()
@@ -58,9 +60,11 @@ class Losses(LossCase):
 
     def test_spoofed_messages_are_dropped_and_counted(self) -> None:
         links = self.dut.links()
-        lie = (netns.attribute(netns.IFLA_IFNAME, b"Ethernet0\0") + netns.attribute(netns.IFLA_MTU, struct.pack("=I", 666)))
+        lie = netns.attribute(netns.IFLA_IFNAME, b"Ethernet0\0")
+        lie += netns.attribute(netns.IFLA_MTU, struct.pack("=I", 666))
         message = netns.link_message(netns.RTM_NEWLINK, 0, links["Ethernet0"].ifindex, attrs=lie)
-        gone = netns.link_message(netns.RTM_DELLINK, 0, links["Ethernet4"].ifindex, attrs=netns.attribute(netns.IFLA_IFNAME, b"Ethernet4\0"))
+        gone = netns.link_message(netns.RTM_DELLINK, 0, links["Ethernet4"].ifindex,
+                                  attrs=netns.attribute(netns.IFLA_IFNAME, b"Ethernet4\0"))
         with self.redis.monitor() as monitor, self.dut.netlink() as forger:
             for target in [(0, 1)] + [(address, 0) for address in self.daemon.netlink_addresses()]:
                 try:

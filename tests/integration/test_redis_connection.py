@@ -72,7 +72,8 @@ class Reconnects(ConnectionCase):
         load = self.load("mixed")
         for opens in range(2, 5):
             self.redis.kill_clients()
-            process.wait_for(lambda n=opens: self.daemon.statistics()["redis_opens"] >= n, 10, f"connected {opens} times", 0.05)
+            process.wait_for(lambda n=opens: self.daemon.statistics()["redis_opens"] >= n, 10,
+                             f"connected {opens} times", 0.05)
         self.finish(load)
         self.wait_equal()
 

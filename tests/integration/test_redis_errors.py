@@ -111,7 +111,8 @@ class Errors(Case):
         self.redis.db.call("SET", "PORT_TABLE|Ethernet0", "not a hash")
         self.dut.ip("link set Ethernet0 mtu 1600", "link set Ethernet4 mtu 1600", "link del Ethernet8")
         self.wait_refused("WRONGTYPE")
-        process.wait_for(lambda: all("Ethernet0 " in line for line in self.differences()), 10, "all other rows are right")
+        process.wait_for(lambda: all("Ethernet0 " in line for line in self.differences()), 10,
+                         "all other rows are right")
         self.assertEqual(self.redis.db.call("GET", "PORT_TABLE|Ethernet0"), "not a hash")
         self.redis.db.call("DEL", "PORT_TABLE|Ethernet0")
         del self.foreign[(6, "PORT_TABLE|Ethernet0")]
@@ -136,7 +137,8 @@ class Errors(Case):
         rejected = int(self.redis.info("stats")["rejected_connections"])
         self.redis.kill_clients()
         self.change_links()
-        process.wait_for(lambda: int(self.redis.info("stats")["rejected_connections"]) > rejected, 15, "Redis turns portsyncd away")
+        process.wait_for(lambda: int(self.redis.info("stats")["rejected_connections"]) > rejected, 15,
+                         "Redis turns portsyncd away")
         self.redis.config("maxclients", 100)
         self.wait_equal()
 

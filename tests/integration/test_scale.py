@@ -14,7 +14,8 @@ class Scale(Case):
         for _ in range(2):
             self.finish(self.load("mtu", 2 * self.ports))
             process.wait_for(lambda: self.daemon.statistics()["pending"] >= self.ports, 20, "all ports wait", 0.05)
-        process.wait_for(lambda: self.daemon.statistics()["queue_collapses"] >= 1, 10, "the queue is over its bound", 0.05)
+        process.wait_for(lambda: self.daemon.statistics()["queue_collapses"] >= 1, 10,
+                         "the queue is over its bound", 0.05)
         self.redis.continue_process()
         self.wait_equal()
 

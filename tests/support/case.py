@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: Apache-2.0
-"""The base of every test that runs portsyncd: ports, a Redis with other writers' data in it, and the one check that counts."""
+"""The base of every test that runs portsyncd: ports, a Redis with others' data in it, and the one check that counts."""
 
 import fnmatch
 import os
@@ -11,7 +11,7 @@ import unittest
 from pathlib import Path
 from typing import Any, Optional, Union
 
-from support import process
+from support import process, resp
 from support.daemon import Config, Daemon
 from support.netns import Link, Netns
 from support.redis_server import STATE_DB, Redis
@@ -87,7 +87,7 @@ class Case(unittest.TestCase):
             self.wait_oper("up", *(self.port(i) for i in numbers))
 
     def wait_oper(self, oper: str, *ports: str) -> None:
-        """Waits until the kernel says so: it takes its time with carriers, more so when other namespaces are busy too."""
+        """Waits until the kernel says so: carriers take their time, more so when other namespaces are busy too."""
         def arrived() -> bool:
             links = self.dut.links()
             return all(links[port].oper == oper for port in ports)
@@ -113,7 +113,8 @@ class Case(unittest.TestCase):
 
     def plant(self) -> None:
         """What other writers keep beside our rows and in them. It must all be there at the end."""
-        rows = {f"PORT_TABLE|{self.port(i)}": {"speed": "100000", "supported_speeds": f"{i}"} for i in range(self.ports)}
+        rows = {f"PORT_TABLE|{self.port(i)}": {"speed": "100000", "supported_speeds": f"{i}"}
+                for i in range(self.ports)}
         others = {
             "PORT_TABLE|Ethernet0.10": {"state": "ok", "mtu": "1500"},       # intfmgrd's
             "PORT_TABLE|PortChannel1": {"state": "ok"},
@@ -171,7 +172,7 @@ class Case(unittest.TestCase):
         links = self.kernel_ports()
         db = self.redis.db
         keys = [key for key in db.scan("PORT_TABLE|*") if not self._is_planted_string(key)]
-        rows = dict(zip(keys, (dict(zip(flat[::2], flat[1::2])) for flat in db.pipeline([("HGETALL", k) for k in keys]))))
+        rows = dict(zip(keys, map(resp.pairs, db.pipeline([("HGETALL", key) for key in keys]))))
         wrong = []
         for name, link in links.items():
             key = f"PORT_TABLE|{name}"
@@ -185,7 +186,7 @@ class Case(unittest.TestCase):
             if key.partition("|")[2] not in links and rows.get(key) != self.foreign.get((STATE_DB, key)):
                 wrong.append(f"{key} is {rows.get(key)}, wanted {self.foreign.get((STATE_DB, key))}")
         wrong += self._index_differences(links) + self._planted_differences()
-        if wrong and {n: self.row_of(k) for n, k in self.kernel_ports().items()} != {n: self.row_of(k) for n, k in links.items()}:
+        if wrong and self.kernel_ports() != links:
             return ["the kernel's links changed meanwhile"]
         return wrong
 
@@ -222,8 +223,9 @@ class Case(unittest.TestCase):
             if not wrong:
                 return time.monotonic() - began
             if time.monotonic() > deadline:
-                raise process.TimedOut(f"STATE_DB does not equal the kernel after {limit:g} s; {len(wrong)} differences:\n  "
-                                       + "\n  ".join(wrong[:12]))
+                some = "\n  ".join(wrong[:12])
+                raise process.TimedOut(
+                    f"STATE_DB does not equal the kernel after {limit:g} s; {len(wrong)} differences:\n  {some}")
             time.sleep(0.01 if len(wrong) < 100 else 0.1)
 
     def settle(self) -> None:

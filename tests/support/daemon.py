@@ -57,7 +57,8 @@ class Daemon:
         self._notify.bind(str(notify_path))
         if read_notifications:
             threading.Thread(target=self._read_notifications, daemon=True).start()
-        env = {k: v for k, v in os.environ.items() if not k.startswith(("PORTSYNCD_", "REDIS_", "RUST_LOG", "MALLOC_PERTURB_"))}
+        not_ours = ("PORTSYNCD_", "REDIS_", "RUST_LOG", "MALLOC_PERTURB_")
+        env = {k: v for k, v in os.environ.items() if not k.startswith(not_ours)}
         env["NOTIFY_SOCKET"] = str(notify_path)
         env.setdefault("UBSAN_OPTIONS", "halt_on_error=1:print_stacktrace=1")
         env.setdefault("TSAN_OPTIONS", "halt_on_error=1")

@@ -3,9 +3,9 @@
 //
 //   link_load KIND COUNT FIRST_IFINDEX LINKS
 //
-// KIND is mtu, admin, alias or group (changes the LINKS links from FIRST_IFINDEX on, in turn), mixed (mtu and admin), or
-// churn (makes and deletes veth pairs). COUNT changes, or with COUNT 0 until SIGTERM. Prints "started", then "changes=N seconds=S".
-// The last change of each link differs from the one before, so whoever lost it is wrong.
+// KIND is mtu, admin, alias or group (changes the LINKS links from FIRST_IFINDEX on, in turn), mixed (mtu and admin),
+// or churn (makes and deletes veth pairs). COUNT changes, or with COUNT 0 until SIGTERM. Prints "started", then
+// "changes=N seconds=S". The last change of each link differs from the one before, so whoever lost it is wrong.
 
 #include <linux/if_link.h>
 #include <linux/netlink.h>

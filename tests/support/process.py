@@ -30,7 +30,7 @@ def wait_for(condition: Callable[[], T], limit: float, what: str, pause: float =
 
 
 def command_in(namespace: Optional[Any], args: Sequence[str]) -> list[str]:
-    """The command line that runs args in a namespace and lets them die with this process (call from its main thread)."""
+    """The command line that runs args in a namespace and lets them die with this thread: call from the main one."""
     enter = [] if namespace is None else ["nsenter", "--net=" + namespace.path]
     return ["setpriv", "--pdeathsig", "KILL", *enter, *args]
 

@@ -126,7 +126,8 @@ class Redis:
 class Monitor:
     """MONITOR, for counting: what was asked of the server between start and commands()."""
 
-    WRITES = {"hset", "hmset", "hsetnx", "hdel", "del", "unlink", "set", "flushdb", "rename", "expire", "hincrby", "eval"}
+    WRITES = {"hset", "hmset", "hsetnx", "hdel", "del", "unlink", "set", "flushdb", "rename", "expire", "hincrby",
+              "eval"}
 
     def __init__(self, server: Redis) -> None:
         self._server = server

@@ -3,8 +3,8 @@
 
   results.py STEPS_FILE BUILD...
 
-A build's results are its last `meson test` (meson-logs/testlog.json) and the JUnit files that the tests wrote (junit/). A
-test program that died without a word counts as one failed case. STEPS_FILE has lines of name<TAB>passed or failed.
+A build's results are its last `meson test` (meson-logs/testlog.json) and the JUnit files that the tests wrote (junit/).
+A test program that died without a word counts as one failed case. STEPS_FILE has lines of name<TAB>passed or failed.
 With CI set, a skip whose name and reason are not in tests/skips.txt fails the run.
 """
 
@@ -34,7 +34,8 @@ class Sum:
                 failures += 1
                 self.failed.append(name)
             elif skipped is not None:
-                self.skipped.append((case.get("name", ""), skipped.get("message") or case.findtext("system-out", "").strip()))
+                reason = skipped.get("message") or case.findtext("system-out", "").strip()
+                self.skipped.append((case.get("name", ""), reason))
             else:
                 self.passed += 1
         return failures
@@ -60,7 +61,8 @@ class Sum:
             elif result == "SKIP":
                 self.skipped.append((name, "the program says so"))
             if result not in ("OK", "SKIP", "EXPECTEDFAIL") and failures == 0:
-                self.failed.append(f"{label}: {result.lower()} (alone: meson test -C {os.path.relpath(build)} -v {name})")
+                alone = f"meson test -C {os.path.relpath(build)} -v {name}"
+                self.failed.append(f"{label}: {result.lower()} (alone: {alone})")
 
     def add_steps(self, path: Path) -> None:
         for line in path.read_text().splitlines():

@@ -125,11 +125,13 @@ def main() -> int:
     if options.build:
         os.environ["PORTSYNC_BUILD"] = str(options.build.resolve())
     build = os.environ.get("PORTSYNC_BUILD", "")
-    tests = [t for path in options.files for t in each(load(path)) if fnmatch.fnmatchcase(t.id().rpartition(".")[2], options.k)]
+    tests = [test for path in options.files for test in each(load(path))
+             if fnmatch.fnmatchcase(test.id().rpartition(".")[2], options.k)]
     if options.list:
         print("\n".join(test.id() for test in tests))
         return 0
-    runner, folder, *files = (os.path.relpath(path, TESTS.parent) for path in (__file__, build or "build", *options.files))
+    paths = (__file__, build or "build", *options.files)
+    runner, folder, *files = (os.path.relpath(path, TESTS.parent) for path in paths)
     result = Result(f"{runner} --build {folder} {' '.join(files)}")
     unittest.TestSuite(tests).run(result)
     if options.junit:

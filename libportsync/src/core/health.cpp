@@ -60,7 +60,9 @@ class Judge {
 };
 
 void judge_sink(const SinkReport& sink, Judge& judge) {
-  const auto with_error = [&sink](const std::string& text) { return sink.error.empty() ? text : text + ": " + sink.error; };
+  const auto with_error = [&sink](const std::string& text) {
+    return sink.error.empty() ? text : text + ": " + sink.error;
+  };
   if (sink.refused_since && judge.overdue(*sink.refused_since)) {
     judge.trouble(Verdict::unhealthy, with_error(sink.name + " refuses " + sink.refused_port));
   }
