@@ -24,4 +24,9 @@ struct PortFilter {
   [[nodiscard]] PORTSYNC_API bool matches(const LinkState& link) const;
 };
 
+[[nodiscard]] PORTSYNC_API bool operator==(const PortFilter& a, const PortFilter& b);
+[[nodiscard]] inline bool operator!=(const PortFilter& a, const PortFilter& b) {
+  return !(a == b);
+}
+
 }  // namespace portsync

@@ -114,8 +114,9 @@ class PORTSYNC_API Synchronizer final : public Pollable {
   // Compares now what audit_interval compares regularly; Scope::all looks for rows that nobody knows of, too.
   [[nodiscard]] std::error_code audit(Scope scope = Scope::listed);
 
-  // Takes another filter: ports that no longer match are removed from the sinks, ports that now match are written.
-  void set_filter(PortFilter filter);
+  // Other options from now on. With another filter, ports that no longer match are removed from the sinks, and ports
+  // that now match are written.
+  void set_options(SynchronizerOptions options);
 
   // Stops following links. What waits goes on to the sinks; drained() tells when it is there.
   void stop();

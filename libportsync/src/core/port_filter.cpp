@@ -33,4 +33,8 @@ bool PortFilter::matches(const LinkState& link) const {
   return link.kind != "vlan" && matches_name(link.name);
 }
 
+bool operator==(const PortFilter& a, const PortFilter& b) {
+  return a.match == b.match && a.configured == b.configured;
+}
+
 }  // namespace portsync

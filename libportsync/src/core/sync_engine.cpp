@@ -70,9 +70,7 @@ void SyncEngine::on_snapshot_end(const LinkEvent& event) {
   ++context_.statistics.snapshots;
   context_.report_due = true;
   context_.ports.on_names_known();
-  if (!std::exchange(context_.first_snapshot, true) && context_.options.audit_interval.count() > 0) {
-    next_audit_ = context_.now + context_.options.audit_interval;
-  }
+  if (!std::exchange(context_.first_snapshot, true)) plan_audit();
   context_.tell(
       {.kind = SyncEvent::Kind::snapshot_completed, .cause = event.cause, .count = context_.ports.matching()});
 }
@@ -116,8 +114,14 @@ std::optional<TimePoint> SyncEngine::deadline() const {
   return first;
 }
 
+void SyncEngine::plan_audit() {
+  next_audit_.reset();
+  if (context_.stopped) return;
+  if (context_.options.audit_interval.count() > 0) next_audit_ = context_.now + context_.options.audit_interval;
+}
+
 void SyncEngine::run_audit() {
-  next_audit_ = context_.now + context_.options.audit_interval;
+  plan_audit();
   // A source that cannot ends in its own process(): that is where it is told.
   std::ignore = audit(Scope::listed);
 }
@@ -136,11 +140,13 @@ std::error_code SyncEngine::audit(Scope scope) {
   return source_.resync();
 }
 
-void SyncEngine::set_filter(PortFilter filter) {
-  context_.options.filter = filter;
+void SyncEngine::set_options(SynchronizerOptions options) {
+  const SynchronizerOptions before = std::exchange(context_.options, std::move(options));
+  if (context_.options.audit_interval != before.audit_interval && context_.first_snapshot) plan_audit();
+  if (context_.options.filter == before.filter) return;
   context_.received = context_.now;
   context_.cause = Cause::resync;
-  context_.ports.set_filter(std::move(filter));
+  context_.ports.set_filter(context_.options.filter);
   for (const auto& queue : context_.queues) queue->request_audit(Scope::all);  // rows of names that match only now
 }
 

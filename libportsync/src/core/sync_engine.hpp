@@ -35,7 +35,7 @@ class SyncEngine {
 
   [[nodiscard]] std::error_code resync(bool force);
   [[nodiscard]] std::error_code audit(Scope scope);
-  void set_filter(PortFilter filter);
+  void set_options(SynchronizerOptions options);
   void stop();
   // The source was processed and told nothing: a probe was sent or answered, or a loss noticed.
   void source_may_have_changed() { context_.report_due = true; }
@@ -51,6 +51,7 @@ class SyncEngine {
   void on_link(const LinkEvent& event);
   void on_touched(Slot slot);
   void on_snapshot_end(const LinkEvent& event);
+  void plan_audit();
   void run_audit();
   void run_report();
   void report();

@@ -145,9 +145,9 @@ std::error_code Synchronizer::audit(Scope scope) {
   return impl_->engine_.audit(scope);
 }
 
-void Synchronizer::set_filter(PortFilter filter) {
+void Synchronizer::set_options(SynchronizerOptions options) {
   impl_->engine_.set_now(os::now());
-  impl_->engine_.set_filter(std::move(filter));
+  impl_->engine_.set_options(std::move(options));
   impl_->run_soon();
 }
 

@@ -614,6 +614,25 @@ BOOST_AUTO_TEST_CASE(no_audit_when_its_interval_is_zero) {
   BOOST_TEST((!f.engine.deadline()));
 }
 
+BOOST_AUTO_TEST_CASE(another_audit_interval_counts_from_when_it_was_set) {
+  SynchronizerOptions options;
+  options.audit_interval = 0ms;
+  Fixture f(options);
+  f.begin(ports(1));
+  options.audit_interval = 5s;
+  f.engine.set_options(options);
+  f.turn(4s);
+  BOOST_TEST(f.source.resyncs == 0);
+  f.turn(1s);
+  BOOST_TEST(f.source.resyncs == 1);
+  options.audit_interval = 0ms;
+  f.engine.set_options(options);
+  f.settle();
+  f.turn(24h);
+  BOOST_TEST(f.source.resyncs == 1);
+  BOOST_TEST(f.sink().log.empty());  // the same filter: nothing was compared anew
+}
+
 BOOST_AUTO_TEST_CASE(a_write_only_sink_gets_everything_on_open_and_removals_of_what_it_had_been_told) {
   Fixture f;
   f.sink().write_only = true;
@@ -652,9 +671,9 @@ BOOST_AUTO_TEST_CASE(a_slow_a_dead_and_a_failing_sink_do_not_delay_the_others) {
 BOOST_AUTO_TEST_CASE(a_filter_put_in_later_removes_and_adds) {
   Fixture f;
   f.begin({make_link(7, "Ethernet0"), make_link(8, "eth0")});
-  PortFilter filter;
-  filter.match = {"eth*"};
-  f.engine.set_filter(filter);
+  SynchronizerOptions options;
+  options.filter.match = {"eth*"};
+  f.engine.set_options(options);
   f.settle();
   BOOST_TEST((f.sink().rows == Rows{{"eth0", up}}));
 }
@@ -712,9 +731,9 @@ BOOST_AUTO_TEST_CASE(a_wider_filter_finds_the_stale_rows_of_the_names_that_match
   Fixture f;
   f.sink().rows["eth7"] = up;
   f.begin(ports(1));
-  PortFilter filter;
-  filter.match = {"Ethernet*", "eth*"};
-  f.engine.set_filter(filter);
+  SynchronizerOptions options;
+  options.filter.match = {"Ethernet*", "eth*"};
+  f.engine.set_options(options);
   f.settle();
   BOOST_TEST((f.sink().rows == Rows{{"Ethernet0", up}}));
 }
@@ -788,10 +807,9 @@ BOOST_AUTO_TEST_CASE(a_listener_may_change_the_filter) {
   options.max_event_queue = 2;
   Fixture f(options);
   f.begin(ports(8));
-  f.engine.set_listener([&f](const SyncEvent& event) {
-    PortFilter filter;
-    filter.match = {event.kind == Kind::row_written ? "E*" : "Ether*"};
-    f.engine.set_filter(filter);
+  f.engine.set_listener([&f, options](const SyncEvent& event) mutable {
+    options.filter.match = {event.kind == Kind::row_written ? "E*" : "Ether*"};
+    f.engine.set_options(options);
     if (event.record != nullptr) BOOST_TEST((event.record->port == event.port));
   });
   for (auto& [port, fields] : f.sink().rows) fields["oper"] = "down";

@@ -107,9 +107,9 @@ BOOST_AUTO_TEST_CASE(one_descriptor_drives_source_sinks_and_timers) {
 BOOST_AUTO_TEST_CASE(what_is_asked_for_outside_process_is_done_inside_it) {
   Fixture f;
   f.begin();
-  PortFilter filter;
-  filter.match = {"eth*"};
-  f.synchronizer.set_filter(filter);
+  SynchronizerOptions options;
+  options.filter.match = {"eth*"};
+  f.synchronizer.set_options(options);
   BOOST_TEST(f.rows.size() == 1U);
   process_until(f.synchronizer, [&f] { return f.rows.empty(); });
   BOOST_TEST(!f.synchronizer.resync());
