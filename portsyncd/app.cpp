@@ -13,6 +13,7 @@
 
 #include "exit_status.hpp"
 #include "log_line.hpp"
+#include "reload.hpp"
 
 namespace portsyncd {
 namespace {
@@ -70,31 +71,40 @@ microseconds effective_hold(const Config::Performance& performance) {
                                 microseconds(performance.max_latency_us / 2));
 }
 
+void log_hold(const Config::Performance& performance) {
+  const auto hold = effective_hold(performance);
+  if (hold == milliseconds(performance.batch_timeout_ms)) return;
+  log::info(
+      LogLine("performance.batch_timeout_ms is held to half of max_latency_us").add("hold_us", hold.count()).text());
+}
+
 }  // namespace
 
-App::App(Config config, const std::string& password, Output output)
-    : config_(std::move(config)),
+App::App(const LoadedConfig& loaded, LoadConfig load, Output output)
+    : config_(loaded.config),
+      password_(loaded.password),
+      load_(std::move(load)),
       output_(output),
       filter_{config_.ports.match, std::nullopt},
       event_log_(microseconds(config_.performance.max_latency_us), seconds(config_.database.retry_interval_secs)),
       report_(now()) {
   connect_signals();
-  make_port_reader(password);
+  make_port_reader();
   source_ = portsync::netlink::make_link_source(netlink_options(config_));
   monitor_ = portsync::make_deadline_health_monitor(health_options(config_));
   sync_ = std::make_unique<portsync::Synchronizer>(*source_, synchronizer_options());
-  make_sink(password, output);
+  make_sink();
   monitor_->set_listener([this](const auto& before, const auto& health) { on_health(before, health); });
   sync_->set_health_monitor(*monitor_);
   sync_->set_listener([this](const portsync::SyncEvent& event) { on_event(event); });
 }
 
-void App::make_sink(const std::string& password, Output output) {
-  if (output == Output::json_lines) {
+void App::make_sink() {
+  if (output_ == Output::json_lines) {
     sink_ = portsync::make_json_lines_sink({});
     return sync_->add_sink(*sink_, portsync::json_lines_projection(), "standard output");
   }
-  const auto options = redis_options(config_, password);
+  const auto options = redis_options(config_, password_);
   sink_ = portsync::redis::make_state_sink(options);
   sync_->add_sink(*sink_, portsync::redis::make_projection(options), redis_name(config_.database));
 }
@@ -110,10 +120,10 @@ portsync::SynchronizerOptions App::synchronizer_options() const {
 }
 
 // With ports.scope = "configured" no link is a port before CONFIG_DB has been read.
-void App::make_port_reader(const std::string& password) {
+void App::make_port_reader() {
   if (config_.ports.scope != "configured") return;
   portsync::redis::KeyReaderOptions options;
-  options.connection = redis_options(config_, password).connection;
+  options.connection = redis_options(config_, password_).connection;
   options.connection.database = static_cast<int>(config_.database.config_db_number);
   port_reader_ = portsync::redis::make_key_reader(std::move(options));
   filter_.configured.emplace();
@@ -124,7 +134,7 @@ void App::set_configured_ports(const portsync::redis::KeyReader::Names& names) {
   if (std::exchange(ports_known_, true) && filter_.configured == names) return;
   log::info(LogLine("Ports configured in CONFIG_DB").add("ports", names.size()).text());
   filter_.configured = names;
-  sync_->set_filter(filter_);
+  sync_->set_options(synchronizer_options());
 }
 
 void App::connect_signals() {
@@ -133,16 +143,11 @@ void App::connect_signals() {
     loop_.on_signal(number, [this, number] { on_stop(number); });
   }
   loop_.on_signal(SIGUSR1, [this] { log_statistics(); });
-  loop_.on_signal(SIGHUP,
-                  [] { log::warning("SIGHUP: reload is not supported yet by this version; restart to apply"); });
+  loop_.on_signal(SIGHUP, [this] { reload(); });
 }
 
 int App::run() {
-  const auto hold = effective_hold(config_.performance);
-  if (hold < milliseconds(config_.performance.batch_timeout_ms)) {
-    log::info(
-        LogLine("performance.batch_timeout_ms is held to half of max_latency_us").add("hold_us", hold.count()).text());
-  }
+  log_hold(config_.performance);
   notifier_.status(to_string(monitor_->overall()));
   loop_.on_readable(sync_->fd(), [this] { on_readable(); });
   start_timers();
@@ -159,13 +164,20 @@ int App::run() {
 bool App::start_port_reader() {
   if (!port_reader_) return true;
   loop_.on_readable(port_reader_->fd(), [this] { on_port_reader_readable(); });
-  const seconds interval(config_.sync.audit_interval_secs);
-  loop_.every(interval > 0s ? interval : default_audit_interval, [this] { port_reader_->refresh(); });
+  read_ports_later();
   if (const std::error_code error = port_reader_->start([this](const auto& names) { set_configured_ports(names); })) {
     log::error("Cannot start: " + error.message());
     return false;
   }
   return true;
+}
+
+void App::read_ports_later() {
+  const seconds interval(config_.sync.audit_interval_secs);
+  loop_.after(interval > 0s ? interval : default_audit_interval, [this] {
+    port_reader_->refresh();
+    read_ports_later();
+  });
 }
 
 void App::on_port_reader_readable() {
@@ -191,15 +203,22 @@ void App::start_timers() {
 void App::start_watchdog() {
   const auto timeout = notifier_.watchdog_timeout();
   if (!timeout) return;
-  if (!config_.health.enable_watchdog) {
-    log::warning(
-        "health.enable_watchdog is false but the unit has WatchdogSec=: pinging all the same, or systemd "
-        "would kill a healthy daemon; take WatchdogSec= out of the unit instead");
-  }
-  const auto third = std::chrono::duration_cast<milliseconds>(*timeout / 3);
-  const auto period = std::min<milliseconds>(seconds(config_.health.watchdog_interval_secs), third);
+  warn_of_watchdog();
+  ping_watchdog(*timeout);
+}
+
+void App::warn_of_watchdog() const {
+  if (!notifier_.watchdog_timeout() || config_.health.enable_watchdog) return;
+  log::warning(
+      "health.enable_watchdog is false but the unit has WatchdogSec=: pinging all the same, or systemd "
+      "would kill a healthy daemon; take WatchdogSec= out of the unit instead");
+}
+
+void App::ping_watchdog(std::chrono::microseconds timeout) {
   notifier_.ping_watchdog();
-  loop_.every(std::max(period, 1ms), [this] { notifier_.ping_watchdog(); });
+  const auto third = std::chrono::duration_cast<milliseconds>(timeout / 3);
+  const auto period = std::min<milliseconds>(seconds(config_.health.watchdog_interval_secs), third);
+  loop_.after(std::max(period, 1ms), [this, timeout] { ping_watchdog(timeout); });
 }
 
 void App::on_readable() {
@@ -239,6 +258,46 @@ void App::on_stop(int signal_number) {
   sync_->stop();
   loop_.after(stop_limit, [this] { finish(); });
   if (sync_->drained()) finish();
+}
+
+// All or nothing: what is read is valid as a whole, or everything stays as it is.
+void App::reload() {
+  if (stopping_) return;
+  const LoadedConfig wanted = load_();
+  log::info("SIGHUP: reading " + wanted.file +
+            (wanted.file_found ? "" : ", which is not there: every key has its default"));
+  if (ready_) notifier_.reloading();
+  log_problems(wanted.problems);
+  if (any_error(wanted.problems)) {
+    log::error("Reload refused: nothing has changed; portsyncd --check-config shows the same errors");
+  } else {
+    apply_reload(wanted);
+  }
+  if (ready_) notifier_.ready(to_string(monitor_->overall()));
+  if (notifier_.waiting()) tell_later();
+}
+
+void App::apply_reload(const LoadedConfig& wanted) {
+  ReloadPlan plan = plan_reload(config_, wanted.config);
+  try {
+    // Also when nothing of it has changed: a file that logrotate has moved away is opened anew.
+    log::open({plan.next.logging.target, plan.next.logging.file});
+  } catch (const std::runtime_error& error) {
+    log::error(std::string("Reload refused: nothing has changed. ") + error.what());
+    return;
+  }
+  log::set_level(log::parse_level(plan.next.logging.level).value_or(log::Level::info));
+  config_ = std::move(plan.next);
+  filter_.match = config_.ports.match;
+  sync_->set_options(synchronizer_options());
+  event_log_.set_max_latency(microseconds(config_.performance.max_latency_us));
+  if (wanted.password != password_) plan.needs_restart.emplace_back("the password in database.redis_password_file");
+  for (const std::string& change : plan.applied) log::info("Reload: " + change);
+  for (const std::string& change : plan.needs_restart) log::warning("Reload: needs a restart: " + change);
+  if (plan.applied.empty() && plan.needs_restart.empty()) log::info("Reload: nothing has changed");
+  if (plan.applied.empty()) return;
+  log_hold(config_.performance);
+  warn_of_watchdog();
 }
 
 void App::report_ready() {

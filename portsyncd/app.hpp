@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 #pragma once
 
+#include <functional>
 #include <memory>
 #include <portsync/health_monitor.hpp>
 #include <portsync/link_source.hpp>
@@ -12,6 +13,7 @@
 #include "config.hpp"
 #include "event_log.hpp"
 #include "event_loop.hpp"
+#include "load_config.hpp"
 #include "service_notifier.hpp"
 #include "statistics_report.hpp"
 
@@ -23,27 +25,34 @@ class App {
  public:
   enum class Output : std::uint8_t { redis, json_lines };
 
-  // Throws std::system_error that names what could not be opened.
-  App(Config config, const std::string& password, Output output);
+  using LoadConfig = std::function<LoadedConfig()>;
+
+  // `load` gives what was `loaded`, anew, for a reload. Throws std::system_error that names what could not be opened.
+  App(const LoadedConfig& loaded, LoadConfig load, Output output);
 
   // Returns the exit status.
   [[nodiscard]] int run();
 
  private:
-  void make_port_reader(const std::string& password);
+  void make_port_reader();
   void set_configured_ports(const portsync::redis::KeyReader::Names& names);
-  void make_sink(const std::string& password, Output output);
+  void make_sink();
   [[nodiscard]] portsync::SynchronizerOptions synchronizer_options() const;
   void connect_signals();
   [[nodiscard]] bool start_port_reader();
   void start_timers();
   void start_watchdog();
+  void ping_watchdog(std::chrono::microseconds timeout);
+  void warn_of_watchdog() const;
+  void read_ports_later();
 
   void on_readable();
   void on_port_reader_readable();
   void on_event(const portsync::SyncEvent& event);
   void on_health(const portsync::Health& before, const portsync::Health& now);
   void on_stop(int signal_number);
+  void reload();
+  void apply_reload(const LoadedConfig& wanted);
 
   void report_ready();
   void tell_later();
@@ -53,7 +62,9 @@ class App {
 
   [[nodiscard]] Statistics statistics() const;
 
-  const Config config_;
+  Config config_;
+  const std::string password_;
+  const LoadConfig load_;
   const Output output_;
   portsync::PortFilter filter_;
   EventLoop loop_;

@@ -4,15 +4,16 @@
 #include <algorithm>
 #include <array>
 #include <charconv>
-#include <numeric>
 #include <utility>
 
 #include "log.hpp"
+#include "spelling.hpp"
+#include "text_check.hpp"
 
 namespace portsyncd {
 namespace {
 
-using Support = Key::Support;
+using Effect = Key::Effect;
 
 template <auto Section, auto Member>
 Key::Slot at(Config& config) {
@@ -30,77 +31,77 @@ constexpr auto health = &C::health;
 
 // The order is the shipped file's and of --show-config.
 constexpr std::array table{
-    Key{"database", "redis_host", at<database, &C::Database::redis_host>, 1, 253, any, Support::full,
+    Key{"database", "redis_host", at<database, &C::Database::redis_host>, 1, 253, any, Effect::at_start,
         "name, IPv4 or IPv6 address of Redis"},
-    Key{"database", "redis_port", at<database, &C::Database::redis_port>, 1, 65535, any, Support::full,
+    Key{"database", "redis_port", at<database, &C::Database::redis_port>, 1, 65535, any, Effect::at_start,
         "TCP port of Redis"},
-    Key{"database", "redis_socket", at<database, &C::Database::redis_socket>, 0, 107, any, Support::full,
+    Key{"database", "redis_socket", at<database, &C::Database::redis_socket>, 0, 107, any, Effect::at_start,
         "unix socket of Redis; wins over host and port when not empty"},
-    Key{"database", "redis_username", at<database, &C::Database::redis_username>, 0, most_bytes, any, Support::full,
+    Key{"database", "redis_username", at<database, &C::Database::redis_username>, 0, most_bytes, any, Effect::at_start,
         "ACL user; empty: the default user"},
     Key{"database", "redis_password_file", at<database, &C::Database::redis_password_file>, 0, most_bytes, any,
-        Support::full, "file whose first line is the password; empty: no password"},
-    Key{"database", "config_db_number", at<database, &C::Database::config_db_number>, 0, 65535, any, Support::full,
+        Effect::at_start, "file whose first line is the password; empty: no password"},
+    Key{"database", "config_db_number", at<database, &C::Database::config_db_number>, 0, 65535, any, Effect::at_start,
         "number of CONFIG_DB"},
-    Key{"database", "state_db_number", at<database, &C::Database::state_db_number>, 0, 65535, any, Support::full,
+    Key{"database", "state_db_number", at<database, &C::Database::state_db_number>, 0, 65535, any, Effect::at_start,
         "number of STATE_DB"},
-    Key{"database", "appl_db_number", at<database, &C::Database::appl_db_number>, 0, 65535, any, Support::full,
+    Key{"database", "appl_db_number", at<database, &C::Database::appl_db_number>, 0, 65535, any, Effect::at_start,
         "number of APPL_DB"},
     Key{"database", "sonic_db_config", at<database, &C::Database::sonic_db_config>, 0, most_bytes, any,
-        Support::no_effect, "SONiC's description of its databases, read when it exists"},
-    Key{"database", "namespace", at<database, &C::Database::name_space>, 0, most_bytes, any, Support::default_only,
+        Effect::at_start, "SONiC's description of its databases, read when it exists"},
+    Key{"database", "namespace", at<database, &C::Database::name_space>, 0, most_bytes, any, Effect::default_only,
         "network namespace of a multi-ASIC switch"},
     Key{"database", "connection_timeout_secs", at<database, &C::Database::connection_timeout_secs>, 1, 3600, any,
-        Support::full, "how long Redis may take to accept, and to answer"},
-    Key{"database", "retry_interval_secs", at<database, &C::Database::retry_interval_secs>, 1, 3600, any, Support::full,
-        "pause between two attempts to reach Redis"},
+        Effect::at_start, "how long Redis may take to accept, and to answer"},
+    Key{"database", "retry_interval_secs", at<database, &C::Database::retry_interval_secs>, 1, 3600, any,
+        Effect::at_start, "pause between two attempts to reach Redis"},
 
-    Key{"ports", "match", at<&C::ports, &C::Ports::match>, 1, 256, any, Support::full,
+    Key{"ports", "match", at<&C::ports, &C::Ports::match>, 1, 256, any, Effect::live,
         "shell globs on the names of the netdevs that are ports"},
-    Key{"ports", "scope", at<&C::ports, &C::Ports::scope>, 0, most_bytes, "all|configured", Support::full,
+    Key{"ports", "scope", at<&C::ports, &C::Ports::scope>, 0, most_bytes, "all|configured", Effect::at_start,
         "all matching netdevs, or only those configured in CONFIG_DB"},
 
-    Key{"sync", "mode", at<&C::sync, &C::Sync::mode>, 0, most_bytes, "mirror|sonic", Support::default_only,
+    Key{"sync", "mode", at<&C::sync, &C::Sync::mode>, 0, most_bytes, "mirror|sonic", Effect::default_only,
         "mirror: STATE_DB only; sonic: the full replacement of SONiC's portsyncd"},
-    Key{"sync", "audit_interval_secs", at<&C::sync, &C::Sync::audit_interval_secs>, 0, day, any, Support::full,
+    Key{"sync", "audit_interval_secs", at<&C::sync, &C::Sync::audit_interval_secs>, 0, day, any, Effect::live,
         "how often kernel and rows are compared; 0: never"},
-    Key{"sync", "port_index", at<&C::sync, &C::Sync::port_index>, 0, 0, any, Support::full,
+    Key{"sync", "port_index", at<&C::sync, &C::Sync::port_index>, 0, 0, any, Effect::at_start,
         "keep the bare hash PORT_TABLE (port: oper state) in STATE_DB"},
 
     Key{"netlink", "receive_buffer_bytes", at<&C::netlink, &C::Netlink::receive_buffer_bytes>, 4096, 1'073'741'823, any,
-        Support::full, "receive buffer of the netlink socket"},
+        Effect::at_start, "receive buffer of the netlink socket"},
 
     Key{"performance", "max_event_queue", at<performance, &C::Performance::max_event_queue>, 1, 1'000'000, any,
-        Support::full, "ports that may wait one by one; over it all ports are compared"},
+        Effect::live, "ports that may wait one by one; over it all ports are compared"},
     Key{"performance", "batch_timeout_ms", at<performance, &C::Performance::batch_timeout_ms>, 0, 60'000, any,
-        Support::full, "longest hold of a batch while events never pause; at most half of max_latency_us"},
+        Effect::live, "longest hold of a batch while events never pause; at most half of max_latency_us"},
     Key{"performance", "max_latency_us", at<performance, &C::Performance::max_latency_us>, 1, 60'000'000, any,
-        Support::full, "message read to row acknowledged; slower rows are counted and told"},
+        Effect::live, "message read to row acknowledged; slower rows are counted and told"},
     Key{"performance", "min_success_rate", at<performance, &C::Performance::min_success_rate>, 0, 100, any,
-        Support::no_effect, "per cent of writes that must succeed, else Degraded"},
+        Effect::none_yet, "per cent of writes that must succeed, else Degraded"},
 
     Key{"health", "max_failure_rate_percent", at<health, &C::Health::max_failure_rate_percent>, 0, 100, any,
-        Support::no_effect, "per cent of writes that may fail, else Unhealthy"},
-    Key{"health", "max_stall_seconds", at<health, &C::Health::max_stall_seconds>, 1, 3600, any, Support::full,
+        Effect::none_yet, "per cent of writes that may fail, else Unhealthy"},
+    Key{"health", "max_stall_seconds", at<health, &C::Health::max_stall_seconds>, 1, 3600, any, Effect::at_start,
         "how long a row may wait, or the kernel be silent on a question, until Unhealthy"},
-    Key{"health", "min_port_sync_rate", at<health, &C::Health::min_port_sync_rate>, 0, 100, any, Support::no_effect,
+    Key{"health", "min_port_sync_rate", at<health, &C::Health::min_port_sync_rate>, 0, 100, any, Effect::none_yet,
         "per cent of ports whose row must equal the kernel, else Degraded"},
-    Key{"health", "enable_watchdog", at<health, &C::Health::enable_watchdog>, 0, 0, any, Support::full,
+    Key{"health", "enable_watchdog", at<health, &C::Health::enable_watchdog>, 0, 0, any, Effect::live,
         "tell systemd's watchdog that the loop turns"},
-    Key{"health", "watchdog_interval_secs", at<health, &C::Health::watchdog_interval_secs>, 1, 3600, any, Support::full,
+    Key{"health", "watchdog_interval_secs", at<health, &C::Health::watchdog_interval_secs>, 1, 3600, any, Effect::live,
         "how often, at least; never less often than three times per WatchdogSec="},
 
-    Key{"logging", "level", at<&C::logging, &C::Logging::level>, 0, most_bytes, any, Support::full,
+    Key{"logging", "level", at<&C::logging, &C::Logging::level>, 0, most_bytes, any, Effect::live,
         "trace, debug, info, warn, error, critical or off"},
     Key{"logging", "target", at<&C::logging, &C::Logging::target>, 0, most_bytes, "auto|journal|syslog|stderr|file",
-        Support::no_effect, "where the log goes"},
-    Key{"logging", "file", at<&C::logging, &C::Logging::file>, 0, most_bytes, any, Support::no_effect,
+        Effect::live, "where the log goes"},
+    Key{"logging", "file", at<&C::logging, &C::Logging::file>, 0, most_bytes, any, Effect::live,
         "the log file, for target = \"file\""},
 
-    Key{"dbus", "enabled", at<&C::dbus, &C::Dbus::enabled>, 0, most_bytes, "auto|true|false", Support::no_effect,
+    Key{"dbus", "enabled", at<&C::dbus, &C::Dbus::enabled>, 0, most_bytes, "auto|true|false", Effect::none_yet,
         "offer a D-Bus service; auto: when there is a system bus"},
 
-    Key{"metrics", "listen", at<&C::metrics, &C::Metrics::listen>, 0, most_bytes, any, Support::no_effect,
+    Key{"metrics", "listen", at<&C::metrics, &C::Metrics::listen>, 0, most_bytes, any, Effect::none_yet,
         "address:port that serves Prometheus metrics; empty: none"},
 };
 
@@ -149,12 +150,21 @@ bool is_choice(const Key& key, std::string_view text) {
   return choices.empty() || std::find(choices.begin(), choices.end(), text) != choices.end();
 }
 
+std::string describe_text(std::string_view text) {
+  constexpr std::size_t most_shown = 80;
+  if (!is_utf8(text)) return "bytes that are not UTF-8";
+  if (text.size() <= most_shown) return "the string " + quoted(text);
+  std::size_t end = most_shown;
+  while ((static_cast<unsigned char>(text[end]) & 0xc0U) == 0x80U) --end;  // not in the middle of a character
+  return "the string " + quoted(text.substr(0, end)) + " and " + std::to_string(text.size() - end) + " bytes more";
+}
+
 std::string describe(const Value& value) {
   return std::visit(Overloaded{
                         [](bool b) { return std::string(b ? "the boolean true" : "the boolean false"); },
                         [](std::int64_t i) { return "the integer " + std::to_string(i); },
                         [](double d) { return "the float " + number(d); },
-                        [](const std::string& s) { return "the string " + quoted(s.substr(0, 80)); },
+                        [](const std::string& s) { return describe_text(s); },
                         [](const std::vector<std::string>&) { return std::string("an array"); },
                     },
                     value);
@@ -188,10 +198,10 @@ std::string expected(const Key& key, const Key::Slot& slot) {
 }
 
 bool is_plain(std::string_view text) {
-  return std::all_of(text.begin(), text.end(), [](char c) {
-    const auto byte = static_cast<unsigned char>(c);
-    return byte >= 0x20 && byte != 0x7f;
-  });
+  return is_utf8(text) && std::all_of(text.begin(), text.end(), [](char c) {
+           const auto byte = static_cast<unsigned char>(c);
+           return byte >= 0x20 && byte != 0x7f;
+         });
 }
 
 bool within(const Key& key, std::size_t size) {
@@ -243,27 +253,6 @@ struct Assign {
   }
 };
 
-constexpr std::size_t longest_name = 64;  // of what is worth comparing
-
-std::size_t edit_distance(std::string_view a, std::string_view b) {
-  std::array<std::size_t, longest_name + 1> row{};  // for a's beginning so far and each beginning of b
-  std::iota(row.begin(), row.end(), std::size_t{0});
-  for (std::size_t i = 0; i < a.size(); ++i) {
-    std::size_t diagonal = std::exchange(row[0], i + 1);
-    for (std::size_t j = 0; j < b.size(); ++j) {
-      const std::size_t replaced = diagonal + (a[i] == b[j] ? 0 : 1);
-      diagonal = row[j + 1];
-      row[j + 1] = std::min({replaced, diagonal + 1, row[j] + 1});
-    }
-  }
-  return row[b.size()];
-}
-
-// How far off a name may be to be taken for a slip of the pen.
-std::size_t tolerance(std::string_view name) {
-  return std::max<std::size_t>(2, name.size() / 3);
-}
-
 }  // namespace
 
 std::span<const Key> keys() noexcept {
@@ -301,14 +290,10 @@ std::string to_toml(const Value& value) {
 
 std::string suggest_key(std::string_view section, std::string_view name) {
   const Key* nearest = nullptr;
-  std::size_t best = tolerance(name) + 1;
-  if (name.size() > longest_name) return "";
+  NearestName meant(name);
   for (const Key& key : table) {
     // Another section's key counts as one letter further off.
-    const std::size_t distance = edit_distance(key.name, name) + (key.section == section ? 0 : 1);
-    if (distance >= best) continue;
-    best = distance;
-    nearest = &key;
+    if (meant.consider(key.name, key.section == section ? 0 : 1)) nearest = &key;
   }
   if (nearest == nullptr) return "";
   if (nearest->section == section) return ", did you mean " + std::string(nearest->name) + "?";
@@ -317,13 +302,9 @@ std::string suggest_key(std::string_view section, std::string_view name) {
 
 std::string suggest_section(std::string_view section) {
   std::string_view nearest;
-  std::size_t best = tolerance(section) + 1;
-  if (section.size() > longest_name) return "";
+  NearestName meant(section);
   for (const Key& key : table) {
-    const std::size_t distance = edit_distance(key.section, section);
-    if (distance >= best) continue;
-    best = distance;
-    nearest = key.section;
+    if (meant.consider(key.section)) nearest = key.section;
   }
   return nearest.empty() ? "" : ", did you mean [" + std::string(nearest) + "]?";
 }
@@ -339,8 +320,9 @@ std::optional<Problem> apply(Config& config, const Setting& setting) {
   const Value before = value_of({}, key);
   const Key::Slot slot = key.slot(config);
   if (!std::visit(Assign{key, setting.value}, slot)) {
-    return Problem{Problem::Severity::error,
-                   name + "found " + describe(setting.value) + ", expected " + expected(key, slot)};
+    const bool ignored = setting.on_misfit == Problem::Severity::warning;
+    return Problem{setting.on_misfit, name + "found " + describe(setting.value) + ", expected " + expected(key, slot) +
+                                          (ignored ? "; ignored" : "")};
   }
   if (slot == Key::Slot(&config.logging.level) && !log::parse_level(config.logging.level)) {
     const std::string text = name + "unknown level " + quoted(config.logging.level) + ", expected " +
@@ -349,9 +331,15 @@ std::optional<Problem> apply(Config& config, const Setting& setting) {
     return Problem{Problem::Severity::warning, text};
   }
   const Value now = value_of(config, key);
-  if (key.support == Support::full || now == before) return std::nullopt;
-  if (key.support == Support::no_effect) {
-    return Problem{Problem::Severity::warning, name + "has no effect in this version of portsyncd"};
+  if (now == before) return std::nullopt;
+  switch (key.effect) {
+    case Effect::live:
+    case Effect::at_start:
+      return std::nullopt;
+    case Effect::none_yet:
+      return Problem{Problem::Severity::warning, name + "has no effect in this version of portsyncd"};
+    case Effect::default_only:
+      break;
   }
   return Problem{Problem::Severity::error, name + to_toml(now) + " is not supported yet by this version of portsyncd," +
                                                " expected " + to_toml(before)};

@@ -73,9 +73,10 @@ struct Key {
   // Points to the key's member; its type is the key's type.
   using Slot = std::variant<bool*, std::int64_t*, double*, std::string*, std::vector<std::string>*>;
 
-  enum class Support : std::uint8_t {
-    full,
-    no_effect,     // read and checked; another value than the default is answered by a warning
+  enum class Effect : std::uint8_t {
+    live,          // at the start, and by a reload
+    at_start,      // a reload says that it needs a restart
+    none_yet,      // read and checked; another value than the default is answered by a warning
     default_only,  // another value than the default is an error: going on without it would do the wrong thing
   };
 
@@ -86,7 +87,7 @@ struct Key {
   std::int64_t min;
   std::int64_t max;
   std::string_view choices;  // "a|b|c", of a string; "" = any
-  Support support;
+  Effect effect;
   std::string_view doc;  // one line
 };
 
@@ -105,17 +106,19 @@ struct Key {
 [[nodiscard]] std::string suggest_key(std::string_view section, std::string_view name);
 [[nodiscard]] std::string suggest_section(std::string_view section);
 
+struct Problem {
+  enum class Severity : std::uint8_t { warning, error };
+  Severity severity = Severity::error;
+  std::string text;  // where: what, what was expected
+};
+
 // A value that some source (file, environment, option) gives a key.
 struct Setting {
   const Key* key = nullptr;
   Value value;
   std::string where;  // "portsyncd.conf:3:9", for messages and as the value's origin
-};
-
-struct Problem {
-  enum class Severity : std::uint8_t { warning, error };
-  Severity severity = Severity::error;
-  std::string text;  // where: what, what was expected
+  // What it is when the value does not fit the key; after a warning it is as if the source had said nothing.
+  Problem::Severity on_misfit = Problem::Severity::error;
 };
 
 [[nodiscard]] bool any_error(const std::vector<Problem>& problems) noexcept;

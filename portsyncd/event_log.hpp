@@ -31,6 +31,8 @@ class EventLog {
   [[nodiscard]] bool holds_back() const noexcept { return suppressed_ > 0; }
   void flush();
 
+  void set_max_latency(std::chrono::microseconds max_latency) noexcept { max_latency_ = max_latency; }
+
   // Rows that took longer than max_latency.
   [[nodiscard]] std::uint64_t slow_rows() const noexcept { return slow_rows_; }
 

@@ -4,16 +4,24 @@
 #include <spdlog/logger.h>
 #include <spdlog/pattern_formatter.h>
 #include <spdlog/sinks/ansicolor_sink.h>
+#include <spdlog/sinks/base_sink.h>
+#include <spdlog/sinks/rotating_file_sink.h>
+#include <spdlog/sinks/syslog_sink.h>
 #include <strings.h>
 #include <sys/stat.h>
 #include <unistd.h>
 
 #include <algorithm>
 #include <array>
+#include <cerrno>
 #include <cstdlib>
+#include <cstring>
+#include <exception>
 #include <memory>
-#include <string>
+#include <stdexcept>
 #include <utility>
+
+#include "journal.hpp"
 
 namespace portsyncd::log {
 namespace {
@@ -43,16 +51,34 @@ static_assert(static_cast<int>(Level::trace) == spdlog::level::trace);
 static_assert(static_cast<int>(Level::warning) == spdlog::level::warn);
 static_assert(static_cast<int>(Level::off) == spdlog::level::off);
 
+constexpr std::size_t most_bytes_of_a_file = 10U << 20U;
+constexpr std::size_t files_put_aside = 5;
+constexpr const char* syslog_socket = "/dev/log";
+
+// syslog's, by spdlog's level.
+constexpr std::array<char, 7> priorities{'7', '7', '6', '4', '3', '2', '6'};
+
+char priority_of(spdlog::level::level_enum level) noexcept {
+  return priorities[static_cast<std::size_t>(level)];
+}
+
 // sd-daemon(3): a line of standard error that begins with "<N>" has syslog's priority N.
 class Priority final : public spdlog::custom_flag_formatter {
  public:
   void format(const spdlog::details::log_msg& message, const std::tm&, spdlog::memory_buf_t& target) override {
-    constexpr std::array<char, 7> priorities{'7', '7', '6', '4', '3', '2', '6'};
     target.push_back('<');
-    target.push_back(priorities[static_cast<std::size_t>(message.level)]);
+    target.push_back(priority_of(message.level));
     target.push_back('>');
   }
   [[nodiscard]] std::unique_ptr<custom_flag_formatter> clone() const override { return std::make_unique<Priority>(); }
+};
+
+class JournalSink final : public spdlog::sinks::base_sink<spdlog::details::null_mutex> {
+ private:
+  void sink_it_(const spdlog::details::log_msg& message) override {
+    journal::send(priority_of(message.level) - '0', {message.payload.data(), message.payload.size()});
+  }
+  void flush_() override {}
 };
 
 // systemd.exec(5): JOURNAL_STREAM is "device:inode" of the journal's stream, so that a redirected one is not taken for
@@ -64,20 +90,56 @@ bool stderr_is_journal() {
   return std::to_string(status.st_dev) + ":" + std::to_string(status.st_ino) == stream;
 }
 
-std::unique_ptr<spdlog::formatter> make_formatter() {
-  auto formatter = std::make_unique<spdlog::pattern_formatter>();
+std::unique_ptr<spdlog::formatter> timestamps() {
+  return std::make_unique<spdlog::pattern_formatter>("%Y-%m-%dT%H:%M:%S.%f%z %^%l%$ %v");
+}
+
+spdlog::sink_ptr stderr_sink() {
+  auto sink = std::make_shared<spdlog::sinks::ansicolor_stderr_sink_st>();  // colours on a terminal alone
   if (stderr_is_journal()) {
+    auto formatter = std::make_unique<spdlog::pattern_formatter>();
     formatter->add_flag<Priority>('*').set_pattern("%*%v");
+    sink->set_formatter(std::move(formatter));
   } else {
-    formatter->set_pattern("%Y-%m-%dT%H:%M:%S.%f%z %^%l%$ %v");
+    sink->set_formatter(timestamps());
   }
-  return formatter;
+  return sink;
+}
+
+spdlog::sink_ptr syslog_sink() {
+  // syslog(3) loses without a word what nobody takes.
+  if (::access(syslog_socket, W_OK) != 0) {
+    throw std::runtime_error(std::string(syslog_socket) + ": " + std::strerror(errno) +
+                             ", expected a syslog daemon there");
+  }
+  auto sink = std::make_shared<spdlog::sinks::syslog_sink_st>("portsyncd", LOG_PID, LOG_DAEMON, false);
+  sink->set_pattern("%v");
+  return sink;
+}
+
+spdlog::sink_ptr file_sink(const std::string& file) {
+  auto sink = std::make_shared<spdlog::sinks::rotating_file_sink_st>(file, most_bytes_of_a_file, files_put_aside);
+  sink->set_formatter(timestamps());
+  return sink;
+}
+
+spdlog::sink_ptr make_sink(const Destination& destination) {
+  const std::string& target = destination.target;
+  if (target == "syslog") return syslog_sink();
+  if (target == "file") return file_sink(destination.file);
+  if (target == "journal" && !journal::available()) throw std::runtime_error("no journal of systemd runs here");
+  if (target == "journal" || (target == "auto" && stderr_is_journal() && journal::available())) {
+    return std::make_shared<JournalSink>();
+  }
+  return stderr_sink();
 }
 
 std::unique_ptr<spdlog::logger>& logger() {
   static std::unique_ptr<spdlog::logger> instance;
   return instance;
 }
+
+Level current_level = Level::info;
 
 bool is_control(char c) noexcept {
   const auto byte = static_cast<unsigned char>(c);
@@ -93,15 +155,21 @@ std::optional<Level> parse_level(std::string_view name) noexcept {
   return found == names.end() ? std::nullopt : std::optional(found->level);
 }
 
-void open(Level level) {
-  auto sink = std::make_shared<spdlog::sinks::ansicolor_stderr_sink_st>();  // colours on a terminal alone
-  sink->set_formatter(make_formatter());
+void open(const Destination& destination) {
+  spdlog::sink_ptr sink;
+  try {
+    sink = make_sink(destination);
+  } catch (const std::exception& error) {  // spdlog's own is one
+    throw std::runtime_error("Cannot log to " + destination.target + ": " + error.what());
+  }
   logger() = std::make_unique<spdlog::logger>("portsyncd", std::move(sink));
-  logger()->set_error_handler([](const std::string&) {});  // nothing to be done when standard error is gone
-  set_level(level);
+  logger()->set_error_handler([](const std::string&) {});  // nothing to be done when the log itself is gone
+  logger()->flush_on(spdlog::level::trace);                // who follows a file must see the last line
+  set_level(current_level);
 }
 
 void set_level(Level level) noexcept {
+  current_level = level;
   if (logger()) logger()->set_level(to_spdlog(level));
 }
 

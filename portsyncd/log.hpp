@@ -1,9 +1,10 @@
 // SPDX-License-Identifier: Apache-2.0
-// The log: standard error, with timestamps, or with the journal's priorities when the journal reads it. One thread.
+// The log: standard error, the journal, syslog or a file. One thread. The only file that knows the logging library.
 #pragma once
 
 #include <cstdint>
 #include <optional>
+#include <string>
 #include <string_view>
 
 namespace portsyncd::log {
@@ -15,8 +16,22 @@ inline constexpr std::string_view level_names = "trace, debug, info, warn, error
 // Takes the names above, "warning", "err" and "none" too, in any case.
 [[nodiscard]] std::optional<Level> parse_level(std::string_view name) noexcept;
 
-// Before the first line; throws what memory and files throw. Lines below `level` are dropped.
-void open(Level level);
+// Where lines go: logging.target and logging.file.
+//   auto     the journal when it reads standard error, else standard error
+//   journal  systemd's journal, with priorities
+//   syslog   syslog(3), facility daemon
+//   stderr   standard error, with timestamps and, on a terminal, colour
+//   file     `file`, put aside under five numbered names, in turn, whenever it has grown to 10 MiB
+struct Destination {
+  std::string target = "auto";
+  std::string file;
+};
+
+// Opens another log in the place of the one there was, if any; a file is opened anew, so that one that was moved away
+// is let go. Throws std::runtime_error that says what could not be opened and why: then all is as it was.
+void open(const Destination& destination);
+
+// Lines below it are dropped. Nothing is written before open().
 void set_level(Level level) noexcept;
 
 // Ask before a line is put together: a line that is not wanted must cost nothing.

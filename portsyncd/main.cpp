@@ -1,12 +1,16 @@
 // SPDX-License-Identifier: Apache-2.0
+#include <sys/prctl.h>
+
 #include <cstdio>
 #include <exception>
 #include <portsync/version.hpp>
 #include <stdexcept>
 #include <string>
 #include <system_error>
+#include <utility>
 
 #include "app.hpp"
+#include "environment.hpp"
 #include "exit_status.hpp"
 #include "load_config.hpp"
 #include "log.hpp"
@@ -15,15 +19,31 @@
 namespace portsyncd {
 namespace {
 
-// For an operator and his editor: bare lines, the verdict on standard output.
-int check_config(const LoadedConfig& loaded) {
+// For an operator and his editor: bare lines, what was asked for on standard output.
+int report_config(const LoadedConfig& loaded, bool show) {
   for (const Problem& problem : loaded.problems) {
     const bool is_error = problem.severity == Problem::Severity::error;
     std::fprintf(stderr, "%s%s\n", is_error ? "" : "warning: ", problem.text.c_str());
   }
   if (any_error(loaded.problems)) return exit_config;
-  std::printf("%s: %s\n", loaded.file.c_str(), loaded.file_found ? "valid" : "not there, every key has its default");
+  if (show) {
+    std::fputs(to_toml(loaded).c_str(), stdout);
+  } else {
+    std::printf("%s: %s\n", loaded.file.c_str(), loaded.file_found ? "valid" : "not there, every key has its default");
+  }
   return exit_clean;
+}
+
+// To where the configuration says; where that cannot be had, to standard error, which says so: a log that went nowhere
+// would be worse.
+void open_log(const Config::Logging& wanted) {
+  log::set_level(log::parse_level(wanted.level).value_or(log::Level::info));
+  try {
+    return log::open({wanted.target, wanted.file});
+  } catch (const std::runtime_error& error) {
+    log::open({"stderr", ""});
+    log::warning(std::string(error.what()) + "; logging to standard error");
+  }
 }
 
 void log_start(const LoadedConfig& loaded) {
@@ -32,14 +52,12 @@ void log_start(const LoadedConfig& loaded) {
   if (!loaded.file_found && !any_error(loaded.problems)) {
     log::info("No configuration file " + loaded.file + ": every key has its default");
   }
-  for (const Problem& problem : loaded.problems) {
-    log::write(problem.severity == Problem::Severity::error ? log::Level::error : log::Level::warning, problem.text);
-  }
+  log_problems(loaded.problems);
 }
 
-int run(const LoadedConfig& loaded, App::Output output) {
+int run(const LoadedConfig& loaded, App::LoadConfig load, App::Output output) {
   try {
-    App app(loaded.config, loaded.password, output);
+    App app(loaded, std::move(load), output);
     return app.run();
   } catch (const std::invalid_argument& error) {
     log::error(error.what());
@@ -53,13 +71,15 @@ int run(const LoadedConfig& loaded, App::Output output) {
 int run(int argc, const char* const* argv) {
   Options options;
   if (const auto status = parse_options(argc, argv, options)) return *status;
-  const LoadedConfig loaded = load_config(options);
-  if (options.check_config) return check_config(loaded);
+  const auto load = [&options] { return load_config(options, process_environment()); };
+  const LoadedConfig loaded = load();
+  if (options.check_config || options.show_config) return report_config(loaded, options.show_config);
   const bool valid = !any_error(loaded.problems);
-  log::open(valid ? log::parse_level(loaded.config.logging.level).value_or(log::Level::info) : log::Level::info);
+  open_log(valid ? loaded.config.logging : Config::Logging());
   log_start(loaded);
   if (!valid) return exit_config;
-  return run(loaded, options.json_lines ? App::Output::json_lines : App::Output::redis);
+  if (!loaded.password.empty()) ::prctl(PR_SET_DUMPABLE, 0);  // no core with the password in it
+  return run(loaded, load, options.json_lines ? App::Output::json_lines : App::Output::redis);
 }
 
 }  // namespace

@@ -16,9 +16,13 @@ namespace portsyncd {
 namespace {
 
 constexpr auto footer =
-    "Signals: TERM, INT  write what waits, for at most 5 s, and end; a second one ends at once (status 128 + signal)\n"
-    "         USR1       log the statistics\n"
-    "Status:  0 clean, 78 bad configuration or command line, 69 what trying again cannot mend";
+    "Environment: PORTSYNCD_<SECTION>_<KEY> sets a key over the file, as in PORTSYNCD_DATABASE_REDIS_PORT=6380; so do\n"
+    "             REDIS_HOST, REDIS_PORT, RUST_LOG and PORTSYNCD_LOG_LEVEL. Options go over both.\n"
+    "Signals:     TERM, INT  write what waits, for at most 5 s, and end; a second one ends at once (128 + signal)\n"
+    "             HUP        read the configuration again: all of it is valid, or nothing changes\n"
+    "             USR1       log the statistics\n"
+    "Exit status: 0 clean, 78 bad configuration or command line, 69 what trying again cannot mend\n"
+    "More:        man 8 portsyncd, man 5 portsyncd.conf";
 
 }  // namespace
 
@@ -27,17 +31,19 @@ std::optional<int> parse_options(int argc, const char* const* argv, Options& opt
   std::string config;
   std::string checked;
   std::string level;
-  auto* config_option = app.add_option("-c,--config", config,
-                                       std::string("configuration file (default: ") + default_config_file +
-                                           "; without it every key has its default)")
-                            ->type_name("FILE");
+  auto* config_option =
+      app.add_option("-c,--config", config, std::string("configuration file (default: ") + default_config_file + ")")
+          ->type_name("FILE");
   auto* check_option = app.add_option("--check-config,--validate-config", checked,
                                       "check FILE, or the file of --config, or the default one, and end")
                            ->type_name("[FILE]")
                            ->expected(0, 1);
-  auto* level_option = app.add_option("--log-level", level, "over logging.level of the file")->type_name("LEVEL");
+  app.add_flag("--show-config", options.show_config, "print every key with its value and where that is from, and end");
+  auto* level_option =
+      app.add_option("--log-level", level, "trace, debug, info, warn, error, critical or off")->type_name("LEVEL");
   app.add_flag("--json-lines", options.json_lines,
                "write rows to standard output, one JSON object a line, and not to Redis");
+  app.set_help_flag("-h,--help", "show this help and end");
   app.set_version_flag("--version", std::string("portsyncd ") + portsync::version(), "show the version and end");
   app.get_formatter()->column_width(36);
   app.footer(footer);

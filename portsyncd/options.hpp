@@ -10,6 +10,7 @@ namespace portsyncd {
 struct Options {
   std::optional<std::string> config_file;  // nullopt: the default one, which may be missing
   bool check_config = false;
+  bool show_config = false;
   bool json_lines = false;
   std::optional<std::string> log_level;
 };

@@ -11,6 +11,7 @@
 #include <cstdint>
 #include <cstdlib>
 #include <cstring>
+#include <ctime>
 #include <string_view>
 
 namespace portsyncd {
@@ -59,6 +60,15 @@ void ServiceNotifier::ready(const std::string& status) {
 void ServiceNotifier::status(const std::string& status) {
   status_ = status;
   flush();
+}
+
+// sd_notify(3): the time tells systemd which RELOADING=1 a READY=1 answers. When it does not go through now it is left
+// out, for told late it would be wrong.
+void ServiceNotifier::reloading() {
+  timespec now{};
+  ::clock_gettime(CLOCK_MONOTONIC, &now);
+  const std::int64_t microseconds = std::int64_t{now.tv_sec} * 1'000'000 + now.tv_nsec / 1000;
+  (void)send("RELOADING=1\nMONOTONIC_USEC=" + std::to_string(microseconds));
 }
 
 void ServiceNotifier::stopping() {

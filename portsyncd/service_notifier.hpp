@@ -20,6 +20,8 @@ class ServiceNotifier {
 
   void ready(const std::string& status);
   void status(const std::string& status);
+  // Before a reload; ready() says that it has ended.
+  void reloading();
   void stopping();
   void ping_watchdog();
 

@@ -98,6 +98,15 @@ std::optional<TextFault> check_depth(std::string_view text) {
 
 }  // namespace
 
+bool is_utf8(std::string_view text) noexcept {
+  while (!text.empty()) {
+    const std::size_t size = character_size(text, 0);
+    if (size == 0) return false;
+    text.remove_prefix(size);
+  }
+  return true;
+}
+
 std::optional<TextFault> check_text(std::string_view text) {
   if (auto found = check_characters(text)) return found;
   return check_depth(text);

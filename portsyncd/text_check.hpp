@@ -14,6 +14,9 @@ struct TextFault {
   std::string what;
 };
 
+// RFC 3629.
+[[nodiscard]] bool is_utf8(std::string_view text) noexcept;
+
 // What toml11 must not be given: invalid UTF-8 (3.7 reads past its buffer), control characters (4.4 hangs), and
 // nesting or dotted keys so deep that its recursion leaves the stack. A file without these may still be bad TOML.
 [[nodiscard]] std::optional<TextFault> check_text(std::string_view text);

@@ -3,17 +3,15 @@
 #include "config_file.hpp"
 
 #include <sys/stat.h>
-#include <unistd.h>
 
 #include <boost/test/unit_test.hpp>
-#include <cstdlib>
-#include <filesystem>
-#include <fstream>
 
 #include "load_config.hpp"
+#include "support/cpp/temporary_folder.hpp"
 #include "text_check.hpp"
 
 using namespace portsyncd;
+using portsync::test::TemporaryFolder;
 
 namespace {
 
@@ -29,26 +27,10 @@ std::string warning(const std::string& text) {
   return problem(text, Problem::Severity::warning);
 }
 
-struct TemporaryFolder {
-  TemporaryFolder() {
-    std::string name = std::filesystem::temp_directory_path() / "portsyncd-test-XXXXXX";
-    BOOST_REQUIRE(::mkdtemp(name.data()) != nullptr);
-    path = name;
-  }
-  ~TemporaryFolder() { std::filesystem::remove_all(path); }
-
-  std::string write(const std::string& name, const std::string& content) const {
-    std::ofstream(path / name) << content;
-    return path / name;
-  }
-
-  std::filesystem::path path;
-};
-
 std::vector<Problem> load(const std::string& path) {
   Options options;
   options.config_file = path;
-  return load_config(options).problems;
+  return load_config(options, {}).problems;
 }
 
 }  // namespace
@@ -156,7 +138,7 @@ BOOST_AUTO_TEST_CASE(the_password_is_the_first_line_of_its_file_and_its_absence_
   const std::string secret = folder.write("secret", "correct horse\r\nsecond line\n");
   Options options;
   options.config_file = folder.write("good", "[database]\nredis_password_file = \"" + secret + "\"\n");
-  const LoadedConfig loaded = load_config(options);
+  const LoadedConfig loaded = load_config(options, {});
   BOOST_TEST(loaded.problems.empty());
   BOOST_TEST(loaded.password == "correct horse");
   const auto problems = load(folder.write("bad", "[database]\nredis_password_file = \"/does/not/exist\"\n"));
@@ -168,9 +150,9 @@ BOOST_AUTO_TEST_CASE(an_option_goes_over_the_file) {
   const TemporaryFolder folder;
   Options options;
   options.config_file = folder.write("f", "[logging]\nlevel = \"error\"\n");
-  BOOST_TEST(load_config(options).config.logging.level == "error");
+  BOOST_TEST(load_config(options, {}).config.logging.level == "error");
   options.log_level = "debug";
-  BOOST_TEST(load_config(options).config.logging.level == "debug");
+  BOOST_TEST(load_config(options, {}).config.logging.level == "debug");
 }
 
 BOOST_AUTO_TEST_CASE(the_shipped_file_has_every_key_at_its_default) {

@@ -1,0 +1,124 @@
+// SPDX-License-Identifier: Apache-2.0
+#define BOOST_TEST_MODULE sonic_db_config
+#include "sonic_db_config.hpp"
+
+#include <boost/test/unit_test.hpp>
+
+#include "load_config.hpp"
+#include "support/cpp/temporary_folder.hpp"
+
+using namespace portsyncd;
+using portsync::test::TemporaryFolder;
+
+namespace {
+
+const std::string as_on_a_switch = R"({
+  "INSTANCES": {
+    "redis": {"hostname": "127.0.0.1", "port": 6379, "unix_socket_path": "/var/run/redis/redis.sock"},
+    "redis2": {"hostname": "10.0.0.2", "port": 6380, "unix_socket_path": ""}
+  },
+  "DATABASES": {
+    "APPL_DB": {"id": 0, "separator": ":", "instance": "redis"},
+    "CONFIG_DB": {"id": 4, "separator": "|", "instance": "redis"},
+    "STATE_DB": {"id": 16, "separator": "|", "instance": "redis"},
+    "FAR_DB": {"id": 1, "separator": "|", "instance": "redis2"}
+  },
+  "VERSION": "1.0"
+})";
+
+std::string only_warning(const std::string& text) {
+  const SonicDbConfig config = parse_sonic_db_config(text, "f");
+  BOOST_REQUIRE_EQUAL(config.problems.size(), 1U);
+  BOOST_TEST((config.problems[0].severity == Problem::Severity::warning));
+  return config.problems[0].text;
+}
+
+struct Fixture {
+  TemporaryFolder folder;
+  std::string sonic = folder.write("database_config.json", as_on_a_switch);
+
+  LoadedConfig load(const std::string& more = "", const std::vector<std::string_view>& environment = {}) const {
+    Options options;
+    options.config_file = folder.write("portsyncd.conf", "[database]\nsonic_db_config = \"" + sonic + "\"\n" + more);
+    return load_config(options, environment);
+  }
+};
+
+std::string origin(const LoadedConfig& loaded, std::string_view name) {
+  return loaded.origins[static_cast<std::size_t>(find_key("database", name) - keys().data())];
+}
+
+}  // namespace
+
+BOOST_AUTO_TEST_CASE(a_switch_s_own_file_is_understood) {
+  const SonicDbConfig config = parse_sonic_db_config(as_on_a_switch, "f");
+  BOOST_TEST(config.problems.empty());
+  const SonicDatabase* state = config.find("STATE_DB");
+  BOOST_REQUIRE(state != nullptr);
+  BOOST_TEST(state->socket == "/var/run/redis/redis.sock");
+  BOOST_TEST(state->number == 16);
+  const SonicDatabase* far = config.find("FAR_DB");
+  BOOST_REQUIRE(far != nullptr);
+  BOOST_TEST(far->socket.empty());
+  BOOST_TEST(far->host == "10.0.0.2");
+  BOOST_TEST(far->port == 6380);
+  BOOST_TEST(config.find("NO_DB") == nullptr);
+}
+
+BOOST_AUTO_TEST_CASE(what_is_not_as_it_should_be_is_a_warning_and_the_rest_is_taken) {
+  BOOST_TEST(only_warning("{\n\n oops").starts_with("f:3: found no JSON here"));
+  BOOST_TEST(only_warning("") == "f:1: found no JSON here, expected SONiC's database_config.json; ignored");
+  BOOST_TEST(only_warning("[]") == "f: INSTANCES: expected an object; ignored");
+  BOOST_TEST(only_warning("{\"INSTANCES\": {}}") == "f: DATABASES: expected an object; ignored");
+  const std::string half = R"({"INSTANCES": {"r": {"hostname": "h", "port": 1}},
+    "DATABASES": {"A": {"id": 1, "instance": "r"}, "B": {"id": "x", "instance": "r"}}})";
+  BOOST_TEST(only_warning(half) == "f: DATABASES.B: id: expected an integer; ignored");
+  BOOST_TEST(parse_sonic_db_config(half, "f").find("A") != nullptr);
+  BOOST_TEST(only_warning(R"({"INSTANCES": {}, "DATABASES": {"A": {"id": 1, "instance": "r"}}})") ==
+             "f: DATABASES.A: instance: expected one of INSTANCES; ignored");
+  BOOST_TEST(parse_sonic_db_config(std::string(200'000, '['), "f").problems.size() == 1U);
+}
+
+BOOST_AUTO_TEST_CASE(it_gives_the_keys_that_nobody_else_gives) {
+  const Fixture f;
+  const LoadedConfig loaded = f.load();
+  BOOST_TEST(loaded.problems.empty());
+  BOOST_TEST(loaded.config.database.redis_socket == "/var/run/redis/redis.sock");
+  BOOST_TEST(loaded.config.database.state_db_number == 16);
+  BOOST_TEST(origin(loaded, "state_db_number") == f.sonic);
+  BOOST_TEST(origin(loaded, "redis_host").empty());
+}
+
+BOOST_AUTO_TEST_CASE(a_key_set_explicitly_wins_and_a_server_is_taken_whole_or_not_at_all) {
+  const Fixture f;
+  const LoadedConfig by_file = f.load("redis_host = \"10.0.0.9\"\nstate_db_number = 7\n");
+  BOOST_TEST(by_file.config.database.redis_socket.empty());
+  BOOST_TEST(by_file.config.database.redis_host == "10.0.0.9");
+  BOOST_TEST(by_file.config.database.state_db_number == 7);
+  const LoadedConfig by_environment = f.load("", {"REDIS_PORT=6399"});
+  BOOST_TEST(by_environment.config.database.redis_socket.empty());
+  BOOST_TEST(by_environment.config.database.redis_port == 6399);
+  BOOST_TEST(by_environment.config.database.state_db_number == 16);
+}
+
+BOOST_AUTO_TEST_CASE(configured_ports_on_another_server_are_refused) {
+  Fixture f;
+  std::string moved = as_on_a_switch;
+  const std::string config_db = "\"CONFIG_DB\": {\"id\": 4, \"separator\": \"|\", \"instance\": \"redis";
+  moved.insert(moved.find(config_db) + config_db.size(), "2");
+  f.sonic = f.folder.write("moved.json", moved);
+  BOOST_TEST(f.load().problems.empty());
+  const LoadedConfig loaded = f.load("[ports]\nscope = \"configured\"\n");
+  BOOST_REQUIRE_EQUAL(loaded.problems.size(), 1U);
+  BOOST_TEST(any_error(loaded.problems));
+}
+
+BOOST_AUTO_TEST_CASE(a_file_asked_for_that_is_not_there_is_a_warning) {
+  Fixture f;
+  f.sonic = "/does/not/exist";
+  const LoadedConfig loaded = f.load();
+  BOOST_REQUIRE_EQUAL(loaded.problems.size(), 1U);
+  BOOST_TEST(!any_error(loaded.problems));
+  BOOST_TEST(loaded.problems[0].text.find("there is no file /does/not/exist") != std::string::npos);
+  BOOST_TEST(parse_sonic_db_config(as_on_a_switch, "f").found);
+}
