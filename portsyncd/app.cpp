@@ -286,18 +286,22 @@ void App::apply_reload(const LoadedConfig& wanted) {
     log::error(std::string("Reload refused: nothing has changed. ") + error.what());
     return;
   }
-  log::set_level(log::parse_level(plan.next.logging.level).value_or(log::Level::info));
   config_ = std::move(plan.next);
   filter_.match = config_.ports.match;
   sync_->set_options(synchronizer_options());
   event_log_.set_max_latency(microseconds(config_.performance.max_latency_us));
+  // What has changed is told by the more talkative of the two levels.
+  const log::Level level = log::parse_level(config_.logging.level).value_or(log::Level::info);
+  log::set_level(std::min(level, log::level()));
   if (wanted.password != password_) plan.needs_restart.emplace_back("the password in database.redis_password_file");
-  for (const std::string& change : plan.applied) log::info("Reload: " + change);
+  for (const std::string& change : plan.applied) log::info("Reload: applied " + change);
   for (const std::string& change : plan.needs_restart) log::warning("Reload: needs a restart: " + change);
   if (plan.applied.empty() && plan.needs_restart.empty()) log::info("Reload: nothing has changed");
-  if (plan.applied.empty()) return;
-  log_hold(config_.performance);
-  warn_of_watchdog();
+  if (!plan.applied.empty()) {
+    log_hold(config_.performance);
+    warn_of_watchdog();
+  }
+  log::set_level(level);
 }
 
 void App::report_ready() {

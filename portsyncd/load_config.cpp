@@ -71,10 +71,9 @@ class Loader {
     const Config::Database& database = loaded_.config.database;
     if (database.sonic_db_config.empty()) return;
     SonicDbConfig sonic = read_sonic_db_config(database.sonic_db_config);
-    const std::string& asked_for = origin("database", "sonic_db_config");
-    if (!sonic.found && !asked_for.empty()) {
-      tell(Severity::warning, asked_for + ": database.sonic_db_config: there is no file " + database.sonic_db_config +
-                                  "; going on without it");
+    if (!sonic.found && database.sonic_db_config != Config::Database().sonic_db_config) {
+      tell(Severity::warning, origin("database", "sonic_db_config") + ": database.sonic_db_config: there is no file " +
+                                  database.sonic_db_config + "; going on without it");
     }
     tell_all(sonic.problems);
     if (const SonicDatabase* state_db = sonic.find("STATE_DB")) {

@@ -173,6 +173,10 @@ void set_level(Level level) noexcept {
   if (logger()) logger()->set_level(to_spdlog(level));
 }
 
+Level level() noexcept {
+  return current_level;
+}
+
 bool enabled(Level level) noexcept {
   return logger() && logger()->should_log(to_spdlog(level));
 }

@@ -33,6 +33,7 @@ void open(const Destination& destination);
 
 // Lines below it are dropped. Nothing is written before open().
 void set_level(Level level) noexcept;
+[[nodiscard]] Level level() noexcept;
 
 // Ask before a line is put together: a line that is not wanted must cost nothing.
 [[nodiscard]] bool enabled(Level level) noexcept;

@@ -51,7 +51,8 @@ class Daemon:
         self.notifications: list[tuple[float, str]] = []
         self._log_path = directory / f"portsyncd.{Daemon._runs}.log"
         config_path = directory / f"portsyncd.{Daemon._runs}.conf"
-        config_path.write_text(toml(config))
+        self.config_path = config_path
+        self.configure(config)
         notify_path = directory / f"notify.{Daemon._runs}"
         self._notify = socket.socket(socket.AF_UNIX, socket.SOCK_DGRAM)
         self._notify.bind(str(notify_path))
@@ -144,6 +145,19 @@ class Daemon:
 
     # --- what is done to it ---
 
+    def configure(self, config: Config) -> None:
+        """Another configuration file; it is read at the start and by reload()."""
+        self.config_path.write_text(toml(config))
+
+    def reload(self) -> str:
+        """SIGHUP; what the log says of it."""
+        before = len(self.log())
+        self.signal(signal.SIGHUP)
+        ends = ("Reload: nothing has changed", "Reload refused", "Reload: applied", "Reload: needs")
+        process.wait_for(lambda: any(end in self.log()[before:] for end in ends), 10, "SIGHUP is answered")
+        self.statistics()  # all the lines of it are there
+        return self.log()[before:]
+
     def signal(self, number: int) -> None:
         os.kill(self.pid, number)
 
@@ -158,13 +172,17 @@ class Daemon:
     def kill(self) -> None:
         process.end(self._process)
 
-    def terminate(self, limit: float = 10) -> int:
-        """SIGTERM; the exit code."""
-        self.signal(signal.SIGTERM)
+    def wait(self, limit: float = 10) -> int:
+        """Until it has ended; the exit code."""
         try:
             return self._process.wait(limit * process.PATIENCE)
         except subprocess.TimeoutExpired:
-            raise process.TimedOut(f"portsyncd did not end within {limit:g} s of SIGTERM") from None
+            raise process.TimedOut(f"portsyncd did not end within {limit:g} s") from None
+
+    def terminate(self, limit: float = 10) -> int:
+        """SIGTERM; the exit code."""
+        self.signal(signal.SIGTERM)
+        return self.wait(limit)
 
     def close(self) -> None:
         self.kill()
