@@ -100,6 +100,14 @@ class Options(Program):
             self.assertIn(word, text)
         self.assertLessEqual(max(map(len, text.splitlines())), 120)
 
+    def test_man_pages_name_every_option_signal_key_and_variable(self) -> None:
+        page = (SHIPPED.parents[1] / "man" / "portsyncd.8.scd").read_text().replace("\\", "")
+        options = re.findall(r"(?<![\w-])--?[a-z][a-z-]*", self.run_it("--help").stdout)
+        self.assertIn("--show-config", options)
+        for word in {*options, "SIGTERM", "SIGINT", "SIGHUP", "SIGUSR1", "69", "78", "REDIS_HOST", "REDIS_PORT",
+                     "RUST_LOG", "PORTSYNCD_LOG_LEVEL", "PORTSYNCD_<SECTION>_<KEY>"}:
+            self.assertIn(word, page)
+
     def test_unknown_option(self) -> None:
         done = self.run_it("--confg", "x")
         self.assertEqual(done.returncode, EX_CONFIG)

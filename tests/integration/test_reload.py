@@ -9,6 +9,7 @@ import subprocess
 import time
 from pathlib import Path
 
+from integration.test_command_line import PROFILES
 from support import process
 from support.case import SANITIZED, Case, program
 from support.daemon import Config
@@ -114,6 +115,21 @@ class Reload(Case):
         self.finish(load)
         self.wait_equal()
         self.assertEqual(self.daemon.descriptors(), descriptors)
+
+
+class Profiles(Case):
+    def test_the_five_profiles_run(self) -> None:
+        for name, keys in PROFILES.items():
+            with self.subTest(name):
+                self.assertEqual(self.daemon.terminate(), 0)
+                config: Config = {}
+                for key, value in keys.items():
+                    section, short = key.split(".")
+                    config.setdefault(section, {})[short] = float(value) if "." in value else int(value)
+                self.start(config)
+                self.dut.ip(f"link set Ethernet0 mtu {1600 + len(name)}")
+                self.wait_equal()
+                self.assertNotIn(" error ", self.daemon.log())
 
 
 class ReloadWithoutRedis(Case):

@@ -1,0 +1,117 @@
+# SPDX-License-Identifier: Apache-2.0
+"""A booted Debian with systemd as PID 1, in a container of systemd-nspawn: each boot starts from the same fresh root."""
+
+import os
+import re
+import shutil
+import signal
+import subprocess
+import unittest
+from pathlib import Path
+from typing import Optional
+
+from support import debian_root, process
+from support.case import program
+
+PACKAGES = ["systemd", "systemd-sysv", "dbus", "iproute2", "procps", "psmisc", "redis-server", "redis-tools"]
+
+
+def libraries_of(binary: str) -> set[str]:
+    """The packages of the shared libraries that a program is linked with here."""
+    packages = set()
+    for path in re.findall(r"=> (/\S+)", process.run(["ldd", binary])):
+        # dpkg knows a file by the name it was packed with, before /lib became a link to /usr/lib.
+        names = {path, os.path.realpath(path), os.path.realpath(path).removeprefix("/usr")}
+        owners = subprocess.run(["dpkg-query", "-S", *names], capture_output=True, text=True, check=False).stdout
+        if not owners:
+            raise AssertionError(f"no package has {path}, which {binary} needs")
+        packages.add(owners.partition(":")[0])
+    return packages
+
+
+class Box:
+    """Runs until close(). `folders` are seen inside at /mnt/NAME, read-only."""
+
+    def __init__(self, root: Path, folders: dict[str, Path], log: Path) -> None:
+        self._log = log
+        binds = [f"--bind-ro={path}:/mnt/{name}" for name, path in folders.items()]
+        with open(log, "ab") as output:
+            self._nspawn = process.start(
+                ["systemd-nspawn", "--quiet", "--directory", str(root), "--volatile=overlay", "--boot", "--register=no",
+                 "--keep-unit", "--private-network", "--machine", f"portsync{os.getpid()}", "--console=read-only",
+                 "--link-journal=no", *binds], stdout=output, stderr=output)
+        self.pid = 0
+        try:
+            process.wait_for(self._booted, 60, f"the container has booted; {log} has its console", 0.05)
+        except process.TimedOut:
+            self.close()
+            raise AssertionError(f"the container does not boot:\n{log.read_text(errors='replace')[-3000:]}") from None
+
+    def _booted(self) -> bool:
+        if self._nspawn.poll() is not None:
+            raise AssertionError(f"systemd-nspawn has ended:\n{self._log.read_text(errors='replace')[-3000:]}")
+        if not self.pid:
+            children = Path(f"/proc/{self._nspawn.pid}/task/{self._nspawn.pid}/children").read_text().split()
+            self.pid = next((int(pid) for pid in children
+                             if Path(f"/proc/{pid}/comm").read_text().strip() == "systemd"), 0)
+        return bool(self.pid) and self.run("systemctl is-system-running", check=False).strip() in ("running", "degraded")
+
+    def run(self, command: str, check: bool = True) -> str:
+        """Runs a shell's command inside as root, as typed; its output, of both kinds."""
+        done = subprocess.run(
+            ["nsenter", "--target", str(self.pid), "--all", "env", "-i", "PATH=/usr/sbin:/usr/bin:/sbin:/bin", "HOME=/root",
+             "LANG=C.UTF-8", "sh", "-c", command], stdin=subprocess.DEVNULL, stdout=subprocess.PIPE,
+            stderr=subprocess.STDOUT, text=True, errors="replace", check=False, timeout=120)
+        if check and done.returncode != 0:
+            raise AssertionError(f"{command!r} ended with {done.returncode}: {done.stdout}")
+        return done.stdout
+
+    def close(self) -> None:
+        if self.pid and self._nspawn.poll() is None:
+            os.kill(self.pid, signal.SIGKILL)  # the first process of the container takes all the others with it
+            try:
+                self._nspawn.wait(10)
+            except subprocess.TimeoutExpired:
+                pass
+        process.end(self._nspawn)
+
+
+class BoxCase(unittest.TestCase):
+    """Before each test: a box, with the build at /mnt/build and the sources at /mnt/source."""
+
+    box: Box
+
+    def setUp(self) -> None:
+        if os.geteuid() != 0:
+            self.skipTest("needs root")
+        if shutil.which("systemd-nspawn") is None:
+            self.skipTest("systemd-nspawn is not installed")
+        if not Path("/sys/fs/cgroup").is_mount() or os.environ.get("container"):
+            self.skipTest("no control groups of its own, which systemd-nspawn needs")
+        build = Path(os.environ["PORTSYNC_BUILD"])
+        binary = program("portsyncd/portsyncd")
+        try:
+            root = debian_root.make_root("", build / "system-root", PACKAGES + sorted(libraries_of(binary)))
+        except debian_root.CannotMakeRoot as e:
+            self.fail(str(e))
+        source = Path(__file__).resolve().parents[2]
+        log = build / "system-root.log"
+        log.unlink(missing_ok=True)
+        self.box = Box(root, {"build": build, "source": source}, log)
+        self.addCleanup(self.box.close)
+
+    def show(self, unit: str, name: str) -> str:
+        return self.box.run(f"systemctl show --property {name} --value {unit}").strip()
+
+    def wait_for(self, command: str, wanted: str, limit: float = 15, what: Optional[str] = None) -> None:
+        """Waits until a command inside says what is wanted, in its output."""
+        said = ""
+
+        def condition() -> bool:
+            nonlocal said
+            said = self.box.run(command, check=False)
+            return wanted in said
+        try:
+            process.wait_for(condition, limit, what or f"{command} says {wanted!r}", 0.05)
+        except process.TimedOut as e:
+            raise AssertionError(f"{e}; it said {said[-500:]!r}") from None

@@ -1,0 +1,131 @@
+# SPDX-License-Identifier: Apache-2.0
+"""The old guide's steps as it has them, on a booted system: copy the binary, the unit and the configuration, start."""
+
+import re
+
+from support import netns, process
+from support.box import BoxCase
+
+STEPS = """
+cp build/portsyncd/portsyncd /usr/local/bin/
+mkdir -p /etc/sonic
+cp portsyncd/data/portsyncd.conf /etc/sonic/portsyncd.conf
+cp portsyncd/data/portsyncd.service /etc/systemd/system/
+systemctl daemon-reload
+systemctl enable portsyncd
+systemctl start portsyncd
+"""
+
+ROW = "redis-cli -n 6 HGETALL 'PORT_TABLE|Ethernet0' | paste -sd ' '"
+
+
+class InstallByHand(BoxCase):
+    def setUp(self) -> None:
+        super().setUp()
+        self.far = netns.Netns()
+        self.addCleanup(self.far.close)
+        self.far.ip(*(f"link add name p{i} index {20000 + i} type veth peer name Ethernet{4 * i} index {100 + i} "
+                      f"netns {self.box.pid}" for i in range(4)), *(f"link set p{i} up" for i in range(4)))
+        self.box.run("for i in 0 4 8 12; do ip link set Ethernet$i up; done")
+        # The guide is read in a checkout that has been built.
+        self.box.run("mkdir /root/checkout && ln -s /mnt/source/portsyncd /root/checkout/ && "
+                     "ln -s /mnt/build /root/checkout/build")
+
+    def install(self) -> None:
+        for step in STEPS.strip().splitlines():
+            self.box.run(f"cd /root/checkout && {step}")
+
+    def healthy(self) -> None:
+        self.wait_for("systemctl show -p StatusText portsyncd", "StatusText=Healthy\n")
+
+    def pid(self) -> str:
+        return self.show("portsyncd", "MainPID")
+
+    def test_steps_as_typed(self) -> None:
+        self.install()
+        self.healthy()
+        self.assertEqual(self.show("portsyncd", "ActiveState"), "active")
+        self.wait_for(ROW, "netdev_oper_status up")
+        self.assertEqual(self.box.run("redis-cli -n 6 HLEN PORT_TABLE").strip(), "4")
+        self.far.ip("link set p0 down")
+        self.wait_for(ROW, "netdev_oper_status down")
+        self.assertEqual(self.box.run("journalctl -u portsyncd -p err -q"), "")
+        self.assertIn("Received event port=Ethernet0", self.box.run("journalctl -u portsyncd"))
+        self.assertEqual(self.box.run("cat /proc/$(pgrep portsyncd)/comm").strip(), "portsyncd")
+        self.assertIn("/etc/sonic/portsyncd.conf: valid", self.box.run("/usr/local/bin/portsyncd --check-config"))
+        self.box.run("systemd-analyze verify /etc/systemd/system/portsyncd.service")
+
+    def test_reload_restart_and_crash(self) -> None:
+        self.install()
+        self.healthy()
+        first = self.pid()
+        self.box.run("sed -i 's/^match = .*/match = [\"Ethernet0\"]/' /etc/sonic/portsyncd.conf && "
+                     "systemctl reload portsyncd")
+        self.wait_for("redis-cli -n 6 HLEN PORT_TABLE", "1")
+        self.assertEqual((self.show("portsyncd", "ActiveState"), self.pid()), ("active", first))
+        self.box.run("sed -i 's/^match = .*/match = 5/' /etc/sonic/portsyncd.conf && systemctl reload portsyncd")
+        self.wait_for("journalctl -u portsyncd -p err -q", "ports.match: found the integer 5")
+        self.assertEqual((self.show("portsyncd", "ActiveState"), self.pid()), ("active", first))
+        self.box.run("cp /mnt/source/portsyncd/data/portsyncd.conf /etc/sonic/ && systemctl reload portsyncd")
+        self.wait_for("redis-cli -n 6 HLEN PORT_TABLE", "4")
+        self.box.run("killall portsyncd; sleep 5; systemctl status portsyncd")  # as the guide has it
+        self.assertNotEqual(self.pid(), first)
+        self.healthy()
+
+    def test_a_bad_configuration_is_not_restarted_for_ever(self) -> None:
+        self.install()
+        self.healthy()
+        self.box.run("echo 'x = [' > /etc/sonic/portsyncd.conf; systemctl restart portsyncd", check=False)
+        self.wait_for("systemctl show -p ActiveState portsyncd", "failed")
+        self.assertEqual(self.show("portsyncd", "ExecMainStatus"), "78")
+        self.assertRegex(self.box.run("journalctl -u portsyncd -p err -q"), r"portsyncd\.conf:1:\d+: ")
+
+    def test_a_stopped_daemon_is_killed_by_the_watchdog_and_comes_back(self) -> None:
+        self.install()
+        self.healthy()
+        self.box.run("mkdir -p /etc/systemd/system/portsyncd.service.d && printf '[Service]\\nWatchdogSec=2s\\n' > "
+                     "/etc/systemd/system/portsyncd.service.d/watchdog.conf && systemctl daemon-reload && "
+                     "systemctl restart portsyncd")
+        self.healthy()
+        stopped = self.pid()
+        self.box.run(f"kill -STOP {stopped}")
+        process.wait_for(lambda: self.pid() not in ("0", stopped), 20, "systemd has started another", 0.2)
+        self.assertIn("Watchdog timeout", self.box.run("journalctl -u portsyncd"))
+        self.healthy()
+
+    def test_log_targets(self) -> None:
+        """Each target has the lines, with real priorities where it has any."""
+        self.install()
+        self.healthy()
+        self.assertEqual(self.priorities("_TRANSPORT=journal"), {"info": 6, "warning": 4})
+        for target, transport in (("journal", "journal"), ("stderr", "stdout"), ("syslog", "syslog")):
+            self.target(target)
+            self.assertEqual(self.priorities(f"_TRANSPORT={transport}"), {"info": 6, "warning": 4}, target)
+        self.target("file")
+        self.wait_for("cat /var/log/portsyncd/portsyncd.log", "Synchronized")
+
+    def target(self, target: str) -> None:
+        self.box.run("cp /mnt/source/portsyncd/data/portsyncd.conf /etc/sonic/ && "
+                     f"sed -i 's/^target = .*/target = \"{target}\"/; "
+                     "s,^file = .*,file = \"/var/log/portsyncd/portsyncd.log\",' /etc/sonic/portsyncd.conf && "
+                     "journalctl --rotate && journalctl --vacuum-time=1s && systemctl restart portsyncd")
+        self.healthy()
+
+    def priorities(self, match: str) -> dict[str, int]:
+        """The priorities of a line of level info, and of one of level warning (waiting for Redis, at the start)."""
+        found = {}
+        for name, text in (("info", "Synchronized"), ("warning", "Health Degraded")):
+            self.wait_for(f"journalctl -q {match} _COMM=portsyncd", text)
+            line = self.box.run(f"journalctl -q {match} _COMM=portsyncd -o json | grep '{text}' | tail -n 1")
+            found[name] = int(re.search(r'"PRIORITY":"(\d)"', line.replace(" ", ""))[1])
+        return found
+
+    def test_a_missing_address_family_is_named(self) -> None:
+        self.install()
+        self.box.run("sed -i 's/ AF_NETLINK$//' /etc/systemd/system/portsyncd.service && systemctl daemon-reload && "
+                     "systemctl restart portsyncd", check=False)
+        self.wait_for("systemctl show -p ActiveState portsyncd", "failed")
+        self.assertEqual(self.show("portsyncd", "ExecMainStatus"), "69")
+        said = self.box.run("journalctl -u portsyncd -p err -q")
+        self.assertIn("AF_NETLINK", said)
+        self.assertIn("RestrictAddressFamilies=", said)
