@@ -63,6 +63,11 @@ std::string headline(std::string_view what) {
   return what.empty() ? "bad value" : std::string(what);
 }
 
+bool is_control(char c) {
+  const auto byte = static_cast<unsigned char>(c);
+  return byte < 0x20 || byte == 0x7f;
+}
+
 struct Hint {
   std::string expected;
   std::size_t column = 1;
@@ -104,6 +109,8 @@ class Reader {
       throw;
     } catch (const toml::syntax_error& error) {
       Position at = position_of_error(error);
+      // toml11 ends a last line that has no end, and may point behind it.
+      at.line = std::min(at.line, static_cast<std::size_t>(std::count(text_.begin(), text_.end(), '\n')) + 1);
       const Hint hint = syntax_hint(line_of(text_, at.line));
       if (at.column <= 1) at.column = hint.column;
       tell(Severity::error, at, headline(error.what()) + ", expected " + hint.expected);
@@ -127,7 +134,9 @@ class Reader {
   }
 
  private:
-  void tell(Severity severity, Position at, const std::string& what) {
+  void tell(Severity severity, Position at, std::string what) {
+    // A quoted key may have any character in it, and messages go to terminals.
+    std::replace_if(what.begin(), what.end(), is_control, '?');
     problems_.emplace_back(at, Problem{severity, place(name_, at) + ": " + what});
   }
 

@@ -80,6 +80,8 @@ bool read_address(const nlattr& attribute, HardwareAddress& address) {
 }
 
 bool read_link_info(const nlattr& link_info, LinkState& link) {
+  link.kind.clear();
+  link.slave_kind.clear();
   return each_nested(link_info, [&link](const nlattr& attribute) {
     switch (nla_type(&attribute)) {
       case IFLA_INFO_KIND:

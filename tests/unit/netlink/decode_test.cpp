@@ -226,6 +226,23 @@ BOOST_AUTO_TEST_CASE(unknown_attributes_and_longer_integers_are_no_mistake) {
   BOOST_TEST(link.mtu.value() == 1U);
 }
 
+// libnl and the kernel read it so; nothing is put together out of two.
+BOOST_AUTO_TEST_CASE(of_an_attribute_that_comes_twice_the_last_counts) {
+  LinkState link;
+  const auto message = Message()
+                           .name("eth0")
+                           .name("eth1")
+                           .attribute(IFLA_LINKINFO, nested({{IFLA_INFO_KIND, "veth\0"s}}))
+                           .attribute(IFLA_LINKINFO, nested({{IFLA_INFO_SLAVE_KIND, "team\0"s}}))
+                           .attribute(IFLA_PROP_LIST, nested({{IFLA_ALT_IFNAME, "one\0"s}}))
+                           .attribute(IFLA_PROP_LIST, nested({{IFLA_ALT_IFNAME, "two\0"s}}));
+  BOOST_TEST(message.decode(link) == Decoded::changed);
+  BOOST_TEST(link.name == "eth1");
+  BOOST_TEST(link.kind.empty());
+  BOOST_TEST(link.slave_kind == "team");
+  BOOST_TEST(link.alternative_names == std::vector<std::string>{"two"}, boost::test_tools::per_element());
+}
+
 BOOST_AUTO_TEST_CASE(an_unknown_operstate_is_unknown) {
   LinkState link;
   for (const char value : {'\7', '\xff'}) {

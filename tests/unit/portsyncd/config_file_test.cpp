@@ -61,6 +61,11 @@ BOOST_AUTO_TEST_CASE(an_unknown_name_is_a_warning_with_the_nearest_known_one) {
   BOOST_TEST(warning("[database.more]\nx = 1\n").find("unknown key database.more") != std::string::npos);
 }
 
+BOOST_AUTO_TEST_CASE(control_characters_in_a_quoted_name_do_not_reach_the_message) {
+  BOOST_TEST(warning("[database]\n\"\\u001b[2J\\n\" = 1\n") == "f:2:12: unknown key database.?[2J?");
+  BOOST_TEST(warning("[\"a\\u007fb\"]\n").ends_with(": unknown section [a?b]"));
+}
+
 BOOST_AUTO_TEST_CASE(a_value_of_no_use_is_an_error) {
   BOOST_TEST(problem("database = 1\n") == "f:1:12: database: found a value, expected the section [database]");
   BOOST_TEST(problem("[database]\nredis_port = 1979-05-27\n") ==
@@ -80,6 +85,11 @@ BOOST_AUTO_TEST_CASE(a_syntax_error_names_its_line_and_what_was_expected) {
   BOOST_TEST(problem("[database]\nredis_port = 1\nredis_port = 2\n").find("f:3:") == 0U);
   BOOST_TEST(!problem("[a]\nx = \"unclosed\n").empty());
   BOOST_TEST(!problem("[a]\nx = [1, 2\n").empty());
+}
+
+BOOST_AUTO_TEST_CASE(a_syntax_error_at_the_end_of_a_file_is_in_its_last_line) {
+  BOOST_TEST(problem("h=[").starts_with("f:1:"));
+  BOOST_TEST(problem("[ports]\nmatch = [\n  'a', # comment").starts_with("f:3:"));
 }
 
 BOOST_AUTO_TEST_CASE(an_integer_too_long_for_its_type_is_out_of_range) {
