@@ -63,11 +63,6 @@ std::string headline(std::string_view what) {
   return what.empty() ? "bad value" : std::string(what);
 }
 
-bool is_control(char c) {
-  const auto byte = static_cast<unsigned char>(c);
-  return byte < 0x20 || byte == 0x7f;
-}
-
 struct Hint {
   std::string expected;
   std::size_t column = 1;
@@ -135,8 +130,8 @@ class Reader {
 
  private:
   void tell(Severity severity, Position at, std::string what) {
-    // A quoted key may have any character in it, and messages go to terminals.
-    std::replace_if(what.begin(), what.end(), is_control, '?');
+    // A quoted key may have any character in it.
+    what = without_control_characters(std::move(what));
     problems_.emplace_back(at, Problem{severity, place(name_, at) + ": " + what});
   }
 

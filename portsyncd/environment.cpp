@@ -144,7 +144,8 @@ class Reader {
       if (known == name) return;
       if (meant.consider(std::string_view(known).substr(prefix.size()))) nearest = std::move(known);
     }
-    const std::string shown = is_utf8(name) ? std::string(name) : std::string(prefix) + "(not UTF-8)";
+    const std::string shown =
+        is_utf8(name) ? without_control_characters(std::string(name)) : std::string(prefix) + "(not UTF-8)";
     result_.problems.push_back(
         {Problem::Severity::warning,
          shown + ": unknown variable" + (nearest.empty() ? "" : ", did you mean " + nearest + "?")});

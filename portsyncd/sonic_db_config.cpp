@@ -9,6 +9,7 @@
 #include <utility>
 
 #include "regular_file.hpp"
+#include "text_check.hpp"
 
 namespace portsyncd {
 namespace {
@@ -18,7 +19,7 @@ using Json = nlohmann::json;
 constexpr std::size_t most_bytes = 256U * 1024;
 
 void warn(SonicDbConfig& config, std::string text) {
-  config.problems.push_back({Problem::Severity::warning, std::move(text)});
+  config.problems.push_back({Problem::Severity::warning, without_control_characters(std::move(text))});
 }
 
 const Json* member(const Json& object, std::string_view name) {

@@ -107,6 +107,15 @@ bool is_utf8(std::string_view text) noexcept {
   return true;
 }
 
+std::string without_control_characters(std::string text) {
+  const auto is_control = [](char c) {
+    const auto byte = static_cast<unsigned char>(c);
+    return byte < 0x20 || byte == 0x7f;
+  };
+  std::replace_if(text.begin(), text.end(), is_control, '?');
+  return text;
+}
+
 std::optional<TextFault> check_text(std::string_view text) {
   if (auto found = check_characters(text)) return found;
   return check_depth(text);

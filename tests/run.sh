@@ -5,14 +5,17 @@ set -u
 
 usage() {
   cat <<'END'
-usage: tests/run.sh [--quick | --all] [--suite NAME]... [--soak MINUTES] [--help]
+usage: tests/run.sh [--quick | --all] [--suite NAME]... [--soak MINUTES]
+                    [--fuzz MINUTES] [--help]
 
   (nothing)       tier 1: g++ debug with ASan and UBSan, and a release build with -Werror;
-                  the suites unit, integration and api in both
+                  the suites unit, integration and api in both, and the fuzz targets' corpora (suite fuzz)
   --quick         one release build, unit tests and the shortest integration tests
-  --all           tier 1 and tier 2: clang with -Werror, TSan, clang-tidy, LTO, minsize, shellcheck, and a soak
-  --suite NAME    only this suite: unit, integration or api; may be given again
+  --all           tier 1 and tier 2: clang with -Werror, TSan, clang-tidy, LTO, minsize, shellcheck, a soak,
+                  and each fuzz target for a while
+  --suite NAME    only this suite: unit, integration, api or fuzz; may be given again
   --soak MINUTES  random link changes and faults for so long, on a release build (2 with --all)
+  --fuzz MINUTES  each fuzz target for so long, with clang's libFuzzer (1 with --all)
 
 As root, missing packages are installed by apt-get. Anybody else needs them to be there; the tests then run in a user
 and network namespace of their own (unshare -Urn). With CI set, a skip that tests/skips.txt does not list is a failure.
@@ -26,12 +29,14 @@ builds=${PORTSYNC_BUILDS:-$top/build-tests}
 mode=tier1
 suites=()
 soak=
+fuzz=
 while [ $# -gt 0 ]; do
   case $1 in
     --quick) mode=quick ;;
     --all) mode=all ;;
     --suite) suites+=("${2:?--suite needs a name}"); shift ;;
     --soak) soak=${2:?--soak needs minutes}; [ $mode = all ] || mode=soak; shift ;;
+    --fuzz) fuzz=${2:?--fuzz needs minutes}; [ $mode = all ] || mode=fuzz; shift ;;
     --help | -h) usage; exit 0 ;;
     *) echo "tests/run.sh: unknown option $1" >&2; usage >&2; exit 2 ;;
   esac
@@ -39,8 +44,8 @@ while [ $# -gt 0 ]; do
 done
 for suite in "${suites[@]+"${suites[@]}"}"; do
   case $suite in
-    unit | integration | api) ;;
-    *) echo "tests/run.sh: no suite $suite; there are unit, integration and api" >&2; exit 2 ;;
+    unit | integration | api | fuzz) ;;
+    *) echo "tests/run.sh: no suite $suite; there are unit, integration, api and fuzz" >&2; exit 2 ;;
   esac
 done
 
@@ -48,6 +53,9 @@ packages=(g++ meson ninja-build pkgconf python3 iproute2 util-linux redis-server
   libhiredis-dev libcli11-dev libspdlog-dev libtoml11-dev libsystemd-dev libboost-test-dev)
 if [ $mode = all ]; then
   packages+=(clang clang-tidy shellcheck)
+fi
+if [ $mode = all ] || [ $mode = fuzz ]; then
+  packages+=(clang libclang-rt-dev)
 fi
 
 mkdir -p "$builds"
@@ -84,14 +92,17 @@ install_packages() {
   apt-get update -q && DEBIAN_FRONTEND=noninteractive RUNLEVEL=1 apt-get install -y -q --no-install-recommends "${missing[@]}"
 }
 
-# build NAME MESON_OPTION...: configures and builds in $builds/NAME. CC and CXX choose the compiler.
-build() {
+# configure NAME MESON_OPTION...: prepares $builds/NAME. CC and CXX choose the compiler.
+configure() {
   local name=$1
   shift
   local fresh=()
   [ ! -e "$builds/$name/build.ninja" ] || fresh=(--reconfigure)
-  step "configure $name" meson setup "${fresh[@]+"${fresh[@]}"}" "$builds/$name" "$top" "$@" &&
-    step "build $name" meson compile -C "$builds/$name"
+  step "configure $name" meson setup "${fresh[@]+"${fresh[@]}"}" "$builds/$name" "$top" "$@"
+}
+
+build() {
+  configure "$@" && step "build $1" meson compile -C "$builds/$1"
 }
 
 # run_suites NAME SUITE...: runs suites of a build and notes it for the sum.
@@ -121,7 +132,7 @@ sanitized=(--buildtype=debug "-Db_sanitize=address,undefined")
 
 tier1() {
   build_and_test release "unit integration api" "${release[@]}"
-  build_and_test asan "unit integration" "${sanitized[@]}"
+  build_and_test asan "unit integration fuzz" "${sanitized[@]}"
 }
 
 tier2() {
@@ -141,6 +152,17 @@ scripts_are_clean() {
   find "$top" -path "$top/build*" -prune -o \( -name '*.sh' -o -path "$top/.ci/run" \) -exec shellcheck {} +
 }
 
+fuzz() {
+  local program
+  CC=clang CXX=clang++ configure fuzz --buildtype=debugoptimized -Dfuzz=enabled -Db_sanitize=address,undefined \
+    -Db_lundef=false || return
+  step "build fuzz" meson compile -C "$builds/fuzz" fuzzers || return
+  for program in "$builds"/fuzz/tests/fuzz/fuzz_*; do
+    [ ! -f "$program" ] || [ ! -x "$program" ] ||
+      step "fuzz ${program##*/fuzz_}, $1 min" "$tests/fuzz/fuzz.sh" "$program" "$1" 3>&1
+  done
+}
+
 soak() {
   [ -e "$builds/release/build.ninja" ] || build release "${release[@]}" || return
   step "soak of $1 min" /usr/bin/python3 "$tests/support/runner.py" --build "$builds/release" "$tests/integration/soak.py"
@@ -151,7 +173,8 @@ if step "packages" install_packages; then
   case $mode in
     quick) build_and_test release "unit quick" "${release[@]}" ;;
     tier1) tier1 ;;
-    all) tier1; tier2; PORTSYNC_SOAK_MINUTES=${soak:-2} soak "${soak:-2}" ;;
+    all) tier1; tier2; PORTSYNC_SOAK_MINUTES=${soak:-2} soak "${soak:-2}"; fuzz "${fuzz:-1}" ;;
+    fuzz) fuzz "$fuzz" ;;
     soak) PORTSYNC_SOAK_MINUTES=$soak soak "$soak" ;;
   esac
 fi

@@ -282,7 +282,7 @@ std::string attributes(Input input, bool nested) {
     if (!nested && is_one_of(type, {IFLA_LINKINFO, IFLA_PROP_LIST})) payload = attributes(Input(payload), true);
     const nlattr header{static_cast<std::uint16_t>(sizeof(nlattr) + payload.size()), type};
     result.append(reinterpret_cast<const char*>(&header), sizeof header).append(payload);
-    result.resize(NLA_ALIGN(result.size()));
+    while (result.size() % NLA_ALIGNTO != 0) result += '\0';
   }
   return result;
 }

@@ -1,0 +1,53 @@
+// SPDX-License-Identifier: Apache-2.0
+#pragma once
+
+#include <algorithm>
+#include <string>
+#include <string_view>
+
+#include "config.hpp"
+#include "config_file.hpp"
+#include "fuzz/fuzz.hpp"
+#include "text_check.hpp"
+
+namespace portsync::fuzz {
+
+inline void require_plain(std::string_view message) {
+  const auto is_control = [](char c) {
+    const auto byte = static_cast<unsigned char>(c);
+    return byte < 0x20 || byte == 0x7f;
+  };
+  require(!message.empty(), "a message says something");
+  require(portsyncd::is_utf8(message) && std::none_of(message.begin(), message.end(), is_control),
+          "a message is one line of plain text");
+}
+
+// What is not at its default: the whole takes toml11 as long as a hundred short files. That every default can be read
+// is config_file_test's.
+inline std::string shown(const portsyncd::Config& config) {
+  std::string text;
+  std::string_view section;
+  for (const portsyncd::Key& key : portsyncd::keys()) {
+    const portsyncd::Value value = value_of(config, key);
+    if (value == portsyncd::value_of({}, key)) continue;
+    if (section != key.section) text += "[" + std::string(section = key.section) + "]\n";
+    text += std::string(key.name) + " = " + to_toml(value) + "\n";
+  }
+  return text;
+}
+
+// A configuration that was taken without an error is, shown as TOML, read as the same again.
+inline void require_read_as_shown(const portsyncd::Config& config) {
+  const portsyncd::ConfigFile file = portsyncd::parse_config(shown(config), "shown");
+  require(file.problems.empty(), "what is shown is a good file");
+  portsyncd::Config again;
+  for (const portsyncd::Setting& setting : file.settings) {
+    const auto problem = apply(again, setting);
+    require(!problem || problem->severity == portsyncd::Problem::Severity::warning, "what is shown is right");
+  }
+  for (const portsyncd::Key& key : portsyncd::keys()) {
+    require(value_of(config, key) == value_of(again, key), "a value shown is read as the same");
+  }
+}
+
+}  // namespace portsync::fuzz
