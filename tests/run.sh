@@ -9,11 +9,12 @@ usage: tests/run.sh [--quick | --all] [--suite NAME]... [--soak MINUTES]
                     [--fuzz MINUTES] [--help]
 
   (nothing)       tier 1: g++ debug with ASan and UBSan, and a release build with -Werror;
-                  the suites unit, integration and api in both, and the fuzz targets' corpora (suite fuzz)
+                  the suites unit and integration in both, api and system in the release, fuzz (the fuzz
+                  targets' corpora) in the other
   --quick         one release build, unit tests and the shortest integration tests
   --all           tier 1 and tier 2: clang with -Werror, TSan, clang-tidy, LTO, minsize, shellcheck, a soak,
                   and each fuzz target for a while
-  --suite NAME    only this suite: unit, integration, api or fuzz; may be given again
+  --suite NAME    only this suite: unit, integration, api, system or fuzz; may be given again
   --soak MINUTES  random link changes and faults for so long, on a release build (2 with --all)
   --fuzz MINUTES  each fuzz target for so long, with clang's libFuzzer (1 with --all)
 
@@ -44,13 +45,17 @@ while [ $# -gt 0 ]; do
 done
 for suite in "${suites[@]+"${suites[@]}"}"; do
   case $suite in
-    unit | integration | api | fuzz) ;;
-    *) echo "tests/run.sh: no suite $suite; there are unit, integration, api and fuzz" >&2; exit 2 ;;
+    unit | integration | api | system | fuzz) ;;
+    *) echo "tests/run.sh: no suite $suite; there are unit, integration, api, system and fuzz" >&2; exit 2 ;;
   esac
 done
 
 packages=(g++ meson ninja-build pkgconf python3 iproute2 util-linux redis-server nlohmann-json3-dev libnl-route-3-dev
-  libhiredis-dev libcli11-dev libspdlog-dev libtoml11-dev libsystemd-dev libboost-test-dev)
+  libhiredis-dev libcli11-dev libspdlog-dev libtoml11-dev libsystemd-dev libboost-test-dev scdoc strace)
+# A container with a systemd of its own needs root in any case.
+if [ $mode != quick ] && [ "$(id -u)" = 0 ]; then
+  packages+=(systemd-container mmdebstrap)
+fi
 if [ $mode = all ]; then
   packages+=(clang clang-tidy shellcheck)
 fi
@@ -131,7 +136,7 @@ release=(--buildtype=release -Dwerror=true)
 sanitized=(--buildtype=debug "-Db_sanitize=address,undefined")
 
 tier1() {
-  build_and_test release "unit integration api" "${release[@]}"
+  build_and_test release "unit integration api system" "${release[@]}"
   build_and_test asan "unit integration fuzz" "${sanitized[@]}"
 }
 
