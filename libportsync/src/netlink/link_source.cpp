@@ -63,8 +63,11 @@ class NetlinkLinkSource final : public LinkSource {
   [[nodiscard]] std::error_code process() override;
 
  private:
+  // What read_events() found: nothing, all that waited, or not all of it.
+  enum class Events : std::uint8_t { none, all, more };
+
   void read_and_act();
-  bool read_events(Budget& budget);
+  Events read_events(Budget& budget);
   void on_datagram(const ReceiveBuffer::Datagram& datagram);
   void on_event(const nlmsghdr& message);
 
@@ -165,16 +168,20 @@ std::error_code NetlinkLinkSource::process() {
 void NetlinkLinkSource::read_and_act() {
   now_ = os::now();
   Budget budget(now_);
-  epoll_event ready[os::EventSet::max_events];
-  const int count = events_.poll(ready);
-  const auto is_ready = [&](std::uint32_t id) {
-    return std::any_of(ready, ready + count, [id](const epoll_event& event) { return event.data.u32 == id; });
-  };
-
-  const bool all_events_read = !is_ready(event_id) || read_events(budget);
-  if (request_ && is_ready(reply_id)) read_replies(budget);
+  // Without a snapshot under way it is nearly always a notification that waits: reading says so at no more cost than
+  // asking what waits.
+  Events events = request_ ? Events::none : read_events(budget);
+  if (events == Events::none) {
+    epoll_event ready[os::EventSet::max_events];
+    const int count = events_.poll(ready);
+    const auto is_ready = [&](std::uint32_t id) {
+      return std::any_of(ready, ready + count, [id](const epoll_event& event) { return event.data.u32 == id; });
+    };
+    if (is_ready(event_id)) events = read_events(budget);
+    if (request_ && is_ready(reply_id)) read_replies(budget);
+  }
   on_time();
-  if (drained_due_ && all_events_read && !request_) {
+  if (drained_due_ && events != Events::more && !request_) {
     drained_due_ = false;
     table_->on_drained(now_);
   }
@@ -183,26 +190,27 @@ void NetlinkLinkSource::read_and_act() {
 
 // ---- notifications
 
-// True when nothing is left.
-bool NetlinkLinkSource::read_events(Budget& budget) {
+NetlinkLinkSource::Events NetlinkLinkSource::read_events(Budget& budget) {
+  Events events = Events::none;
   do {
     const int count = buffer_.receive(socket_->fd());
     now_ = os::now();
-    if (count == -EAGAIN) return true;
-    if (count == -EINTR) return false;
+    if (count == -EAGAIN) return events;
+    if (count == -EINTR) return Events::more;
     if (count < 0) {  // ENOBUFS: messages were dropped, and more of them are until all that waits has been read
       ++statistics_.overruns;
       on_loss();
-      return false;
+      return Events::more;
     }
+    events = Events::all;
     const std::size_t slots = buffer_.slots();
     const auto datagrams = static_cast<std::size_t>(count);
     for (std::size_t i = 0; i < datagrams; ++i) on_datagram(buffer_.datagram(i));
     buffer_.fit_slots();
     budget.spend(datagrams);
-    if (datagrams < slots) return true;
+    if (datagrams < slots) return events;
   } while (!budget.spent(now_));
-  return false;
+  return Events::more;
 }
 
 void NetlinkLinkSource::on_datagram(const ReceiveBuffer::Datagram& datagram) {

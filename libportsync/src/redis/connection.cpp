@@ -107,8 +107,18 @@ void Connection::note_error(std::error_code error, std::string_view text) {
   statistics_.last_error = tells ? error.message() : printable(text);
 }
 
+// While answers are awaited it is nearly always one of them: reading says so at no more cost than asking what waits.
 void Connection::look_at_events() {
   now_ = os::now();
+  looked_ = state_ != State::open || unanswered_.empty() || writable_watched_;
+  if (looked_) {
+    poll();
+  } else {
+    readable_ = true;
+  }
+}
+
+void Connection::poll() {
   epoll_event ready[os::EventSet::max_events];
   const int count = events_.poll(ready);
   for (int i = 0; i < count; ++i) {
@@ -350,6 +360,7 @@ void Connection::receive() {
     fail(Errc::end_of_file, make_error_code(Errc::end_of_file).message());
   } else if (errno == EAGAIN) {
     readable_ = false;
+    if (!std::exchange(looked_, true)) poll();  // then it was something else
   } else if (errno != EINTR) {
     fail(last_errno(), last_errno().message());
   }

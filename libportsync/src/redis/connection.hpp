@@ -105,6 +105,7 @@ class Connection {
   };
 
   void look_at_events();
+  void poll();
   void finish_turn(bool drained) noexcept;
   Event next();
   Event advance();
@@ -142,6 +143,7 @@ class Connection {
   std::size_t address_ = 0;  // the one after that which is tried
   os::Descriptor socket_;
   bool readable_ = false;   // as far as is known
+  bool looked_ = false;     // this Turn has asked what waits
   bool connected_ = false;  // connecting has ended, well or not
   bool writable_watched_ = false;
   std::error_code write_error_;  // told only after what can still be read was read: it may say why
