@@ -34,6 +34,9 @@ struct LinkEvent {
   const LinkState* link = nullptr;    // changed and removed only
   const LinkState* before = nullptr;  // changed and removed only
   TimePoint received;                 // when the message was read
+  // changed only: `link` is the source's own table, which tells the link's newest state at this address until its
+  // removal has been told. Who wants to know the link later needs no copy of it.
+  bool lasting = false;
 };
 
 // What a LinkSource has counted since it was made, and how it is now.

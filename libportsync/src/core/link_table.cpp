@@ -4,6 +4,38 @@
 #include <utility>
 
 namespace portsync::core {
+namespace {
+
+// Nearly all of a link is as it was: comparing a text costs less than copying it. All members are named, so that this
+// does not compile when there is another.
+void assign(LinkState& to, const LinkState& from) {
+  auto& [ifindex, name, flags, operstate, mtu, carrier_changes, carrier_up_count, carrier_down_count, address, master,
+         parent, kind, slave_kind, phys_port_name, alternative_names] = to;
+  const auto set = [](auto& member, const auto& value) {
+    if (member != value) member = value;
+  };
+  ifindex = from.ifindex;
+  set(name, from.name);
+  flags = from.flags;
+  operstate = from.operstate;
+  mtu = from.mtu;
+  carrier_changes = from.carrier_changes;
+  carrier_up_count = from.carrier_up_count;
+  carrier_down_count = from.carrier_down_count;
+  address = from.address;
+  master = from.master;
+  parent = from.parent;
+  set(kind, from.kind);
+  set(slave_kind, from.slave_kind);
+  set(phys_port_name, from.phys_port_name);
+  set(alternative_names, from.alternative_names);
+}
+
+LinkEvent changed(Cause cause, const LinkState& link, const LinkState* before, TimePoint now) {
+  return {LinkEvent::Kind::changed, cause, &link, before, now, true};
+}
+
+}  // namespace
 
 void LinkTable::begin_snapshot(Cause cause, TimePoint now) {
   ++snapshot_;
@@ -61,14 +93,14 @@ void LinkTable::update(Entry& entry, const LinkState& link, Cause cause, TimePoi
     entry.link = link;
     ++alive_;
     ++changes_;
-    handler_({LinkEvent::Kind::changed, cause, &entry.link, nullptr, now});
+    handler_(changed(cause, entry.link, nullptr, now));
     return;
   }
   if (entry.link == link) return;
-  std::swap(before_, entry.link);  // keeps the memory of both, so that the steady state allocates nothing
-  entry.link = link;
+  assign(before_, entry.link);
+  assign(entry.link, link);
   ++changes_;
-  handler_({LinkEvent::Kind::changed, cause, &entry.link, &before_, now});
+  handler_(changed(cause, entry.link, &before_, now));
 }
 
 void LinkTable::remove(Entry& entry, Cause cause, TimePoint now) {

@@ -5,16 +5,33 @@
 
 namespace portsync::core {
 
-void PortTable::change(const LinkState& link) {
-  const auto [it, is_new] = links_.try_emplace(link.ifindex);
+void PortTable::Link::keep(const LinkState& link, bool lasting) {
+  if (lasting) {
+    copy.reset();
+    state = &link;
+  } else if (copy) {
+    *copy = link;
+  } else {
+    copy = std::make_unique<LinkState>(link);
+    state = copy.get();
+  }
+}
+
+void PortTable::change(const LinkState& link, bool lasting) {
+  const auto [it, is_new] = links_.try_emplace(link.ifindex, link, lasting);
   Link& known = it->second;
-  // Matching costs more than all the rest: only what it depends on asks for it.
-  const bool match_again = is_new || known.robbed || known.state.name != link.name || known.state.kind != link.kind;
-  known.state = link;
-  if (match_again) {
-    assign(known, filter_.matches(link) ? intern(link.name) : none);
-  } else if (known.slot != none) {
+  if (!is_new) known.keep(link, lasting);
+  // Matching costs more than all the rest: a port that has kept its name is one still, unless it became a VLAN.
+  if (known.slot != none && ports_[known.slot].name == link.name && link.kind != "vlan") {
     touched_(known.slot);
+  } else {
+    assign(known, filter_.matches(link) ? intern(link.name) : none);
+  }
+}
+
+void PortTable::keep_copies() {
+  for (auto& [ifindex, link] : links_) {
+    if (!link.copy) link.keep(LinkState(*link.state), false);
   }
 }
 
@@ -31,7 +48,7 @@ void PortTable::set_filter(PortFilter filter) {
   filter_ = std::move(filter);
   for (auto& [ifindex, link] : links_) {
     if (link.robbed) continue;
-    const Slot slot = filter_.matches(link.state) ? intern(link.state.name) : none;
+    const Slot slot = filter_.matches(*link.state) ? intern(link.state->name) : none;
     if (slot != link.slot) assign(link, slot);
   }
 }
@@ -40,9 +57,9 @@ void PortTable::on_names_known() {
   if (robbed_ == 0) return;
   for (auto& [ifindex, link] : links_) {
     if (!link.robbed) continue;
-    const Slot owned = find(link.state.name);
-    if (owned != none && ports_[owned].link != nullptr) continue;
-    assign(link, filter_.matches(link.state) ? intern(link.state.name) : none);
+    const Slot owned = find(link.state->name);
+    if (owned != none && ports_[owned].owner != nullptr) continue;
+    assign(link, filter_.matches(*link.state) ? intern(link.state->name) : none);
   }
 }
 
@@ -78,14 +95,13 @@ void PortTable::assign(Link& link, Slot slot) {
   set_robbed(link, false);
   if (slot == none) return;
   Port& port = ports_[slot];
-  if (port.link == nullptr) {
+  if (port.owner == nullptr) {
     ++matching_;
-  } else if (port.link != &link.state) {
-    Link& loser = links_.find(port.link->ifindex)->second;
-    loser.slot = none;
-    set_robbed(loser, true);
+  } else if (port.owner != &link) {
+    port.owner->slot = none;
+    set_robbed(*port.owner, true);
   }
-  port.link = &link.state;
+  port.owner = &link;
   ever_matched_ = true;
   touched_(slot);
 }
@@ -97,8 +113,8 @@ void PortTable::set_robbed(Link& link, bool robbed) {
 }
 
 void PortTable::detach(const Link& link) {
-  if (link.slot == none || ports_[link.slot].link != &link.state) return;
-  ports_[link.slot].link = nullptr;
+  if (link.slot == none || ports_[link.slot].owner != &link) return;
+  ports_[link.slot].owner = nullptr;
   --matching_;
   touched_(link.slot);
 }

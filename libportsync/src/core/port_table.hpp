@@ -4,6 +4,7 @@
 #include <cstddef>
 #include <cstdint>
 #include <functional>
+#include <memory>
 #include <portsync/link_state.hpp>
 #include <portsync/port_filter.hpp>
 #include <string>
@@ -26,10 +27,12 @@ class PortTable {
 
   PortTable(PortFilter filter, Touched touched) : filter_(std::move(filter)), touched_(std::move(touched)) {}
 
-  // The link is borrowed for the call.
-  void change(const LinkState& link);
+  // The link is borrowed for the call, or, when it is lasting (see LinkEvent), until its removal.
+  void change(const LinkState& link, bool lasting);
   void remove(std::int32_t ifindex);
   void set_filter(PortFilter filter);
+  // From here on no removal of a lasting link will be told.
+  void keep_copies();
   // A snapshot is complete: every name known is true. A link that another had taken the name from, and that has it
   // after all, gets its port back.
   void on_names_known();
@@ -40,7 +43,10 @@ class PortTable {
   [[nodiscard]] bool in_use(Slot slot) const noexcept { return !ports_[slot].name.empty(); }
   [[nodiscard]] const std::string& name(Slot slot) const noexcept { return ports_[slot].name; }
   // The link that has this name and matches; nullptr when there is none. Valid until the link changes.
-  [[nodiscard]] const LinkState* link(Slot slot) const noexcept { return ports_[slot].link; }
+  [[nodiscard]] const LinkState* link(Slot slot) const noexcept {
+    const Link* owner = ports_[slot].owner;
+    return owner == nullptr ? nullptr : owner->state;
+  }
   // Links that match now.
   [[nodiscard]] std::size_t matching() const noexcept { return matching_; }
   // A link has matched at some time.
@@ -59,13 +65,17 @@ class PortTable {
     std::size_t operator()(std::string_view name) const noexcept { return std::hash<std::string_view>{}(name); }
   };
   struct Link {
-    LinkState state;
+    Link(const LinkState& link, bool lasting) { keep(link, lasting); }
+    void keep(const LinkState& link, bool lasting);
+
+    const LinkState* state = nullptr;  // the source's own, or the copy
+    std::unique_ptr<LinkState> copy;
     Slot slot = none;
     bool robbed = false;  // another link was heard to have its name
   };
   struct Port {
     std::string name;  // empty: the slot is free
-    const LinkState* link = nullptr;
+    Link* owner = nullptr;
   };
 
   void assign(Link& link, Slot slot);

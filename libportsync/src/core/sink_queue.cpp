@@ -49,7 +49,7 @@ void SinkQueue::mark(Slot slot) {
 }
 
 void SinkQueue::set_waiting(Slot slot, const Pending& reason) {
-  Row& waiting = row(slot);
+  Row& waiting = rows_[slot];
   if (waiting.waiting || waiting.refused) {
     waiting.waiting_for.since = std::min(waiting.waiting_for.since, reason.since);
     waiting.waiting_for.events += reason.events;
@@ -168,6 +168,7 @@ void SinkQueue::send_batch() {
 
 // Removals precede writes: a subscriber sees the old name of a link go before the new one comes.
 void SinkQueue::fill_batch() {
+  sent_count_ = 0;  // nothing is on its way
   take_candidates();
   send_erases();
   send_puts();
@@ -203,6 +204,7 @@ void SinkQueue::send_erases() {
       continue;
     }
     if (sink_.room() == 0) return;
+    next_sent();
     const std::error_code error = sink_.erase(context_.ports.name(slot), ++revision_);
     if (error == Errc::not_open || error == Errc::no_room) return;
     if (error) {
@@ -210,7 +212,7 @@ void SinkQueue::send_erases() {
       continue;
     }
     sent(erased, 0);
-    if (link != nullptr) set_waiting(slot, erased.sent_for);  // the replacement is the next batch's
+    if (link != nullptr) set_waiting(slot, sent_[erased.sent].reason);  // the replacement is the next batch's
   }
 }
 
@@ -219,16 +221,18 @@ void SinkQueue::send_puts() {
     Row& put = rows_[slot];
     const LinkState* link = put.waiting && put.in_flight == 0 ? context_.ports.link(slot) : nullptr;
     if (link == nullptr) continue;
-    projection_(*link, put.sent);
+    projection_(*link, projected_);
+    packer_.pack(projected_, packed_);
     const bool known = put.stored == Stored::present;
-    if (known && put.known == put.sent) {
+    if (known && put.known == packed_) {
       put.known_ifindex = link->ifindex;
       ++context_.statistics.unchanged;
       settle(slot);
       continue;
     }
     if (sink_.room() == 0) return;
-    const std::error_code error = sink_.put(put.sent, known ? &put.known : nullptr, ++revision_);
+    next_sent().record = packed_;
+    const std::error_code error = sink_.put(projected_, known ? &held(slot) : nullptr, ++revision_);
     if (error == Errc::not_open || error == Errc::no_room) return;
     if (error) {
       refuse(slot, error);
@@ -238,13 +242,27 @@ void SinkQueue::send_puts() {
   }
 }
 
+// Made before the sink is told: what comes after must not fail.
+SinkQueue::Sent& SinkQueue::next_sent() {
+  if (sent_count_ == sent_.size()) sent_.emplace_back();
+  return sent_[sent_count_];
+}
+
 void SinkQueue::sent(Row& row, std::int32_t ifindex) {
   clear_waiting(row);
-  row.sent_for = row.waiting_for;
+  Sent& sent = sent_[sent_count_];
+  sent.reason = row.waiting_for;
+  sent.ifindex = ifindex;
+  row.sent = static_cast<std::uint32_t>(sent_count_++);
   row.in_flight = revision_;
   row.last = revision_;
-  row.sent_ifindex = ifindex;
   ++in_flight_;
+}
+
+const PortRecord& SinkQueue::held(Slot slot) {
+  held_.port = context_.ports.name(slot);
+  packer_.unpack(rows_[slot].known, held_);
+  return held_;
 }
 
 void SinkQueue::on_result(std::string_view port, Revision revision, std::error_code error) {
@@ -258,24 +276,25 @@ void SinkQueue::on_result(std::string_view port, Revision revision, std::error_c
     on_stored(slot);
     return;
   }
-  set_waiting(slot, answered.sent_for);
+  set_waiting(slot, sent_[answered.sent].reason);
   if (error != Errc::try_again || ++answered.attempts >= attempts_in_a_row) refuse(slot, error);
 }
 
 void SinkQueue::on_stored(Slot slot) {
   Row& stored = rows_[slot];
-  const bool erased = stored.sent_ifindex == 0;
-  const Pending answered = stored.sent_for;
+  Sent& sent = sent_[stored.sent];
+  const bool erased = sent.ifindex == 0;
+  const Pending answered = sent.reason;
   stored.stored = erased ? Stored::absent : Stored::present;
-  stored.known_ifindex = stored.sent_ifindex;
-  std::swap(stored.known, stored.sent);
+  stored.known_ifindex = sent.ifindex;
+  stored.known.swap(sent.record);
   forget_trouble(stored);
 
   SyncEvent event{.kind = erased ? SyncEvent::Kind::row_erased : SyncEvent::Kind::row_written, .sink = name_};
   const std::string port = context_.ports.name(slot);  // a copy: the slot may be released below
   event.port = port;
   event.link = context_.ports.link(slot);
-  if (!erased) event.record = &stored.known;
+  if (!erased) event.record = &held(slot);
   event.cause = answered.cause;
   event.count = answered.events;
   event.latency = since(answered.since, context_.now);
@@ -341,7 +360,7 @@ void SinkQueue::on_closed(std::error_code error) {
     if (std::exchange(lost.refused, false)) set_waiting(slot, lost.waiting_for);
     if (std::exchange(lost.in_flight, 0) != 0) {
       lost.stored = Stored::unknown;
-      set_waiting(slot, lost.sent_for);
+      set_waiting(slot, sent_[lost.sent].reason);
     }
   }
   last_error_ = error;
@@ -363,7 +382,7 @@ SinkReport SinkQueue::report() const {
     const Row& row = rows_[slot];
     const std::string& port = context_.ports.name(slot);
     if (row.waiting || row.refused) older(report.pending_since, report.pending_port, row.waiting_for.since, port);
-    if (row.in_flight != 0) older(report.pending_since, report.pending_port, row.sent_for.since, port);
+    if (row.in_flight != 0) older(report.pending_since, report.pending_port, sent_[row.sent].reason.since, port);
     if (row.refusal) older(report.refused_since, report.refused_port, row.refused_since, port);
   }
   if (last_error_ && (!report.open || report.refused_since)) report.error = last_error_.message();

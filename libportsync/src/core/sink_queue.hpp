@@ -18,6 +18,7 @@
 
 #include "core/latency_histogram.hpp"
 #include "core/port_table.hpp"
+#include "core/record_packer.hpp"
 
 namespace portsync::core {
 
@@ -79,6 +80,7 @@ class SinkQueue final : public StateSink::Observer {
   [[nodiscard]] bool idle() const noexcept;
   [[nodiscard]] bool synchronized_once() const noexcept { return synchronized_once_; }
   [[nodiscard]] std::size_t pending() const noexcept { return waiting_ + in_flight_ + refused_.size(); }
+  [[nodiscard]] std::size_t in_flight() const noexcept { return in_flight_; }
   [[nodiscard]] std::size_t rows_left_alone() const noexcept { return rows_left_alone_; }
   [[nodiscard]] SinkReport report() const;
 
@@ -98,17 +100,17 @@ class SinkQueue final : public StateSink::Observer {
     Cause cause = Cause::initial;
   };
 
+  using ReadId = std::uint32_t;
+
   struct Row {
-    PortRecord known;                // Stored::present: what the sink holds
-    PortRecord sent;                 // in_flight != 0: what it will hold
+    std::string known;               // Stored::present: what the sink holds, packed
     Pending waiting_for;             // waiting or refused
-    Pending sent_for;                // in_flight != 0
     Revision in_flight = 0;          // 0 = nothing is on its way
     Revision last = 0;               // the latest revision sent
-    std::uint64_t asked_for = 0;     // the read-back that listed it last
-    std::uint64_t seen = 0;          // the read-back that found it last
+    std::uint32_t sent = 0;          // in_flight != 0: index in sent_
+    ReadId asked_for = 0;            // the read-back that listed it last
+    ReadId seen = 0;                 // the read-back that found it last
     std::int32_t known_ifindex = 0;  // whose row it is; 0 = not known
-    std::int32_t sent_ifindex = 0;   // 0 = an erase is on its way
     Stored stored = Stored::absent;
     std::uint8_t attempts = 0;  // answered with try_again in a row
     bool waiting = false;       // to be compared
@@ -118,9 +120,16 @@ class SinkQueue final : public StateSink::Observer {
     TimePoint refused_since;
   };
 
+  // What of a row is on its way.
+  struct Sent {
+    std::string record;  // what the sink will hold, packed
+    Pending reason;
+    std::int32_t ifindex = 0;  // whose row it will be; 0 = an erase is on its way
+  };
+
   Row& row(Slot slot);
   void row_count_at_least(Slot count);
-  void set_waiting(Slot slot, const Pending& reason);
+  void set_waiting(Slot slot, const Pending& reason);  // of a row that there is
   void clear_waiting(Row& row);
   void compare_later(Slot slot);
   void forget_trouble(Row& row);
@@ -140,6 +149,9 @@ class SinkQueue final : public StateSink::Observer {
   void send_erases();
   void send_puts();
   [[nodiscard]] bool is_replaced(const Row& row, const LinkState& link) const;
+  // What the sink holds of a row; valid until the next call.
+  [[nodiscard]] const PortRecord& held(Slot slot);
+  Sent& next_sent();
   void sent(Row& row, std::int32_t ifindex);
   void on_stored(Slot slot);
   void refuse(Slot slot, std::error_code error);
@@ -150,17 +162,22 @@ class SinkQueue final : public StateSink::Observer {
   Projection projection_;
   std::string name_;
 
-  std::deque<Row> rows_;          // by slot; references stay good while it grows
+  std::deque<Row> rows_;    // by slot; references stay good while it grows
+  std::vector<Sent> sent_;  // of the batch on its way, and memory to be used again
+  std::size_t sent_count_ = 0;
+  RecordPacker packer_;
   std::vector<Slot> queue_;       // the waiting ones, while they are few; may hold stale entries
   std::vector<Slot> candidates_;  // scratch
   std::vector<Slot> refused_;
   std::vector<std::string> stale_;  // rows found that no port has
-  PortRecord projected_;            // scratch
+  PortRecord projected_;            // scratch, as the next two
+  PortRecord held_;
+  std::string packed_;
   std::error_code last_error_;
 
   Revision revision_ = 0;
   Revision read_revision_ = 0;  // the latest when the read-back under way was asked for
-  std::uint64_t read_id_ = 0;
+  ReadId read_id_ = 0;
   std::uint64_t drift_ = 0;  // found by the read-back under way
   std::size_t waiting_ = 0;
   std::size_t in_flight_ = 0;

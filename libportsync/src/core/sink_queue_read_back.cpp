@@ -74,15 +74,16 @@ void SinkQueue::on_found(Slot slot, const StoredRow& stored) {
     return;
   }
   projection_(*link, projected_);
-  PortRecord holds{projected_.port, {}};
+  held_.fields.clear();
   for (const Field& field : projected_.fields) {
     const auto it = std::find_if(stored.fields->begin(), stored.fields->end(),
                                  [&field](const auto& has) { return has.first == field.name; });
-    if (it != stored.fields->end()) holds.fields.push_back({field.name, std::string(it->second)});
+    if (it != stored.fields->end()) held_.fields.push_back({field.name, std::string(it->second)});
   }
-  if (reading_is_audit_ && believed == Stored::present && holds != found.known) ++drift_;
-  if (holds != projected_ && !found.waiting) set_waiting(slot, {context_.now, 0, Cause::resync});
-  found.known = std::move(holds);
+  packer_.pack(held_, packed_);
+  if (reading_is_audit_ && believed == Stored::present && packed_ != found.known) ++drift_;
+  if (held_.fields != projected_.fields && !found.waiting) set_waiting(slot, {context_.now, 0, Cause::resync});
+  found.known = packed_;
 }
 
 void SinkQueue::on_missing(Slot slot) {

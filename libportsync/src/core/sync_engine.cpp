@@ -42,7 +42,7 @@ void SyncEngine::on_link(const LinkEvent& event) {
   switch (event.kind) {
     case LinkEvent::Kind::changed:
       context_.drained = false;
-      context_.ports.change(*event.link);
+      context_.ports.change(*event.link, event.lasting);
       break;
     case LinkEvent::Kind::removed:
       context_.drained = false;
@@ -151,6 +151,7 @@ void SyncEngine::set_options(SynchronizerOptions options) {
 }
 
 void SyncEngine::stop() {
+  context_.ports.keep_copies();  // the source's links may go, which on_link() will not hear
   context_.stopped = true;
   context_.drained = true;
   next_audit_.reset();

@@ -53,8 +53,9 @@ class FakeSource final : public LinkSource {
   void change(const LinkState& link, Cause cause = Cause::notified) {
     const auto known = links_.find(link.ifindex);
     const LinkState before = known == links_.end() ? LinkState{} : known->second;
-    links_[link.ifindex] = link;
-    emit({LinkEvent::Kind::changed, cause, &link, known == links_.end() ? nullptr : &before, now});
+    const LinkState& stored = links_[link.ifindex] = link;
+    emit({LinkEvent::Kind::changed, cause, lasting ? &stored : &link, known == links_.end() ? nullptr : &before, now,
+          lasting});
   }
   void remove(std::int32_t ifindex, Cause cause = Cause::notified) {
     const auto node = links_.extract(ifindex);
@@ -67,6 +68,7 @@ class FakeSource final : public LinkSource {
   [[nodiscard]] const std::map<std::int32_t, LinkState>& links() const { return links_; }
 
   TimePoint now;
+  bool lasting = false;  // what the events say
   int resyncs = 0;
   std::error_code start_error;
   LinkSourceStatistics counted;

@@ -755,6 +755,20 @@ BOOST_AUTO_TEST_CASE(force_counts_once) {
   BOOST_TEST(f.sink().rows.size() == 1U);
 }
 
+// The engine has no copy of a link that lasts; but after stop() it does not hear of its end.
+BOOST_AUTO_TEST_CASE(after_stop_a_link_that_lasted_is_as_it_was) {
+  Fixture f;
+  f.source.lasting = true;
+  f.begin({make_link(7, "Ethernet0"), make_link(8, "Ethernet4")});
+  f.source.change(make_link(7, "Ethernet0", false));
+  f.source.change(make_link(8, "Ethernet4", false));
+  f.engine.stop();
+  f.source.change(make_link(7, "Ethernet0", true));
+  f.source.remove(8);
+  f.settle();
+  BOOST_TEST((f.sink().rows == Rows{{"Ethernet0", down}, {"Ethernet4", down}}));
+}
+
 BOOST_AUTO_TEST_CASE(stop_before_the_first_snapshot_has_nothing_to_wait_for) {
   Fixture f;
   f.turn();
