@@ -32,8 +32,8 @@ class PORTSYNC_API Pollable {
   // The descriptor, owned by the object: do not read, write or close it.
   [[nodiscard]] virtual int fd() const noexcept = 0;
 
-  // Does what is due. An error is final: the object will not work again. Trouble that the object can mend itself (a
-  // lost connection, an overrun) is not an error.
+  // Does what is due, which may be nothing: it may be called at any time. An error is final: the object will not work
+  // again. Trouble that the object can mend itself (a lost connection, an overrun) is not an error.
   [[nodiscard]] virtual std::error_code process() = 0;
 };
 

@@ -42,6 +42,9 @@ class SyncEngine {
   // The sink has failed for good.
   void sink_failed(std::size_t sink, std::error_code error) { context_.queues[sink]->on_closed(error); }
 
+  // Rows on their way to the sink.
+  [[nodiscard]] std::size_t unanswered(std::size_t sink) const noexcept { return context_.queues[sink]->in_flight(); }
+
   [[nodiscard]] bool drained() const noexcept;
   [[nodiscard]] bool synchronized() const noexcept { return synchronized_; }
   [[nodiscard]] std::uint64_t link_events() const noexcept { return link_events_; }

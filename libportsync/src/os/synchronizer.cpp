@@ -52,17 +52,45 @@ class Synchronizer::Impl {
   }
 
   std::error_code dispatch_ready() {
-    epoll_event ready[os::EventSet::max_events];
-    const int count = events_.poll(ready);
     std::error_code error;
     engine_.set_now(os::now());
-    for (int i = 0; i < count && !error; ++i) error = dispatch(ready[i].data.u32);
+    if (guesses_ < most_guesses && dispatch_likely(error)) {
+      ++guesses_;
+    } else {
+      guesses_ = 0;
+      epoll_event ready[os::EventSet::max_events];
+      const int count = events_.poll(ready);
+      for (int i = 0; i < count && !error; ++i) error = dispatch(ready[i].data.u32);
+    }
     engine_.run();
     events_.arm(engine_.deadline());
     return error;
   }
 
+  // Who is likely to be ready: the sink whose answer is awaited, else the source. To ask which it is would cost each
+  // change two more system calls than it needs. False when it had nothing: then it is somebody else. Nobody waits for
+  // long, for there are most_guesses in a row.
+  bool dispatch_likely(std::error_code& error) {
+    const std::size_t none = sinks_.size();
+    std::size_t busy = none;
+    for (std::size_t i = 0; i < sinks_.size(); ++i) {
+      if (engine_.unanswered(i) == 0) continue;
+      if (busy != none) return false;  // one of several
+      busy = i;
+    }
+    if (busy != none) {
+      const std::size_t before = engine_.unanswered(busy);
+      error = dispatch_sink(busy);
+      return engine_.unanswered(busy) != before;
+    }
+    if (stopped_) return false;
+    const std::uint64_t before = engine_.link_events();
+    error = dispatch(source_id);
+    return error || engine_.link_events() != before;
+  }
+
   void stop() {
+    stopped_ = true;
     engine_.stop();
     events_.remove(source_.fd());
     run_soon();
@@ -94,13 +122,16 @@ class Synchronizer::Impl {
   static constexpr std::uint32_t source_id = 1;
   static constexpr std::uint32_t monitor_id = 2;
   static constexpr std::uint32_t first_sink_id = 3;
+  static constexpr int most_guesses = 8;
 
   LinkSource& source_;
   core::SyncEngine engine_;
   HealthMonitor* monitor_ = nullptr;
   std::vector<StateSink*> sinks_;
   os::EventSet events_;
+  int guesses_ = 0;  // right ones in a row
   bool started_ = false;
+  bool stopped_ = false;
   bool processing_ = false;
 };
 

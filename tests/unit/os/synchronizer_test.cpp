@@ -68,6 +68,33 @@ class QueuedSource final : public LinkSource {
   std::vector<std::function<void(Handler&)>> queue_;
 };
 
+// Wants its process() called.
+class DueMonitor final : public HealthMonitor {
+ public:
+  DueMonitor() : fd_(::eventfd(0, EFD_NONBLOCK | EFD_CLOEXEC)) {}
+  ~DueMonitor() override { ::close(fd_); }
+  [[nodiscard]] int fd() const noexcept override { return fd_; }
+  [[nodiscard]] std::error_code process() override {
+    eventfd_t count = 0;
+    ::eventfd_read(fd_, &count);
+    due = false;
+    return {};
+  }
+  void report(const HealthReport&) override {}
+  [[nodiscard]] Health overall() const override { return {}; }
+  void set_listener(Listener) override {}
+
+  void set_due() {
+    due = true;
+    ::eventfd_write(fd_, 1);
+  }
+
+  bool due = false;
+
+ private:
+  int fd_;
+};
+
 struct Fixture {
   std::map<std::string, std::string> rows;
   QueuedSource source;
@@ -102,6 +129,22 @@ BOOST_AUTO_TEST_CASE(one_descriptor_drives_source_sinks_and_timers) {
   process_until(f.synchronizer, [&f] { return f.rows.at("Ethernet0") == "down"; });
   process_until(f.synchronizer, [&f] { return f.synchronizer.drained(); });
   BOOST_TEST(f.synchronizer.statistics().writes == 2U);
+}
+
+// The source is tried before anybody is asked what waits, since nearly always it is the source.
+BOOST_AUTO_TEST_CASE(a_source_that_always_has_more_keeps_nobody_else_waiting) {
+  Fixture f;
+  DueMonitor monitor;
+  f.synchronizer.set_health_monitor(monitor);
+  f.begin();
+  process_until(f.synchronizer, [&f] { return !readable(f.synchronizer); });
+  monitor.set_due();
+  int rounds = 0;
+  for (; monitor.due && rounds < 100; ++rounds) {
+    f.source.change(make_link(9, "eth0", rounds % 2 == 0));  // no port: nothing is written
+    BOOST_REQUIRE(!f.synchronizer.process());
+  }
+  BOOST_TEST(rounds < 20);
 }
 
 BOOST_AUTO_TEST_CASE(what_is_asked_for_outside_process_is_done_inside_it) {
