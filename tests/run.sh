@@ -12,8 +12,8 @@ usage: tests/run.sh [--quick | --all] [--suite NAME]... [--soak MINUTES]
                   the suites unit and integration in both, api and system in the release, fuzz (the fuzz
                   targets' corpora) in the other
   --quick         one release build, unit tests and the shortest integration tests
-  --all           tier 1 and tier 2: clang with -Werror, TSan, clang-tidy, LTO, minsize, shellcheck, a soak,
-                  and each fuzz target for a while
+  --all           tier 1 and tier 2: clang with -Werror, TSan, clang-tidy, LTO, minsize, shellcheck, instructions
+                  per event, a soak, and each fuzz target for a while
   --suite NAME    only this suite: unit, integration, api, system or fuzz; may be given again
   --soak MINUTES  random link changes and faults for so long, on a release build (2 with --all)
   --fuzz MINUTES  each fuzz target for so long, with clang's libFuzzer (1 with --all)
@@ -57,7 +57,7 @@ if [ $mode != quick ] && [ "$(id -u)" = 0 ]; then
   packages+=(systemd-container mmdebstrap)
 fi
 if [ $mode = all ]; then
-  packages+=(clang clang-tidy shellcheck)
+  packages+=(clang clang-tidy shellcheck valgrind)
 fi
 if [ $mode = all ] || [ $mode = fuzz ]; then
   packages+=(clang libclang-rt-dev)
@@ -147,6 +147,8 @@ tier2() {
   build_and_test lto "unit quick" "${release[@]}" -Db_lto=true
   build_and_test minsize "unit quick" --buildtype=minsize -Dwerror=true
   step "shellcheck" scripts_are_clean
+  step "instructions per event" /usr/bin/python3 "$tests/support/runner.py" --build "$builds/release" \
+    "$tests/bench/test_instructions.py"
 }
 
 tidy() {
