@@ -39,12 +39,15 @@ std::vector<Measurement> measurements(const Options& options) {
       {"latency", options.ports, measure_latency},
       {"drain", options.ports, measure_drain},
       {"sustained", options.ports, measure_sustained},
+      {"sustained", 256, measure_sustained},
       {"overrun", options.ports, measure_overrun},
+      {"redis-restart", options.ports, measure_redis_restart},
       {"memory", options.ports, measure_memory},
       {"idle", options.ports, measure_idle},
       {"first-sync", 128, measure_first_sync},
       {"first-sync", 512, measure_first_sync},
       {"first-sync", 1024, measure_first_sync},
+      {"foreign-keys", 1024, measure_first_sync_beside_others},
       {"first-sync", 4096, measure_first_sync},
       {"overrun", 4096, measure_overrun},
       {"memory", 4096, measure_memory},
@@ -62,7 +65,8 @@ std::vector<Measurement> measurements(const Options& options) {
 [[noreturn]] void usage(int status) {
   std::fprintf(status == 0 ? stdout : stderr,
                "portsyncd_bench [--ports N] [--json FILE] [--quick] [--pin] [--daemon PATH] [NAME...]\n"
-               "NAME: latency drain sustained overrun memory idle first-sync; all of them when none is given\n"
+               "NAME: latency drain sustained overrun redis-restart memory idle first-sync foreign-keys; all of them "
+               "when none is given\n"
                "--pin: the daemon on the last processor, Redis and the load on the first\n");
   std::exit(status);
 }

@@ -25,6 +25,10 @@ void measure_drain(Bench& bench);
 void measure_sustained(Bench& bench);
 // From exec to READY=1, with an empty database.
 void measure_first_sync(Bench& bench);
+// The same, with 20,000 keys of others in the database.
+void measure_first_sync_beside_others(Bench& bench);
+// Redis is killed and comes back empty.
+void measure_redis_restart(Bench& bench);
 // More events than the receive buffer holds.
 void measure_overrun(Bench& bench);
 // What it costs when nothing happens.

@@ -94,6 +94,10 @@ std::uint64_t Redis::foreign_commands() {
   return all - (own_commands - 1);
 }
 
+void Redis::forget_commands() {
+  own_commands = 0;
+}
+
 std::string Redis::version() {
   return info("server", "redis_version");
 }

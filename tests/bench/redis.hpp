@@ -38,6 +38,8 @@ class Redis {
 
   // Commands that the server has carried out for others than objects of this class.
   [[nodiscard]] std::uint64_t foreign_commands();
+  // The server is another one and has counted nothing yet.
+  static void forget_commands();
   [[nodiscard]] std::string version();
 
  private:

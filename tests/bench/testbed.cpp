@@ -112,6 +112,13 @@ void Testbed::restore() {
   wait_carriers();
 }
 
+void Testbed::restart_redis() {
+  redis_server_.kill();
+  redis_server_.start();
+  Redis::forget_commands();
+  redis_ = Redis(redis_server_.socket_path(), state_db);
+}
+
 bool Testbed::wait_quiet() {
   constexpr auto held_up = 20ms;
   constexpr int in_a_row = 200;

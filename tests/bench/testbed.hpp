@@ -43,6 +43,8 @@ class Testbed {
   [[nodiscard]] std::string file(const std::string& name) const { return redis_server_.file(name); }
   [[nodiscard]] Redis& redis() noexcept { return redis_; }
   void empty_redis() { redis_({"FLUSHALL"}); }
+  // Killed, and empty again when it answers. Other clients of the bench have lost it.
+  void restart_redis();
 
  private:
   void next_mtu(std::size_t port);
