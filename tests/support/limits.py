@@ -2,6 +2,7 @@
 """What an event may cost, tests/bench/limits.json: figures that do not depend on how busy the machine is."""
 
 import json
+import os
 import re
 import shutil
 import subprocess
@@ -26,6 +27,20 @@ def need(name: str) -> str:
     if path is None:
         raise unittest.SkipTest(f"{name} is not installed")
     return path
+
+
+def allocations(what: str) -> float:
+    """Of an event in the steady state."""
+    events = 3000
+    return number(r"allocations=(\d+)", hot_path(what, events)) / events
+
+
+def instructions(what: str) -> float:
+    """Of an event, by callgrind. The difference of two runs: what comes before and after the events is not in it."""
+    few, many = 1000, 6000
+    valgrind = (need("valgrind"), "--tool=callgrind", f"--callgrind-out-file={os.devnull}")
+    first, second = (number(r"Collected : (\d+)", hot_path(what, events, *valgrind)) for events in (few, many))
+    return (second - first) / (many - few)
 
 
 def hot_path(what: str, events: int, *under: str) -> str:

@@ -3,7 +3,6 @@
 
 #include <algorithm>
 #include <cstddef>
-#include <cstdint>
 #include <cstring>
 
 namespace portsync::core {
@@ -22,8 +21,9 @@ void RecordPacker::pack(const PortRecord& record, std::string& packed) {
   for (const Field& field : record.fields) size += sizeof(Header) + field.value.size();
   packed.resize(size);
   char* to = packed.data();
+  std::uint32_t likely = 0;
   for (const Field& field : record.fields) {
-    const Header header{static_cast<std::uint32_t>(number(field.name)), static_cast<std::uint32_t>(field.value.size())};
+    const Header header{number(field.name, likely++), static_cast<std::uint32_t>(field.value.size())};
     std::memcpy(to, &header, sizeof header);
     std::memcpy(to + sizeof header, field.value.data(), field.value.size());
     to += sizeof header + field.value.size();
@@ -44,9 +44,11 @@ void RecordPacker::unpack(std::string_view packed, PortRecord& record) const {
   record.fields.resize(count);
 }
 
-std::size_t RecordPacker::number(std::string_view name) {
+// `likely`: a record has the same fields as the one before, as a rule.
+std::uint32_t RecordPacker::number(std::string_view name, std::uint32_t likely) {
+  if (likely < names_.size() && names_[likely] == name) return likely;
   const auto known = std::find(names_.begin(), names_.end(), name);
-  const auto number = static_cast<std::size_t>(known - names_.begin());
+  const auto number = static_cast<std::uint32_t>(known - names_.begin());
   if (known == names_.end()) names_.push_back(name);
   return number;
 }

@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 #pragma once
 
+#include <cstdint>
 #include <portsync/port_record.hpp>
 #include <string>
 #include <string_view>
@@ -18,7 +19,7 @@ class RecordPacker {
   void unpack(std::string_view packed, PortRecord& record) const;
 
  private:
-  [[nodiscard]] std::size_t number(std::string_view name);
+  [[nodiscard]] std::uint32_t number(std::string_view name, std::uint32_t likely);
 
   std::vector<std::string_view> names_;  // of fields, seen so far
 };

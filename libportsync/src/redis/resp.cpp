@@ -4,35 +4,37 @@
 #include <hiredis/hiredis.h>
 
 #include <array>
+#include <charconv>
+#include <limits>
 #include <new>
-#include <vector>
 
 namespace portsync::redis {
 
+namespace {
+
+constexpr std::size_t longest_count = 1 + std::numeric_limits<std::size_t>::digits10 + 1 + 2;
+
+void add_count(std::string& bytes, char type, std::size_t count) {
+  std::array<char, longest_count> text;
+  text[0] = type;
+  char* end = std::to_chars(text.data() + 1, text.data() + text.size(), count).ptr;
+  *end++ = '\r';
+  *end++ = '\n';
+  bytes.append(text.data(), end);
+}
+
+}  // namespace
+
+// Not by redisFormatCommandArgv(): its eleven sprintf() were 40 % of what a row cost us.
 void CommandBuffer::add(std::span<const std::string_view> words) {
-  constexpr std::size_t few = 16;
-  std::array<const char*, few> few_words;
-  std::array<std::size_t, few> few_sizes;
-  std::vector<const char*> many_words;
-  std::vector<std::size_t> many_sizes;
-  const char** pointers = few_words.data();
-  std::size_t* sizes = few_sizes.data();
-  if (words.size() > few) {
-    many_words.resize(words.size());
-    many_sizes.resize(words.size());
-    pointers = many_words.data();
-    sizes = many_sizes.data();
+  std::size_t size = longest_count;
+  for (const std::string_view word : words) size += longest_count + word.size() + 2;
+  bytes_.reserve(bytes_.size() + size);  // all or nothing: what follows does not allocate
+  add_count(bytes_, '*', words.size());
+  for (const std::string_view word : words) {
+    add_count(bytes_, '$', word.size());
+    bytes_.append(word).append("\r\n");
   }
-  for (std::size_t i = 0; i < words.size(); ++i) {
-    // hiredis copies by memcpy(), to which a null pointer must not be given even for 0 bytes.
-    pointers[i] = words[i].empty() ? "" : words[i].data();
-    sizes[i] = words[i].size();
-  }
-  char* formatted = nullptr;
-  const auto size = ::redisFormatCommandArgv(&formatted, static_cast<int>(words.size()), pointers, sizes);
-  if (size < 0) throw std::bad_alloc();
-  const std::unique_ptr<char, decltype(&::redisFreeCommand)> owner(formatted, &::redisFreeCommand);
-  bytes_.append(formatted, static_cast<std::size_t>(size));
   ++commands_;
 }
 
