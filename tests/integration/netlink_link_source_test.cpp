@@ -691,6 +691,22 @@ BOOST_AUTO_TEST_CASE(an_answer_that_waited_for_us_is_not_late) {
   BOOST_TEST(followed.statistics().probe_failures == 0U);
 }
 
+BOOST_AUTO_TEST_CASE(an_answered_probe_wakes_nobody_before_the_next) {
+  Followed followed(rtnl, with_probes(400ms, 100ms));
+  followed.start();
+  const auto probes = followed.statistics().probes;
+  while (followed.statistics().probes == probes) {
+    BOOST_REQUIRE(followed.follower.wait(5000));
+    followed.follower.process();
+  }
+  const TimePoint probed = Clock::now();
+  BOOST_TEST(followed.follower.wait(1000));
+  followed.follower.process();  // the answer
+  BOOST_TEST(followed.follower.wait(5000));
+  BOOST_TEST((Clock::now() - probed >= 350ms));
+  BOOST_TEST(followed.statistics().probe_failures == 0U);
+}
+
 BOOST_AUTO_TEST_CASE(without_an_interval_there_are_no_probes) {
   Followed followed(rtnl, with_probes(0ms, 10ms));
   followed.start();

@@ -440,6 +440,27 @@ BOOST_AUTO_TEST_CASE(a_quiet_connection_is_probed) {
   BOOST_TEST(sink.sink->statistics().round_trip.count() > 0);
 }
 
+BOOST_AUTO_TEST_CASE(an_answered_probe_wakes_nobody_before_the_next) {
+  options.connection.probe_interval = 400ms;
+  options.connection.timeout = 100ms;
+  auto& sink = open();
+  sink.run_for(500ms);
+  const auto commands = sink.sink->statistics().commands;
+  const auto wait = [&sink] {
+    pollfd waiting{sink.sink->fd(), POLLIN, 0};
+    BOOST_REQUIRE(::poll(&waiting, 1, 5000) == 1);
+    return Clock::now();
+  };
+  while (sink.sink->statistics().commands == commands) {
+    wait();
+    BOOST_REQUIRE(!sink.sink->process());
+  }
+  const TimePoint probed = Clock::now();
+  wait();
+  BOOST_REQUIRE(!sink.sink->process());  // the answer
+  BOOST_TEST((wait() - probed >= 350ms));
+}
+
 BOOST_AUTO_TEST_SUITE_END()
 
 BOOST_FIXTURE_TEST_SUITE(observing, Fixture)

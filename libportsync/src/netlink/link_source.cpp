@@ -219,6 +219,7 @@ void NetlinkLinkSource::on_datagram(const ReceiveBuffer::Datagram& datagram) {
     return;
   }
   heard_ = now_;
+  if (probed_) events_.relax();  // nothing happens: do not wake for the time limit of what has been answered
   probed_.reset();
   statistics_.deaf_since.reset();
   if (datagram.truncated) {

@@ -35,6 +35,8 @@ class EventSet {
   // Makes the set readable at `deadline`, or never. Costs a system call only when it must fire earlier than it would: a
   // timer that fires too early is harmless, since its owner looks at the time.
   void arm(std::optional<TimePoint> deadline) noexcept;
+  // Has the next arm() set the timer to a later time, too: for when a wake-up for nothing costs more than that call.
+  void relax() noexcept { armed_.reset(); }
 
   // What is ready now, without waiting: ids and EPOLL* events. The timer is reset when it was among them. Returns the
   // count.

@@ -320,6 +320,7 @@ Connection::Event Connection::on_reply() {
   if (state_ == State::handshake) return on_handshake_reply();
   if (!answered.probe) return Event::reply;
   statistics_.round_trip = std::chrono::duration_cast<std::chrono::microseconds>(os::now() - answered.since);
+  events_.relax();  // nothing happens: do not wake for the time limit of what has been answered
   return on_probe_reply();
 }
 
