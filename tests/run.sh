@@ -6,7 +6,7 @@ set -u
 usage() {
   cat <<'END'
 usage: tests/run.sh [--quick | --all] [--suite NAME]... [--soak MINUTES]
-                    [--fuzz MINUTES] [--help]
+                    [--replay FILE] [--fuzz MINUTES] [--help]
 
   (nothing)       tier 1: g++ debug with ASan and UBSan, and a release build with -Werror;
                   the suites unit and integration in both, api and system in the release, fuzz (the fuzz
@@ -17,6 +17,7 @@ usage: tests/run.sh [--quick | --all] [--suite NAME]... [--soak MINUTES]
   --suite NAME    only this suite: unit, integration, api, system or fuzz; may be given again
   --soak MINUTES  random link changes and faults for so long, on a release build (2 with --all)
   --fuzz MINUTES  each fuzz target for so long, with clang's libFuzzer (1 with --all)
+  --replay FILE   a run that a random test wrote when it failed, on a release build
 
 As root, missing packages are installed by apt-get. Anybody else needs them to be there; the tests then run in a user
 and network namespace of their own (unshare -Urn). With CI set, a skip that tests/skips.txt does not list is a failure.
@@ -31,6 +32,7 @@ mode=tier1
 suites=()
 soak=
 fuzz=
+replay=
 while [ $# -gt 0 ]; do
   case $1 in
     --quick) mode=quick ;;
@@ -38,6 +40,7 @@ while [ $# -gt 0 ]; do
     --suite) suites+=("${2:?--suite needs a name}"); shift ;;
     --soak) soak=${2:?--soak needs minutes}; [ $mode = all ] || mode=soak; shift ;;
     --fuzz) fuzz=${2:?--fuzz needs minutes}; [ $mode = all ] || mode=fuzz; shift ;;
+    --replay) replay=$(realpath "${2:?--replay needs a file}"); mode=replay; shift ;;
     --help | -h) usage; exit 0 ;;
     *) echo "tests/run.sh: unknown option $1" >&2; usage >&2; exit 2 ;;
   esac
@@ -170,9 +173,22 @@ fuzz() {
   done
 }
 
-soak() {
+# long_step NAME COMMAND...: the same for what shows its progress.
+long_step() {
+  local name=$1 began=$SECONDS result=failed
+  shift
+  echo "--- $name"
+  "$@" </dev/null && result=passed
+  echo "--- $name $result, $((SECONDS - began)) s"
+  printf '%s\t%s\n' "$name" $result >>"$steps"
+  [ $result = passed ]
+}
+
+# random_runs NAME TEST: of integration/soak.py.
+random_runs() {
   [ -e "$builds/release/build.ninja" ] || build release "${release[@]}" || return
-  step "soak of $1 min" /usr/bin/python3 "$tests/support/runner.py" --build "$builds/release" "$tests/integration/soak.py"
+  long_step "$1" env PORTSYNC_SOAK_MINUTES="${soak:-2}" PORTSYNC_REPLAY="$replay" /usr/bin/python3 "$tests/support/runner.py" \
+    --build "$builds/release" "$tests/integration/soak.py" -k "$2"
 }
 
 began=$SECONDS
@@ -180,9 +196,10 @@ if step "packages" install_packages; then
   case $mode in
     quick) build_and_test release "unit quick" "${release[@]}" ;;
     tier1) tier1 ;;
-    all) tier1; tier2; PORTSYNC_SOAK_MINUTES=${soak:-2} soak "${soak:-2}"; fuzz "${fuzz:-1}" ;;
+    all) tier1; tier2; random_runs "soak of ${soak:-2} min" test_random_runs; fuzz "${fuzz:-1}" ;;
     fuzz) fuzz "$fuzz" ;;
-    soak) PORTSYNC_SOAK_MINUTES=$soak soak "$soak" ;;
+    soak) random_runs "soak of $soak min" test_random_runs ;;
+    replay) random_runs "replay of $replay" test_replay ;;
   esac
 fi
 echo "all of it took $((SECONDS - began)) s"

@@ -42,6 +42,7 @@ class Case(unittest.TestCase):
     config: Config = {}            # on top of default_config()
     autostart = True
     settle_limit = 10.0
+    dut_index = DUT_INDEX          # of the first port
 
     def __init_subclass__(cls, **kwargs: Any) -> None:
         super().__init_subclass__(**kwargs)
@@ -79,7 +80,7 @@ class Case(unittest.TestCase):
     def add_ports(self, count: int, first: int = 0, up: bool = True) -> None:
         # Distinct indexes on both sides: with equal ones the kernel reports carrier changes at 100 a second only.
         numbers = range(first, first + count)
-        self.dut.ip(*(f"link add name {self.port(i)} index {DUT_INDEX + i} group {GROUP} type veth "
+        self.dut.ip(*(f"link add name {self.port(i)} index {self.dut_index + i} group {GROUP} type veth "
                       f"peer name p{i} index {FAR_INDEX + i} netns {self.far.path}" for i in numbers))
         if up:
             self.dut.ip(*(f"link set {self.port(i)} up" for i in numbers))
@@ -95,7 +96,7 @@ class Case(unittest.TestCase):
 
     def load(self, kind: str, count: int = 0, first: int = 0) -> subprocess.Popen:
         """Starts the load generator on the ports from this one on; with count 0 it runs until finish()."""
-        args = [program("tests/support/link_load"), kind, str(count), str(DUT_INDEX + first), str(self.ports - first)]
+        args = [program("tests/support/link_load"), kind, str(count), str(self.dut_index + first), str(self.ports - first)]
         running = process.start(args, self.dut, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True)
         self.addCleanup(process.end, running)
         self.assertEqual(running.stdout.readline(), "started\n")

@@ -1,0 +1,148 @@
+# SPDX-License-Identifier: Apache-2.0
+"""Judges every write of portsyncd, as MONITOR shows it, against a replica of STATE_DB that the same stream keeps."""
+
+import fnmatch
+from typing import Callable, Union
+
+from support import process
+from support.case import OWN_FIELDS
+from support.redis_server import STATE_DB, Redis
+
+Value = Union[str, dict[str, str]]
+INDEX = "PORT_TABLE"
+WRITES = {"hset", "hmset", "hsetnx", "hdel", "del", "unlink", "set", "flushdb", "rename", "expire", "hincrby"}
+
+
+class RowWatch:
+    """
+    portsyncd is who comes by TCP; the tests' own clients come by the unix socket. Begin before portsyncd can connect: a
+    connection of its reads all rows back before it writes, so from there on it never has to write what is there already.
+
+    What is asked of each write: own names and own fields only; an HSET of a row changes a value, an HSET of the index each
+    value; an HDEL removes something. (But for an HDEL of what the test itself removed behind its back, and of the index
+    entry of a row that the test made up.)
+
+    While one row alone is refused, `index_may_repeat`: its entry in the index is stored, and written again with the row.
+    """
+
+    def __init__(self, redis: Redis) -> None:
+        self._redis = redis
+        self._client = redis.connect()
+        self._client.call("MONITOR")
+        self._marks = 0
+        self._meddled: set[tuple[str, str]] = set()  # fields that the test removed
+        self.replica: dict[str, Value] = dump(redis)
+        self.wrong: list[str] = []
+        self.judged = 0
+        self.index_may_repeat = False
+
+    def close(self) -> None:
+        self._client.close()
+
+    def read(self) -> None:
+        """Judges all that has been written so far."""
+        self._marks += 1
+        mark = f'"monitor-mark-{self._marks}"'
+        self._redis.db.call("ECHO", mark.strip('"'))
+        while mark not in (line := self._client.line().decode(errors="replace")):
+            self._take(line)
+
+    def check(self) -> list[str]:
+        """What was wrong with the writes so far, and with the replica: it must be what is stored."""
+        def same() -> bool:
+            stored = dump(self._redis)
+            self.read()
+            return self.replica == stored
+        try:
+            process.wait_for(same, 3, "the replica of STATE_DB is what is stored")
+        except process.TimedOut as e:
+            self.wrong.append(str(e))
+        return self.wrong
+
+    def _take(self, line: str) -> None:
+        where = line[line.find("[") + 1:line.find("]")]
+        database, _, source = where.partition(" ")
+        words = line.split('"')[1::2]
+        if not words or words[0].lower() not in WRITES:
+            return
+        command, args = words[0].lower(), words[1:]
+        judge: Callable[[str], None] = (lambda text: None) if source.startswith("unix:") else self._complain(line)
+        if database != str(STATE_DB):
+            return judge("writes to another database")
+        if source.startswith("unix:"):
+            return self._meddle(command, args)
+        self.judged += 1
+        self._judge(command, args, judge)
+
+    def _complain(self, line: str) -> Callable[[str], None]:
+        def complain(text: str) -> None:
+            self.wrong.append(f"portsyncd {text}: {line[line.find(']') + 2:]}")
+        return complain
+
+    def _judge(self, command: str, args: list[str], judge: Callable[[str], None]) -> None:
+        if command not in ("hset", "hdel"):
+            return judge("uses a command that is not for shared rows")
+        key, rest = args[0], args[1:]
+        stored = self.replica.get(key, {})
+        if isinstance(stored, str):
+            return None  # answered with WRONGTYPE
+        fields = dict(zip(rest[::2], rest[1::2])) if command == "hset" else dict.fromkeys(rest, "")
+        if key == INDEX:
+            if not all(own_name(name) for name in fields):
+                judge("writes another's name into the index")
+        elif not (key.startswith(INDEX + "|") and own_name(key[len(INDEX) + 1:])):
+            judge("writes a key that is not its own")
+        elif not fields.keys() <= set(OWN_FIELDS):
+            judge("writes a field that is not its own")
+        if command == "hset":
+            news = [name for name, value in fields.items() if stored.get(name) != value]
+            self._meddled -= {(key, name) for name in fields}
+        else:
+            news = [name for name in fields if name in stored or (key, name) in self._meddled]
+        if len(news) < (len(fields) if key == INDEX else 1) and not (key == INDEX and self.index_may_repeat):
+            judge(f"writes what is there already, {({name: stored.get(name) for name in fields})}")
+        self._apply(command, key, rest)
+        return None
+
+    def _meddle(self, command: str, args: list[str]) -> None:
+        if command == "flushdb":
+            self._forget(list(self.replica))
+        elif command in ("del", "unlink", "set"):
+            self._forget(args[:1] if command == "set" else args)
+            if command == "set":
+                self.replica[args[0]] = args[1]
+        else:
+            if command == "hdel":
+                self._meddled |= {(args[0], name) for name in args[1:]}
+            elif args[0].startswith(INDEX + "|"):  # a row that no port has, perhaps: it has no entry in the index either
+                self._meddled.add((INDEX, args[0][len(INDEX) + 1:]))
+            self._apply(command, args[0], args[1:])
+
+    def _forget(self, keys: list[str]) -> None:
+        for key in keys:
+            value = self.replica.pop(key, {})
+            if isinstance(value, dict):
+                self._meddled |= {(key, name) for name in value}
+
+    def _apply(self, command: str, key: str, rest: list[str]) -> None:
+        fields = self.replica.setdefault(key, {})
+        if isinstance(fields, str):
+            return
+        if command == "hdel":
+            for name in rest:
+                fields.pop(name, None)
+        else:
+            fields.update(zip(rest[::2], rest[1::2]))
+        if not fields:
+            del self.replica[key]
+
+
+def own_name(name: str) -> bool:
+    return "." not in name and fnmatch.fnmatchcase(name, "Ethernet*")
+
+
+def dump(redis: Redis) -> dict[str, Value]:
+    """All of STATE_DB."""
+    keys = redis.db.scan("*")
+    kinds = redis.db.pipeline([("TYPE", key) for key in keys])
+    return {key: redis.db.hash(key) if kind == "hash" else redis.db.call("GET", key) for key, kind in zip(keys, kinds)}
