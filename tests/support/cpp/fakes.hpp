@@ -93,6 +93,7 @@ class FakeSink final : public StateSink {
     std::vector<std::string> ports;
     bool whole = false;  // put() without `stored`
     bool flushed = false;
+    Fields stored;  // put() with `stored`: what it held
   };
 
   [[nodiscard]] int fd() const noexcept override { return -1; }
@@ -104,7 +105,7 @@ class FakeSink final : public StateSink {
   [[nodiscard]] std::error_code read_back(Scope scope, const std::vector<std::string_view>& ports) override {
     if (write_only) return Errc::not_supported;
     if (!open_) return Errc::not_open;
-    operations.push_back({Operation::Kind::read, {}, {}, 0, scope, {ports.begin(), ports.end()}, false, true});
+    operations.push_back({Operation::Kind::read, {}, {}, 0, scope, {ports.begin(), ports.end()}, false, true, {}});
     ++reads;
     return {};
   }
@@ -114,13 +115,18 @@ class FakeSink final : public StateSink {
     if (put_error) return std::exchange(put_error, {});
     Fields fields;
     for (const Field& field : record.fields) fields[std::string(field.name)] = field.value;
-    operations.push_back({Operation::Kind::put, record.port, fields, revision, {}, {}, stored == nullptr, false});
+    Fields known;
+    if (stored != nullptr) {
+      for (const Field& field : stored->fields) known[std::string(field.name)] = field.value;
+    }
+    operations.push_back(
+        {Operation::Kind::put, record.port, fields, revision, {}, {}, stored == nullptr, false, known});
     return {};
   }
   [[nodiscard]] std::error_code erase(std::string_view port, Revision revision) override {
     if (!open_) return Errc::not_open;
     if (room() == 0) return Errc::no_room;
-    operations.push_back({Operation::Kind::erase, std::string(port), {}, revision, {}, {}, false, false});
+    operations.push_back({Operation::Kind::erase, std::string(port), {}, revision, {}, {}, false, false, {}});
     return {};
   }
   [[nodiscard]] std::error_code flush() override {
