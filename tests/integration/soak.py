@@ -1,6 +1,6 @@
 # SPDX-License-Identifier: Apache-2.0
 """
-Random runs of support/convergence.py, 10,000 link operations each, for PORTSYNC_SOAK_MINUTES, the first with PORTSYNC_SOAK_SEED;
+Random runs of support/convergence.py, 20,000 link operations each, for PORTSYNC_SOAK_MINUTES, the first with PORTSYNC_SOAK_SEED;
 or the run in the file PORTSYNC_REPLAY.
 """
 
@@ -16,7 +16,7 @@ MINUTES = float(os.environ.get("PORTSYNC_SOAK_MINUTES") or "2")
 SEED = int(os.environ.get("PORTSYNC_SOAK_SEED") or random.SystemRandom().randrange(1 << 32))
 REPLAY = os.environ.get("PORTSYNC_REPLAY")
 PORTS = (64, 128, 256, 512)
-OPERATIONS = 10_000
+OPERATIONS = 20_000  # of which about half apply: the others find their link gone, or there already
 SHRINK_SECONDS = 600.0
 
 

@@ -8,7 +8,7 @@ from support.convergence import Run, choose_run
 from support.shrink import shrink
 
 FIXED_SEED = 20240229
-PORTS, OPERATIONS = 64, 800
+PORTS, OPERATIONS = 64, 1200
 SHRINK_SECONDS = 60.0
 
 
@@ -25,7 +25,7 @@ class Convergence(unittest.TestCase):
         done, refused = sum(world.links.done.values()), sum(world.links.refused.values())
         print(f"{done} link operations done, {refused} refused, {world.settles} times equal, {world.judged} writes judged",
               flush=True)
-        self.assertGreater(done, OPERATIONS // 2)
+        self.assertGreater(done, OPERATIONS // 3)
         self.assertGreater(world.judged, 100)
 
 

@@ -9,7 +9,6 @@ import json
 import math
 import os
 import random
-import shutil
 import time
 from pathlib import Path
 from typing import Any, Callable, Iterator, Optional
@@ -265,13 +264,14 @@ class World(Case):
             return self.redis.info("persistence")["rdb_last_bgsave_status"] == "err"
 
         def end() -> None:
-            self.redis.directory.mkdir()
-            self.redis.config("dir", self.redis.directory)
+            dump.rmdir()
             self.redis.config("save", "")
             self.redis.db.call("SAVE")
 
+        dump = self.redis.directory / "dump.rdb"
+        dump.unlink(missing_ok=True)
+        dump.mkdir()  # where the snapshot would go
         self.redis.config("save", "3600 1000000")
-        shutil.rmtree(self.redis.directory)  # where the snapshot would go
         self.redis.db.call("BGSAVE")
         process.wait_for(failed, 10, "BGSAVE fails")
         return end
@@ -337,10 +337,13 @@ class World(Case):
         self._redis_continue()
         self._redis_start()
         self._daemon_start(0, 1)
+        old: set[int] = set()
         if (self.unrepaired and not self.audited) or not self.edited <= self.links.names():
+            old = set(self.redis.client_ids())
             self.redis.kill_clients()
         self.unrepaired = False
         self.edited.clear()
+        process.wait_for(lambda: set(self.redis.client_ids()) - old, self.settle_limit, "portsyncd is connected")
         self.wait_equal()
         self.assertEqual(self.links.names(), {name for name in self.dut.links() if not name.startswith(("lo", "br"))
                                               and "." not in name}, "the test's own model of the links")
