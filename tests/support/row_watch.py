@@ -2,6 +2,7 @@
 """Judges every write of portsyncd, as MONITOR shows it, against a replica of STATE_DB that the same stream keeps."""
 
 import fnmatch
+from collections import deque
 from typing import Callable, Union
 
 from support import process
@@ -35,6 +36,7 @@ class RowWatch:
         self.wrong: list[str] = []
         self.judged = 0
         self.index_may_repeat = False
+        self._recent: deque[str] = deque(maxlen=3000)
 
     def close(self) -> None:
         self._client.close()
@@ -60,24 +62,29 @@ class RowWatch:
         return self.wrong
 
     def _take(self, line: str) -> None:
+        self._recent.append(line)
         where = line[line.find("[") + 1:line.find("]")]
         database, _, source = where.partition(" ")
         words = line.split('"')[1::2]
         if not words or words[0].lower() not in WRITES:
             return
         command, args = words[0].lower(), words[1:]
-        judge: Callable[[str], None] = (lambda text: None) if source.startswith("unix:") else self._complain(line)
+        by_test = source.startswith("unix:")
+        judge: Callable[[str], None] = (lambda text: None) if by_test else (lambda text: self._complain(text, line))
         if database != str(STATE_DB):
             return judge("writes to another database")
-        if source.startswith("unix:"):
+        if by_test:
             return self._meddle(command, args)
         self.judged += 1
         self._judge(command, args, judge)
 
-    def _complain(self, line: str) -> Callable[[str], None]:
-        def complain(text: str) -> None:
-            self.wrong.append(f"portsyncd {text}: {line[line.find(']') + 2:]}")
-        return complain
+    def _complain(self, text: str, line: str) -> None:
+        """With what went before on the same connection or was done to one of the same rows."""
+        connection = line[line.find("[") + 1:line.find("]")]
+        words = {f'{word}"' for word in line.split('"')[1::2] if "Ethernet" in word}
+        before = [old for old in self._recent if any(word in old for word in words)
+                  or (connection in old and '"HMGET"' not in old)]
+        self.wrong.append(f"portsyncd {text}: {line[line.find(']') + 2:]}\n--- of what was before:\n" + "\n".join(before[-25:]))
 
     def _judge(self, command: str, args: list[str], judge: Callable[[str], None]) -> None:
         if command not in ("hset", "hdel"):
