@@ -137,6 +137,7 @@ class SinkQueue final : public StateSink::Observer {
 
   void read_back(Scope scope, bool audit);
   void begin_write_only();
+  void project_stored(const StoredRow& stored, const LinkState* link);
   void on_found(Slot slot, const StoredRow& stored);
   void on_missing(Slot slot);
   void remove_stale();
@@ -169,8 +170,8 @@ class SinkQueue final : public StateSink::Observer {
   std::vector<Slot> queue_;       // the waiting ones, while they are few; may hold stale entries
   std::vector<Slot> candidates_;  // scratch
   std::vector<Slot> refused_;
-  std::vector<std::string> stale_;  // rows found that no port has
-  PortRecord projected_;            // scratch, as the next two
+  std::vector<PortRecord> stale_;  // rows found that no port has
+  PortRecord projected_;           // scratch, as the next two
   PortRecord held_;
   std::string packed_;
   std::error_code last_error_;

@@ -59,7 +59,26 @@ void SinkQueue::on_row(const StoredRow& stored) {
   if (slot != PortTable::none) {
     on_found(slot, stored);
   } else if (context_.ports.filter().matches_name(stored.port)) {
-    stale_.emplace_back(stored.port);
+    project_stored(stored, nullptr);
+    stale_.push_back(held_);
+  }
+}
+
+// Sets held_ to what the store holds of the fields that the projection has, in its order. Without a link it is asked
+// with a made-up one: a link of this name may come before the row is removed, and is then compared with it.
+void SinkQueue::project_stored(const StoredRow& stored, const LinkState* link) {
+  LinkState made_up;
+  if (link == nullptr) {
+    made_up.name = stored.port;
+    made_up.mtu = 0;
+  }
+  projection_(link != nullptr ? *link : made_up, projected_);
+  held_.port = stored.port;
+  held_.fields.clear();
+  for (const Field& field : projected_.fields) {
+    const auto it = std::find_if(stored.fields->begin(), stored.fields->end(),
+                                 [&field](const auto& has) { return has.first == field.name; });
+    if (it != stored.fields->end()) held_.fields.push_back({field.name, std::string(it->second)});
   }
 }
 
@@ -69,20 +88,14 @@ void SinkQueue::on_found(Slot slot, const StoredRow& stored) {
   if (found.in_flight != 0 || found.last > read_revision_) return;  // read before what was sent since
   const LinkState* link = context_.ports.link(slot);
   const Stored believed = std::exchange(found.stored, Stored::present);
+  project_stored(stored, link);
+  packer_.pack(held_, packed_);
   if (link == nullptr) {
     set_waiting(slot, {context_.now, 0, Cause::resync});
-    return;
+  } else {
+    if (reading_is_audit_ && believed == Stored::present && packed_ != found.known) ++drift_;
+    if (held_.fields != projected_.fields && !found.waiting) set_waiting(slot, {context_.now, 0, Cause::resync});
   }
-  projection_(*link, projected_);
-  held_.fields.clear();
-  for (const Field& field : projected_.fields) {
-    const auto it = std::find_if(stored.fields->begin(), stored.fields->end(),
-                                 [&field](const auto& has) { return has.first == field.name; });
-    if (it != stored.fields->end()) held_.fields.push_back({field.name, std::string(it->second)});
-  }
-  packer_.pack(held_, packed_);
-  if (reading_is_audit_ && believed == Stored::present && packed_ != found.known) ++drift_;
-  if (held_.fields != projected_.fields && !found.waiting) set_waiting(slot, {context_.now, 0, Cause::resync});
   found.known = packed_;
 }
 
@@ -130,20 +143,21 @@ void SinkQueue::on_read_back(std::error_code error) {
 // Rows of ports that do not exist. A namespace in which no link ever matched is more likely to be the wrong one, or not
 // set up yet, than to have lost all its ports: then they are left alone.
 void SinkQueue::remove_stale() {
-  const std::vector<std::string> names = std::exchange(stale_, {});
+  const std::vector<PortRecord> rows = std::exchange(stale_, {});
   const bool remove = std::exchange(force_, false) || context_.ports.ever_matched();
-  const std::size_t left = remove ? 0 : names.size();
+  const std::size_t left = remove ? 0 : rows.size();
   if (std::exchange(rows_left_alone_, left) != left) context_.report_due = true;
   if (left > 0) {
     context_.tell({.kind = SyncEvent::Kind::rows_left_alone, .sink = name_, .count = left});
   }
   if (!remove) return;
-  for (const std::string& name : names) {
-    const Slot slot = context_.ports.intern(name);
+  for (const PortRecord& record : rows) {
+    const Slot slot = context_.ports.intern(record.port);
     Row& stale = row(slot);
     // A link of this name may have come since, and its row been written.
     if (stale.in_flight != 0 || stale.last > read_revision_) continue;
-    stale.stored = Stored::unknown;
+    stale.stored = Stored::present;
+    packer_.pack(record, stale.known);
     set_waiting(slot, {context_.now, 0, Cause::resync});
   }
 }

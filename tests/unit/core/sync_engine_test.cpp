@@ -722,9 +722,42 @@ BOOST_AUTO_TEST_CASE(a_port_in_the_slot_of_another_is_not_compared_with_the_othe
   f.source.drained();
   f.turn();
   BOOST_REQUIRE(f.sink().operations.size() == 1U);
-  BOOST_TEST(f.sink().operations.front().whole);
+  BOOST_TEST((f.sink().operations.front().stored == down));
   f.settle();
   BOOST_TEST((f.sink().rows == Rows{{"Ethernet0", up}, {"Ethernet8", up}}));
+}
+
+BOOST_AUTO_TEST_CASE(a_row_read_while_its_link_was_gone_is_what_the_link_is_compared_with_when_it_comes_back) {
+  Fixture f;
+  f.begin(ports(1));
+  f.source.change(make_link(100, "Ethernet0", true, 9100));
+  f.source.drained();
+  f.turn();
+  f.sink().close(lost, 1);  // the write was stored, which nobody was told
+  f.source.remove(100);
+  f.sink().open();
+  f.turn();
+  f.sink().answer();  // the read-back
+  f.source.change(make_link(100, "Ethernet0"));
+  f.source.drained();
+  f.settle();
+  BOOST_TEST((f.sink().rows == Rows{{"Ethernet0", up}}));
+}
+
+BOOST_AUTO_TEST_CASE(a_stale_row_whose_link_comes_before_it_is_removed_is_not_written_again) {
+  Fixture f;
+  f.sink().rows["Ethernet4"] = up;
+  f.turn();
+  f.sink().open();
+  f.source.snapshot_begin(Cause::initial);
+  f.source.change(make_link(1, "Ethernet0"), Cause::initial);
+  f.source.snapshot_end(Cause::initial);
+  f.turn();
+  f.sink().answer();  // the read-back
+  f.source.change(make_link(2, "Ethernet4"));
+  f.source.drained();
+  f.settle();
+  BOOST_TEST((f.sink().log == Log{"put Ethernet0"}));
 }
 
 BOOST_AUTO_TEST_CASE(a_wider_filter_finds_the_stale_rows_of_the_names_that_match_only_now) {
