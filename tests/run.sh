@@ -152,6 +152,7 @@ tier2() {
   step "shellcheck" scripts_are_clean
   step "instructions per event" /usr/bin/python3 "$tests/support/runner.py" --build "$builds/release" \
     "$tests/bench/test_instructions.py"
+  step "model of the engine, one deeper" env PORTSYNC_MODEL_DEPTH=1 "$builds/release/tests/sync_engine_model_test"
 }
 
 tidy() {
@@ -187,8 +188,8 @@ long_step() {
 # random_runs NAME TEST: of integration/soak.py.
 random_runs() {
   [ -e "$builds/release/build.ninja" ] || build release "${release[@]}" || return
-  long_step "$1" env PORTSYNC_SOAK_MINUTES="${soak:-2}" PORTSYNC_REPLAY="$replay" /usr/bin/python3 "$tests/support/runner.py" \
-    --build "$builds/release" "$tests/integration/soak.py" -k "$2"
+  long_step "$1" env PORTSYNC_SOAK_MINUTES="${soak:-2}" PORTSYNC_REPLAY="$replay" \
+    /usr/bin/python3 "$tests/support/runner.py" --build "$builds/release" "$tests/integration/soak.py" -k "$2"
 }
 
 began=$SECONDS

@@ -1,7 +1,7 @@
 # SPDX-License-Identifier: Apache-2.0
 """
-Random runs of support/convergence.py, 20,000 link operations each, for PORTSYNC_SOAK_MINUTES, the first with PORTSYNC_SOAK_SEED;
-or the run in the file PORTSYNC_REPLAY.
+Random runs (support/random_run.py) of 20,000 link operations each, for PORTSYNC_SOAK_MINUTES, the first with
+PORTSYNC_SOAK_SEED; or the run in the file PORTSYNC_REPLAY.
 """
 
 import os
@@ -10,7 +10,7 @@ import time
 import unittest
 from pathlib import Path
 
-from support.convergence import Run
+from support.random_run import Run
 
 MINUTES = float(os.environ.get("PORTSYNC_SOAK_MINUTES") or "2")
 SEED = int(os.environ.get("PORTSYNC_SOAK_SEED") or random.SystemRandom().randrange(1 << 32))
@@ -27,7 +27,7 @@ class Soak(unittest.TestCase):
         while time.monotonic() < end:
             ports = PORTS[seed % len(PORTS)]
             began = time.monotonic()
-            print(f"PORTSYNC_SOAK_SEED={seed} with {ports} ports, {max(0.0, end - began) / 60:.1f} min to go", flush=True)
+            print(f"PORTSYNC_SOAK_SEED={seed} with {ports} ports, {(end - began) / 60:.1f} min to go", flush=True)
             world = Run.of_seed(seed, ports, OPERATIONS).carry_out(SHRINK_SECONDS, end)
             total += 1
             done, refused = sum(world.links.done.values()), sum(world.links.refused.values())

@@ -96,7 +96,8 @@ class Case(unittest.TestCase):
 
     def load(self, kind: str, count: int = 0, first: int = 0) -> subprocess.Popen:
         """Starts the load generator on the ports from this one on; with count 0 it runs until finish()."""
-        args = [program("tests/support/link_load"), kind, str(count), str(self.dut_index + first), str(self.ports - first)]
+        first_index, links = self.dut_index + first, self.ports - first
+        args = [program("tests/support/link_load"), kind, str(count), str(first_index), str(links)]
         running = process.start(args, self.dut, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True)
         self.addCleanup(process.end, running)
         self.assertEqual(running.stdout.readline(), "started\n")

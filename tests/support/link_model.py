@@ -1,8 +1,9 @@
 # SPDX-License-Identifier: Apache-2.0
 """Random link operations as plain data, and what carries them out.
 
-An operation is a tuple of a kind and numbers, ("mtu", 7, 1400). Any list of them can be carried out, in any namespace: what
-does not apply (the link is gone, the name is taken) does nothing. So a list is a recording: it can be replayed, and cut.
+An operation is a tuple of a kind and numbers, ("mtu", 7, 1400). Any list of them can be carried out, in any namespace:
+what does not apply (the link is gone, the name is taken) does nothing. So a list is a recording: it can be replayed,
+and cut.
 """
 
 import random
@@ -19,7 +20,7 @@ BRIDGES = 2
 
 @dataclass
 class Cable:
-    """A veth pair. One end, in the namespace under test, has the name of a port most of the time; the other is p<number>."""
+    """A veth pair. One end, in the namespace under test, has a port's name most of the time; the other is p<number>."""
 
     number: int
     index: int
@@ -54,8 +55,9 @@ class Links:
 
     def apply(self, operation: Operation) -> None:
         kind, number, *args = operation
+        what = number if kind.endswith("_bridge") else self.cables[number]
         try:
-            if getattr(self, "_" + kind)(number if kind.endswith("_bridge") else self.cables[number], *args) is not False:
+            if getattr(self, "_" + kind)(what, *args) is not False:
                 self.done[kind] += 1
         except OSError:
             self.refused[kind] += 1
@@ -129,7 +131,7 @@ class Links:
         return None
 
     def _create(self, cable: Cable, lender: int, up: int) -> Optional[bool]:
-        """With the index that the cable of this number had last, its own for one; -1: with one that nobody had before."""
+        """With the index that the cable `lender` had last, its own for one; -1: with one that nobody had before."""
         name = f"Ethernet{4 * cable.number}"
         if cable.exists or name in self.names():
             return False
@@ -215,9 +217,9 @@ class LinkChooser:
     """Chooses operations on the cables from `first` to `end`, by a seed alone."""
 
     # What takes links away is rarer than what brings them back, so that most of them are there.
-    WEIGHTS = {"admin": 12, "mtu": 16, "alias": 6, "carrier": 12, "mac": 4, "rename": 5, "away": 3, "home_again": 10, "swap": 6,
-               "delete": 4, "create": 16, "move_away": 2, "move_back": 10, "enslave": 5, "release": 6, "delete_enslaved": 1,
-               "add_bridge": 2, "delete_bridge": 1, "sub_interface": 3, "altname": 3}
+    WEIGHTS = {"admin": 12, "mtu": 16, "alias": 6, "carrier": 12, "mac": 4, "altname": 3, "sub_interface": 3,
+               "rename": 5, "away": 3, "home_again": 10, "swap": 6, "delete": 4, "create": 16, "move_away": 2,
+               "move_back": 10, "enslave": 5, "release": 6, "delete_enslaved": 1, "add_bridge": 2, "delete_bridge": 1}
 
     def __init__(self, choose: random.Random, first: int, end: int) -> None:
         self._choose, self._first, self._end = choose, first, end

@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: Apache-2.0
-"""Changes links by rtnetlink, one acknowledged request at a time: tens of thousands a second, in the order they come."""
+"""Changes links by rtnetlink, one acknowledged request at a time: thousands a second, in the order they come."""
 
 import errno
 import os

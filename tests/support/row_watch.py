@@ -16,14 +16,14 @@ WRITES = {"hset", "hmset", "hsetnx", "hdel", "del", "unlink", "set", "flushdb", 
 
 class RowWatch:
     """
-    portsyncd is who comes by TCP; the tests' own clients come by the unix socket. Begin before portsyncd can connect: a
-    connection of its reads all rows back before it writes, so from there on it never has to write what is there already.
+    portsyncd is who comes by TCP; the tests' own clients come by the unix socket. Begin before portsyncd can connect:
+    on each connection it reads all rows back before it writes, so it never has to write what is there already.
 
-    What is asked of each write: own names and own fields only; an HSET of a row changes a value, an HSET of the index each
-    value; an HDEL removes something. (But for an HDEL of what the test itself removed behind its back, and of the index
-    entry of a row that the test made up.)
+    What is asked of each write: own names and own fields only; an HSET of a row changes a value, an HSET of the index
+    each value; an HDEL removes something. (But for an HDEL of what the test itself removed behind its back, and of the
+    index entry of a row that the test made up.)
 
-    While one row alone is refused, `index_may_repeat`: its entry in the index is stored, and written again with the row.
+    While one row alone is refused, `index_may_repeat`: its index entry is stored, and written again with the row.
     """
 
     def __init__(self, redis: Redis) -> None:
@@ -84,7 +84,8 @@ class RowWatch:
         words = {f'{word}"' for word in line.split('"')[1::2] if "Ethernet" in word}
         before = [old for old in self._recent if any(word in old for word in words)
                   or (connection in old and '"HMGET"' not in old)]
-        self.wrong.append(f"portsyncd {text}: {line[line.find(']') + 2:]}\n--- of what was before:\n" + "\n".join(before[-25:]))
+        command = line[line.find("]") + 2:]
+        self.wrong.append(f"portsyncd {text}: {command}\n--- of what was before:\n" + "\n".join(before[-25:]))
 
     def _judge(self, command: str, args: list[str], judge: Callable[[str], None]) -> None:
         if command not in ("hset", "hdel"):
@@ -121,7 +122,7 @@ class RowWatch:
         else:
             if command == "hdel":
                 self._meddled |= {(args[0], name) for name in args[1:]}
-            elif args[0].startswith(INDEX + "|"):  # a row that no port has, perhaps: it has no entry in the index either
+            elif args[0].startswith(INDEX + "|"):  # of no port, perhaps: then it has no index entry
                 self._meddled.add((INDEX, args[0][len(INDEX) + 1:]))
             self._apply(command, args[0], args[1:])
 
