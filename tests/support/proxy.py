@@ -19,6 +19,7 @@ class Pair:
     server: socket.socket
     held: list[tuple[float, socket.socket, bytes]] = field(default_factory=list)  # due, to whom, what
     holding: bool = False        # what the client sends is kept
+    sent: bytearray = field(default_factory=bytearray)  # all that the client has sent
     client_gone: bool = False
     server_gone: bool = False
 
@@ -137,6 +138,8 @@ class Proxy:
             if self.answer:
                 self._send(pair.client, self.answer)
             return
+        if from_client:
+            pair.sent += data
         target = pair.server if from_client else pair.client
         pair.held.append((time.monotonic() + self.delay, target, data))
 

@@ -19,6 +19,22 @@ def encode(args: tuple[Argument, ...]) -> bytes:
     return b"".join(parts)
 
 
+def decode(data: bytes) -> list[list[str]]:
+    """The commands that a client has sent; one that is not whole is left out."""
+    commands: list[list[str]] = []
+    while data.startswith(b"*") and b"\r\n" in data:
+        count, data = data[1:].split(b"\r\n", 1)
+        words = []
+        for _ in range(int(count)):
+            size, _, data = data.partition(b"\r\n")
+            if len(data) < int(size[1:] or 0) + 2:
+                return commands
+            words.append(data[:int(size[1:])].decode(errors="replace"))
+            data = data[int(size[1:]) + 2:]
+        commands.append(words)
+    return commands
+
+
 class Client:
     """One connection. Replies: str, int, None, list; an error reply is raised by call(), returned by pipeline()."""
 
