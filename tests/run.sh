@@ -5,7 +5,7 @@ set -u
 
 usage() {
   cat <<'END'
-usage: tests/run.sh [--quick | --all] [--suite NAME]... [--soak MINUTES]
+usage: tests/run.sh [--quick | --all | --debian13] [--suite NAME]... [--soak MINUTES]
                     [--replay FILE] [--fuzz MINUTES] [--help]
 
   (nothing)       tier 1: g++ debug with ASan and UBSan, and a release build with -Werror;
@@ -13,7 +13,9 @@ usage: tests/run.sh [--quick | --all] [--suite NAME]... [--soak MINUTES]
                   targets' corpora) in the other
   --quick         one release build, unit tests and the shortest integration tests
   --all           tier 1 and tier 2: clang with -Werror, TSan, clang-tidy, LTO, minsize, shellcheck, instructions
-                  per event, a soak, and each fuzz target for a while
+                  per event, Debian 13, a soak, and each fuzz target for a while
+  --debian13      only what --all does in a root of Debian 13 (tests/debian13.sh): a release build, all suites
+                  but system
   --suite NAME    only this suite: unit, integration, api, system or fuzz; may be given again
   --soak MINUTES  random link changes and faults for so long, on a release build (2 with --all)
   --fuzz MINUTES  each fuzz target for so long, with clang's libFuzzer (1 with --all)
@@ -37,6 +39,7 @@ while [ $# -gt 0 ]; do
   case $1 in
     --quick) mode=quick ;;
     --all) mode=all ;;
+    --debian13) mode=debian13 ;;
     --suite) suites+=("${2:?--suite needs a name}"); shift ;;
     --soak) soak=${2:?--soak needs minutes}; [ $mode = all ] || mode=soak; shift ;;
     --fuzz) fuzz=${2:?--fuzz needs minutes}; [ $mode = all ] || mode=fuzz; shift ;;
@@ -67,9 +70,12 @@ if [ $mode = all ] || [ $mode = fuzz ]; then
 fi
 
 mkdir -p "$builds"
+builds=$(cd "$builds" && pwd)
+export PORTSYNC_BUILDS=$builds
 steps=$builds/steps.tsv
 : >"$steps"
 tested=()
+within=()  # what meson is run by: nothing, or what enters another root
 
 # step NAME COMMAND...: runs it with its output in a file, which is shown when it fails; counts as one case.
 step() {
@@ -106,11 +112,12 @@ configure() {
   shift
   local fresh=()
   [ ! -e "$builds/$name/build.ninja" ] || fresh=(--reconfigure)
-  step "configure $name" meson setup "${fresh[@]+"${fresh[@]}"}" "$builds/$name" "$top" "$@"
+  step "configure $name" \
+    "${within[@]+"${within[@]}"}" meson setup "${fresh[@]+"${fresh[@]}"}" "$builds/$name" "$top" "$@"
 }
 
 build() {
-  configure "$@" && step "build $1" meson compile -C "$builds/$1"
+  configure "$@" && step "build $1" "${within[@]+"${within[@]}"}" meson compile -C "$builds/$1"
 }
 
 # run_suites NAME SUITE...: runs suites of a build and notes it for the sum.
@@ -120,7 +127,8 @@ run_suites() {
   for suite; do chosen+=(--suite "$suite"); done
   rm -rf "$builds/$name/junit" "$builds/$name/meson-logs/testlog.json"
   echo "--- tests of $name: $*"
-  meson test -C "$builds/$name" --no-rebuild --print-errorlogs "${chosen[@]}" </dev/null 2>&1 | grep -v '^$'
+  "${within[@]+"${within[@]}"}" meson test -C "$builds/$name" --no-rebuild --print-errorlogs "${chosen[@]}" \
+    </dev/null 2>&1 | grep -v '^$'
   echo "--- tests of $name took $((SECONDS - began)) s"
   tested+=("$builds/$name")
 }
@@ -153,6 +161,18 @@ tier2() {
   step "instructions per event" /usr/bin/python3 "$tests/support/runner.py" --build "$builds/release" \
     "$tests/bench/test_instructions.py"
   step "model of the engine, one deeper" env PORTSYNC_MODEL_DEPTH=1 "$builds/release/tests/sync_engine_model_test"
+  debian13
+}
+
+debian13() {
+  if [ "$(id -u)" != 0 ]; then
+    printf 'Debian 13\tskipped\tonly root can make a root of Debian 13\n' >>"$steps"
+    return
+  fi
+  step "root of Debian 13" "$tests/debian13.sh" true || return
+  within=("$tests/debian13.sh")
+  build_and_test debian13-release "unit integration api" "${release[@]}"
+  within=()
 }
 
 tidy() {
@@ -198,6 +218,7 @@ if step "packages" install_packages; then
     quick) build_and_test release "unit quick" "${release[@]}" ;;
     tier1) tier1 ;;
     all) tier1; tier2; random_runs "soak of ${soak:-2} min" test_random_runs; fuzz "${fuzz:-1}" ;;
+    debian13) debian13 ;;
     fuzz) fuzz "$fuzz" ;;
     soak) random_runs "soak of $soak min" test_random_runs ;;
     replay) random_runs "replay of $replay" test_replay ;;

@@ -4,7 +4,8 @@
   results.py STEPS_FILE BUILD...
 
 A build's results are its last `meson test` (meson-logs/testlog.json) and the JUnit files that the tests wrote (junit/).
-A test program that died without a word counts as one failed case. STEPS_FILE has lines of name<TAB>passed or failed.
+A test program that died without a word counts as one failed case. STEPS_FILE has lines of name<TAB>passed, failed, or
+skipped<TAB>reason.
 With CI set, a skip whose name and reason are not in tests/skips.txt fails the run.
 """
 
@@ -66,9 +67,11 @@ class Sum:
 
     def add_steps(self, path: Path) -> None:
         for line in path.read_text().splitlines():
-            name, _, result = line.partition("\t")
+            name, result, reason = (line + "\t").split("\t")[:3]
             if result == "passed":
                 self.passed += 1
+            elif result == "skipped":
+                self.skipped.append((name, reason))
             else:
                 self.failed.append(name)
 
