@@ -81,6 +81,11 @@ Hint syntax_hint(std::string_view line) {
       !value.starts_with("false")) {
     return {"a string in double quotes, a number, true, false or an [array]", start + 1};
   }
+  // toml11 4 refuses these; 3 clamps them, and the range of the key does.
+  constexpr std::size_t digits_of_64_bits = 19;
+  if (value.substr(0, value.find_first_not_of("+-_0123456789")).size() >= digits_of_64_bits) {
+    return {"an integer of at most 64 bits", start + 1};
+  }
   return {"key = value", start + 1};
 }
 

@@ -192,7 +192,9 @@ class Files(Program):
                              ("performance", "max_event_queue"), ("netlink", "receive_buffer_bytes")):
             for value in ("-1", "4294973675", "9223372036854775807", "-9223372036854775808", "99999999999999999999"):
                 with self.subTest(f"{key} = {value}"):
-                    self.assertIn(f"{section}.{key}", self.refusal(f"[{section}]\n{key} = {value}\n"))
+                    refusal = self.refusal(f"[{section}]\n{key} = {value}\n")
+                    # What 64 bits do not hold is refused by the key's range, or by toml11 4 before it knows the key.
+                    self.assertRegex(refusal, rf"{section}\.{key}|:2:\d+: .* an integer of at most 64 bits")
 
     def test_hostile_files(self) -> None:
         """An error in little time and memory, whatever it is given."""

@@ -79,7 +79,7 @@ class Reload(Case):
         for bad, said in {
             "[ports]\nmatch = [\"eth*\"]\n[database]\nredis_port = 0\n":
                 ":4:14: database.redis_port: found the integer 0, expected an integer from 1 to 65535",
-            "[ports]\nmatch = [\"eth*\"\n": ":3:1: missing array separator",
+            "[ports]\nmatch = eth*\n": ":2:9: ",
             "[logging]\ntarget = \"file\"\nfile = \"/dev/null/portsyncd.log\"\n[ports]\nmatch = [\"eth*\"]\n":
                 "Cannot log to file",
         }.items():

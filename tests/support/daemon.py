@@ -67,7 +67,7 @@ class Daemon:
         self.started = time.monotonic()
         with open(self._log_path, "ab") as log:
             self._process = process.start([program, "--config", str(config_path), *options], namespace,
-                                          stdout=log, stderr=log, env=env)
+                                          stdout=log, stderr=log, env=env, cwd=directory)  # where a core goes
 
     # --- what it says ---
 
