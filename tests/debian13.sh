@@ -38,33 +38,10 @@ readme_packages() {
     "$top/README.md" | xargs
 }
 
-# Where this machine gets its own Debian from, by its own apt configuration.
-debian_uri() {
-  local codename
-  codename=$(sed -n 's/^VERSION_CODENAME=//p' /etc/os-release)
-  # shellcheck disable=SC2016 # the format is apt's, not the shell's
-  apt-get indextargets --format '$(REPO_URI) $(RELEASE) $(COMPONENT)' "Created-By: Packages" |
-    awk -v codename="$codename" '$2 == codename && $3 == "main" { print $1; exit }'
-}
-
-make_root() {
-  local uri
-  [ "$(id -u)" = 0 ] || fail "only root can make a root"
-  command -v mmdebstrap >/dev/null || fail "mmdebstrap is not installed"
-  uri=$(debian_uri)
-  [ -n "$uri" ] || fail "apt-get indextargets names no archive with this machine's release and the component main"
-  echo "making $root with: $packages"
-  rm -rf --one-file-system "$root" "$root.new"
-  # apt's key for Debian 13 comes with debian-archive-keyring, of Debian 12 too.
-  "${contained[@]}" mmdebstrap --variant=minbase --include="$packages" trixie "$root.new" "deb $uri trixie main" ||
-    fail "mmdebstrap could not make a root of Debian 13 from the archive that this machine's apt uses"
-  echo "$packages" >"$root.new/packages-of-readme"
-  mv "$root.new" "$root"
-}
-
 packages=$(readme_packages)
 [ -n "$packages" ] || fail "README.md has no table of packages"
-[ "$(cat "$root/packages-of-readme" 2>/dev/null)" = "$packages" ] || make_root >&2
+# shellcheck disable=SC2086 # words
+"${contained[@]}" /usr/bin/python3 "$top/tests/support/debian_root.py" trixie "$root" $packages >&2
 
 # shellcheck disable=SC2016 # for the inner shell
 "${contained[@]}" bash -euc '

@@ -43,6 +43,7 @@ def make_root(suite: str, directory: Path, packages: Iterable[str]) -> Path:
         raise CannotMakeRoot("only root can make a root")
     if shutil.which("mmdebstrap") is None:
         raise CannotMakeRoot("mmdebstrap is not installed")
+    print(f"making a root of Debian {suite}: {directory}", file=sys.stderr, flush=True)
     new = directory.with_name(directory.name + ".new")
     for old in (directory, new):
         subprocess.run(["rm", "-rf", "--one-file-system", str(old)], check=True)
