@@ -31,7 +31,7 @@ inline std::string shown(const portsyncd::Config& config) {
     const portsyncd::Value value = value_of(config, key);
     if (value == portsyncd::value_of({}, key)) continue;
     if (section != key.section) text += "[" + std::string(section = key.section) + "]\n";
-    text += std::string(key.name) + " = " + to_toml(value) + "\n";
+    text += std::string(key.name) + " = " + portsyncd::to_toml(value) + "\n";
   }
   return text;
 }

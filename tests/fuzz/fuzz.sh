@@ -12,7 +12,8 @@ here=$(cd "$(dirname "${BASH_SOURCE[0]}")" && pwd)
 found=$(dirname "$program")/found/$name
 mkdir -p "$found"
 
-options=(-max_total_time=$((minutes * 60)) -timeout=10 -rss_limit_mb=1024 -max_len=4096 -print_final_stats=1
+# An input has a minute of wall-clock time: a machine that is short of processors must not look like a hang.
+options=(-max_total_time=$((minutes * 60)) -timeout=60 -rss_limit_mb=1024 -max_len=4096 -print_final_stats=1
   "-artifact_prefix=$program-")
 dictionary=$here/dictionaries/$name.dict
 [ ! -e "$dictionary" ] || options+=("-dict=$dictionary")
