@@ -40,8 +40,9 @@ readme_packages() {
 
 packages=$(readme_packages)
 [ -n "$packages" ] || fail "README.md has no table of packages"
-# shellcheck disable=SC2086 # words
-"${contained[@]}" /usr/bin/python3 "$top/tests/support/debian_root.py" trixie "$root" $packages >&2
+[ "$(id -u)" = 0 ] || fail "only root can make a root and enter it"
+# shellcheck disable=SC2086 # one argument for each
+"${contained[@]}" /usr/bin/python3 -B "$top/tests/support/debian_root.py" trixie "$root" $packages
 
 # shellcheck disable=SC2016 # for the inner shell
 "${contained[@]}" bash -euc '
