@@ -62,7 +62,7 @@ BOOST_AUTO_TEST_CASE(an_unknown_name_is_a_warning_with_the_nearest_known_one) {
 }
 
 BOOST_AUTO_TEST_CASE(control_characters_in_a_quoted_name_do_not_reach_the_message) {
-  BOOST_TEST(warning("[database]\n\"\\u001b[2J\\n\" = 1\n") == "f:2:12: unknown key database.?[2J?");
+  BOOST_TEST(warning("[database]\n\"\\u001b[2J\\n\" = 1\n") == "f:2:17: unknown key database.?[2J?");
   BOOST_TEST(warning("[\"a\\u007fb\"]\n").ends_with(": unknown section [a?b]"));
 }
 
