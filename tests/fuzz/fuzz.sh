@@ -1,8 +1,8 @@
 #!/usr/bin/env bash
 # SPDX-License-Identifier: Apache-2.0
 # usage: fuzz.sh PROGRAM MINUTES
-# Fuzzes one target, PROGRAM being its fuzz_NAME, from its corpus and from what earlier runs of this build have found. An
-# input that breaks a promise is left beside the program, and shown. Tells how far it is on descriptor 3, every minute.
+# Fuzzes one target, PROGRAM being its fuzz_NAME, from its corpus and from what earlier runs of this build have found.
+# An input that breaks a promise is left beside the program, and shown. Tells how far it is on descriptor 3 every minute.
 set -eu
 
 program=$1
@@ -27,7 +27,8 @@ for ((minute = 1; ; ++minute)); do
   wait -n "$fuzzer" "$sleeper" || true
   kill -0 "$fuzzer" 2>/dev/null || break
   last=$(grep -a '^#' "$log" | tail -n 1)
-  printf '\n  %-42s' "$minute of $minutes min: $(sed -E 's/^#([0-9]+).*cov: ([0-9]+).*/\1 runs, \2 edges/' <<<"$last")" >&3
+  far=$(sed -E 's/^#([0-9]+).*cov: ([0-9]+).*/\1 runs, \2 edges/' <<<"$last")
+  printf '\n  %-42s' "$minute of $minutes min: $far" >&3
 done
 kill "$sleeper" 2>/dev/null || true
 grep -avE '^#|^INFO:' "$log" | cut -c -500 | tail -n 50
