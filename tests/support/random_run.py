@@ -52,6 +52,8 @@ def _faults_of_a_round(choose: random.Random, ports: int) -> Iterator[list[Opera
         lambda: [("redis_stop",), ("nap", choose.choice((50, 1500))), ("redis_continue",)],
         lambda: [("pause", choose.choice((50, 600)), choose.choice(("ALL", "WRITE")))],
         lambda: [("client_kill",)] * (1 + pick(3)),
+        lambda: [("load", "mixed")] + [("client_kill",)] * (1 + pick(3)),
+        lambda: [("pause", 600, "WRITE"), ("client_kill",)],  # with writes on their way
         lambda: [("refuse", choose.choice(list(REFUSALS))), ("nap", 100), ("unrefuse",)],
         lambda: [(choose.choice(("delete_row", "edit_row", "edit_index")), any_number()) for _ in range(1 + pick(8))],
         lambda: [("flushdb",)],
