@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: Apache-2.0
-"""The gate on how many instructions an event takes from the socket's buffer to where it waits for a sink. Release only."""
+"""The gate on how many instructions an event takes from the buffer to its sink's queue. Release builds only."""
 
 import unittest
 

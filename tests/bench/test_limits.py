@@ -36,7 +36,8 @@ class Limits(Case):
 
     def wait_field(self, port: int, field: str, value: str) -> None:
         key = f"PORT_TABLE|{self.port(port)}"
-        process.wait_for(lambda: self.redis.db.call("HGET", key, field) == value, 10, f"{key} {field} is {value}", 0.001)
+        process.wait_for(lambda: self.redis.db.call("HGET", key, field) == value, 10, f"{key} has {field} {value}",
+                         0.001)
 
     def request(self, port: int, kind: int, value: bytes) -> None:
         attrs = attribute(kind, value)
