@@ -2,12 +2,9 @@
 // Gives a target each file of the folders named, once: a corpus as a regression test, with any compiler.
 #include <algorithm>
 #include <cstdio>
-#include <cstring>
 #include <filesystem>
 #include <fstream>
-#include <iterator>
 #include <memory>
-#include <string>
 #include <vector>
 
 #include "fuzz/fuzz.hpp"
@@ -15,14 +12,13 @@
 namespace {
 
 void replay(const std::filesystem::path& path) {
-  std::ifstream file(path, std::ios::binary);
-  const std::string content((std::istreambuf_iterator<char>(file)), std::istreambuf_iterator<char>());
+  const std::size_t size = std::filesystem::file_size(path);
   // In memory of exactly its size, so that a sanitizer sees any access beyond.
-  const auto data = std::make_unique<std::uint8_t[]>(content.size());
-  std::copy(content.begin(), content.end(), data.get());
+  const auto data = std::make_unique<std::uint8_t[]>(size);
+  std::ifstream(path, std::ios::binary).read(reinterpret_cast<char*>(data.get()), static_cast<std::streamsize>(size));
   std::printf("%s\n", path.c_str());
   std::fflush(stdout);  // the last one named is the one that ended it
-  LLVMFuzzerTestOneInput(data.get(), content.size());
+  LLVMFuzzerTestOneInput(data.get(), size);
 }
 
 }  // namespace

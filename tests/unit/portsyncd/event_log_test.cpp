@@ -15,7 +15,7 @@ namespace {
 constexpr EventLog::TimePoint start{1000s};
 
 struct Fixture {
-  Fixture() { log::open(log::Level::info); }
+  Fixture() { log::open({}); }
 
   SyncEvent written(std::string_view port) const {
     SyncEvent event;
