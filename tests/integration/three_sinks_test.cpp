@@ -164,7 +164,7 @@ BOOST_FIXTURE_TEST_CASE(redis_dead_does_not_delay_the_others, Fixture) {
     }
     return true;
   });
-  BOOST_TEST(!redis_sink->statistics().open);
+  process_until(*synchronizer, [this] { return !redis_sink->statistics().open; });
   redis.start();
   process_until(*synchronizer, [&] { return settled() && redis_equals_kernel(); });
 }
