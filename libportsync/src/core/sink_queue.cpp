@@ -119,7 +119,8 @@ bool SinkQueue::idle() const noexcept {
 void SinkQueue::run() {
   if (std::exchange(collapsed_, false)) context_.tell({.kind = SyncEvent::Kind::queue_collapsed, .sink = name_});
   if (!open_) return;
-  if (rows_left_alone_ > 0 && !reading_ && context_.ports.ever_matched()) request_audit(Scope::all);
+  // Rows that were left alone are not known; they may be right as they are.
+  if (rows_left_alone_ > 0 && !reading_ && context_.ports.ever_matched()) contents_unknown_ = true;
   if (!reading_ && context_.first_snapshot && (!read_again_at_ || context_.now >= *read_again_at_)) {
     if (contents_unknown_) {
       read_back(Scope::all, false);

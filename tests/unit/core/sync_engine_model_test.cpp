@@ -533,3 +533,7 @@ BOOST_AUTO_TEST_CASE(everything_together) {
   search(synchronized, everything(), 4);
   search(fresh, everything(), 4);
 }
+
+BOOST_AUTO_TEST_CASE(the_start_without_a_port) {
+  search(fresh, {exists_1, exists_2, snapshot_end, retell_2, drained, opens, closes, answer, wait}, 6);
+}

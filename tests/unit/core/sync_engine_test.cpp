@@ -802,6 +802,18 @@ BOOST_AUTO_TEST_CASE(after_stop_a_link_that_lasted_is_as_it_was) {
   BOOST_TEST((f.sink().rows == Rows{{"Ethernet0", down}, {"Ethernet4", down}}));
 }
 
+BOOST_AUTO_TEST_CASE(a_row_left_alone_that_is_right_is_not_written_when_its_link_comes) {
+  Fixture f;
+  f.sink().rows = {{"Ethernet0", up}, {"Ethernet4", up}};
+  f.begin({});
+  BOOST_TEST(f.engine.statistics().rows_left_alone == 2U);
+  f.source.change(make_link(1, "Ethernet0"));
+  f.source.drained();
+  f.settle();
+  BOOST_TEST((f.sink().log == Log{"erase Ethernet4"}));
+  BOOST_TEST(f.engine.statistics().rows_left_alone == 0U);
+}
+
 BOOST_AUTO_TEST_CASE(stop_before_the_first_snapshot_has_nothing_to_wait_for) {
   Fixture f;
   f.turn();
