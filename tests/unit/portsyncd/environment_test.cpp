@@ -125,3 +125,8 @@ BOOST_AUTO_TEST_CASE(an_unknown_variable_of_ours_is_a_warning_with_the_nearest_n
   BOOST_TEST(warnings({"HOME=/root", "PATH", "", "=", "PORTSYNCD=1", "REDIS_URL=x"}).empty());
   BOOST_TEST(warnings({"PORTSYNCD_\xff=1"}).size() == 1U);
 }
+
+BOOST_AUTO_TEST_CASE(control_characters_in_the_name_of_a_variable_do_not_reach_the_message) {
+  BOOST_TEST(warnings({"PORTSYNCD_\x1b[31mRED_AND_LONG_ENOUGH_FOR_NO_OTHER=1"}) ==
+             std::vector<std::string>{"PORTSYNCD_?[31mRED_AND_LONG_ENOUGH_FOR_NO_OTHER: unknown variable"});
+}

@@ -79,6 +79,11 @@ BOOST_AUTO_TEST_CASE(what_is_not_as_it_should_be_is_a_warning_and_the_rest_is_ta
   BOOST_TEST(parse_sonic_db_config(std::string(200'000, '['), "f").problems.size() == 1U);
 }
 
+BOOST_AUTO_TEST_CASE(control_characters_in_the_name_of_a_database_do_not_reach_the_message) {
+  BOOST_TEST(only_warning(R"({"INSTANCES": {}, "DATABASES": {"\u001b[31m": {"id": 1, "instance": "r"}}})") ==
+             "f: DATABASES.?[31m: instance: expected one of INSTANCES; ignored");
+}
+
 BOOST_AUTO_TEST_CASE(it_gives_the_keys_that_nobody_else_gives) {
   const Fixture f;
   const LoadedConfig loaded = f.load();
