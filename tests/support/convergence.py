@@ -224,9 +224,8 @@ class World(Case):
 
     def _refuse(self, kind: str) -> None:
         if self._redis_up():
-            if kind in ("noperm_key", "wrongtype"):
-                self._judge_writes()
-                self.watch.index_may_repeat = True
+            self._judge_writes()
+            self.watch.may_repeat = True
             self.unrepaired = self.unrepaired or kind.startswith("wrongtype")
             self._end_refusal = REFUSALS[kind](self.redis, f"PORT_TABLE|{self.port(self.ports - 1)}")
             self.refusing = kind
@@ -259,7 +258,7 @@ class World(Case):
         self.assertEqual(self.links.names(), there, "the test's own model of the links")
         self.watch.check()
         self._judge_writes()
-        self.watch.index_may_repeat = False
+        self.watch.may_repeat = False
         self.assertEqual(self.daemon.complaints(), [])
         self.assertTrue(self.daemon.alive(), "portsyncd has ended")
         self._check_levels()

@@ -91,7 +91,7 @@ class Run:
             failure = e
         path = Path(os.environ["PORTSYNC_BUILD"], f"convergence-{self.seed}.json")
         self.write(path, str(failure))
-        print(f"seed {self.seed}: {str(failure).splitlines()[0]}", flush=True)
+        print(f"seed {self.seed}: {failure}", flush=True)  # what it is made shorter to may fail otherwise
         print(f"all of it is in {path}; making it shorter", flush=True)
         short, failure = self._shrink(failure, shrink_seconds)
         short_path = path.with_suffix(".short.json")

@@ -23,7 +23,7 @@ class RowWatch:
     each value; an HDEL removes something. (But for an HDEL of what the test itself removed behind its back, and of the
     index entry of a row that the test made up.)
 
-    While one row alone is refused, `index_may_repeat`: its index entry is stored, and written again with the row.
+    While rows are refused, `may_repeat`: a part of one may be stored all the same, so it is written or removed whole again.
     """
 
     def __init__(self, redis: Redis) -> None:
@@ -35,7 +35,7 @@ class RowWatch:
         self.replica: dict[str, Value] = dump(redis)
         self.wrong: list[str] = []
         self.judged = 0
-        self.index_may_repeat = False
+        self.may_repeat = False
         self._recent: deque[str] = deque(maxlen=3000)
 
     def close(self) -> None:
@@ -107,7 +107,7 @@ class RowWatch:
             self._meddled -= {(key, name) for name in fields}
         else:
             news = [name for name in fields if name in stored or (key, name) in self._meddled]
-        if len(news) < (len(fields) if key == INDEX else 1) and not (key == INDEX and self.index_may_repeat):
+        if len(news) < (len(fields) if key == INDEX else 1) and not self.may_repeat:
             judge(f"writes what is there already, {({name: stored.get(name) for name in fields})}")
         self._apply(command, key, rest)
         return None

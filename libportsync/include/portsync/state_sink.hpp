@@ -65,7 +65,8 @@ class PORTSYNC_API StateSink : public Pollable {
     virtual void on_row(const StoredRow& row) = 0;
     // read_back() has ended; with an error, rows may be missing from it.
     virtual void on_read_back(std::error_code error) = 0;
-    // A put() or erase() was stored, or refused and why. Errc::try_again: not done for a reason that is over now.
+    // A put() or erase() was stored, or refused and why: a part of it may be stored then, and it is done whole again.
+    // Errc::try_again: nothing of it was done, for a reason that is over now.
     virtual void on_result(std::string_view port, Revision revision, std::error_code error) = 0;
     // No longer open; what has not been answered may or may not be stored.
     virtual void on_closed(std::error_code error) = 0;

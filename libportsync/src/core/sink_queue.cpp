@@ -189,7 +189,7 @@ void SinkQueue::take_candidates() {
 }
 
 bool SinkQueue::is_replaced(const Row& row, const LinkState& link) const {
-  return context_.options.replace_on_new_ifindex && row.stored == Stored::present && row.known_ifindex != 0 &&
+  return context_.options.replace_on_new_ifindex && row.stored != Stored::absent && row.known_ifindex != 0 &&
          row.known_ifindex != link.ifindex;
 }
 
@@ -277,6 +277,8 @@ void SinkQueue::on_result(std::string_view port, Revision revision, std::error_c
     on_stored(slot);
     return;
   }
+  // A part of a refused row may be stored: in Redis a row and its entry in the index are two commands.
+  if (error != Errc::try_again) answered.stored = Stored::unknown;
   set_waiting(slot, sent_[answered.sent].reason);
   if (error != Errc::try_again || ++answered.attempts >= attempts_in_a_row) refuse(slot, error);
 }
@@ -318,8 +320,8 @@ void SinkQueue::refuse(Slot slot, std::error_code error) {
   last_error_ = error;
   if (!refused.refusal) refused.refused_since = context_.now;
   if (std::exchange(refused.refusal, error) == error) return;
-  context_.tell(
-      {.kind = SyncEvent::Kind::row_refused, .sink = name_, .port = context_.ports.name(slot), .error = error});
+  const std::string port = context_.ports.name(slot);  // a copy: the listener may change the filter, and so the table
+  context_.tell({.kind = SyncEvent::Kind::row_refused, .sink = name_, .port = port, .error = error});
 }
 
 void SinkQueue::retry_refused() {

@@ -83,7 +83,7 @@ class Synchronizer::Impl {
       error = dispatch_sink(busy);
       return engine_.unanswered(busy) != before;
     }
-    if (stopped_) return false;
+    if (stopped_ || !started_) return false;
     const std::uint64_t before = engine_.link_events();
     error = dispatch(source_id);
     return error || engine_.link_events() != before;

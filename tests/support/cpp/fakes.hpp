@@ -164,6 +164,17 @@ class FakeSink final : public StateSink {
     if (!error) apply(operation);
     observer_->on_result(operation.port, operation.revision, error);
   }
+  // Refuses the oldest put() or erase(), of which a part is stored all the same.
+  void refuse_in_part(std::error_code error) {
+    Operation& operation = operations.front();
+    if (operation.kind == Operation::Kind::put) {
+      rows[operation.port]["oper"] = operation.fields.at("oper");
+    } else if (operation.kind == Operation::Kind::erase && rows.count(operation.port) == 1) {
+      rows[operation.port].erase("oper");
+      if (rows[operation.port].empty()) rows.erase(operation.port);
+    }
+    answer(error);
+  }
   void answer_all() {
     while (!operations.empty()) answer();
   }

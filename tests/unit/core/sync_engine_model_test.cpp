@@ -11,6 +11,7 @@
 #include <functional>
 #include <map>
 #include <optional>
+#include <set>
 #include <string>
 #include <string_view>
 #include <vector>
@@ -310,11 +311,13 @@ class World {
       case Action::closes_late:
         return close(1);
       case Action::answer:
+        in_part_.erase(sink_.operations.front().port);
         return sink_.answer();
       case Action::try_again:
         return sink_.answer(Errc::try_again);
       case Action::refuse:
-        return sink_.answer({ENOSPC, std::system_category()});
+        in_part_.insert(sink_.operations.front().port);
+        return sink_.refuse_in_part({ENOSPC, std::system_category()});
       case Action::late_answer:
         return sink_.observer().on_result(lost_->port, lost_->revision, {});
       case Action::wait:
@@ -354,7 +357,8 @@ class World {
     for (const auto& [name, value] : operation.fields) {
       require(name == "oper" || name == "mtu", "a write of field " + name);
     }
-    if (meddled_ || variant_.write_only) return;  // then what is stored is not known
+    // Then what is stored is not known.
+    if (meddled_ || variant_.write_only || in_part_.count(operation.port) == 1) return;
     const FakeSink::Fields own = own_fields(operation.port);
     if (operation.kind == FakeSink::Operation::Kind::erase) {
       require(!own.empty(), "a removal of " + operation.port + ", which is not stored");
@@ -427,8 +431,9 @@ class World {
   bool losing_ = false;
   bool drained_ = true;
   bool meddled_ = false;
-  bool matched_ = false;        // the source has told a link that is a port
-  bool snapshot_told_ = false;  // the first one
+  std::set<std::string> in_part_;  // ports whose last write was refused, of which a part was stored
+  bool matched_ = false;           // the source has told a link that is a port
+  bool snapshot_told_ = false;     // the first one
 };
 
 // Every path of these actions, depth first; each is walked from the start, since a world cannot be copied.

@@ -156,7 +156,7 @@ class Game {
     const unsigned action = pick(20);
     if (action == 0) return sink.close({ECONNRESET, std::system_category()}, pick(4));
     if (sink.operations.empty()) return sink.observer().on_read_back({});  // an answer to nothing
-    if (action < 3) return sink.answer({ENOSPC, std::system_category()});
+    if (action < 3) return sink.refuse_in_part({ENOSPC, std::system_category()});
     if (action < 6 && sink.operations.front().revision != 0) return sink.answer(Errc::try_again);
     if (action == 6) sink.put_error = {EIO, std::system_category()};
     sink.answer();

@@ -420,20 +420,40 @@ BOOST_AUTO_TEST_CASE(a_row_refused_by_put_itself_is_tried_again) {
   BOOST_TEST((f.sink().rows == Rows{{"Ethernet0", down}, {"Ethernet1", down}}));
 }
 
-BOOST_AUTO_TEST_CASE(a_refused_row_whose_port_goes_is_forgotten) {
+BOOST_AUTO_TEST_CASE(a_row_refused_in_part_is_removed_whole_when_its_port_goes) {
   Fixture f;
   f.begin({});
   f.source.change(make_link(100, "Ethernet0"));
   f.source.drained();
   f.turn();
-  f.sink().answer(refused);
+  f.sink().refuse_in_part(refused);
+  BOOST_TEST((f.sink().rows == Rows{{"Ethernet0", {{"oper", "up"}}}}));
   f.source.remove(100);
   f.source.drained();
   f.settle();
+  f.turn(2s);
+  f.settle();
+  BOOST_TEST(f.sink().rows.empty());
   BOOST_TEST(f.engine.drained());
   BOOST_TEST(f.engine.statistics().pending == 0U);
   f.turn(2s);
   BOOST_TEST(f.sink().operations.empty());
+}
+
+BOOST_AUTO_TEST_CASE(a_row_refused_in_part_is_written_whole_when_its_link_is_again_as_it_was) {
+  Fixture f;
+  f.begin(ports(1));
+  f.source.change(make_link(100, "Ethernet0", false));
+  f.source.drained();
+  f.turn();
+  f.sink().refuse_in_part(refused);
+  BOOST_TEST((f.sink().rows["Ethernet0"] == down));
+  f.source.change(make_link(100, "Ethernet0"));
+  f.source.drained();
+  f.settle();
+  f.turn(2s);
+  f.settle();
+  BOOST_TEST((f.sink().rows == Rows{{"Ethernet0", up}}));
 }
 
 BOOST_AUTO_TEST_CASE(try_again_is_at_once_but_not_for_ever) {
