@@ -269,6 +269,7 @@ void App::reload() {
   if (ready_) notifier_.reloading();
   log_problems(wanted.problems);
   if (any_error(wanted.problems)) {
+    reopen_log();
     log::error("Reload refused: nothing has changed; portsyncd --check-config shows the same errors");
   } else {
     apply_reload(wanted);
@@ -279,12 +280,16 @@ void App::reload() {
 
 void App::apply_reload(const LoadedConfig& wanted) {
   ReloadPlan plan = plan_reload(config_, wanted.config);
-  try {
-    // Also when nothing of it has changed: a file that logrotate has moved away is opened anew.
-    log::open({plan.next.logging.target, plan.next.logging.file});
-  } catch (const std::runtime_error& error) {
-    log::error(std::string("Reload refused: nothing has changed. ") + error.what());
-    return;
+  const Config::Logging& logging = plan.next.logging;
+  if (logging.target == config_.logging.target && logging.file == config_.logging.file) {
+    reopen_log();
+  } else {
+    try {
+      log::open({logging.target, logging.file});
+    } catch (const std::runtime_error& error) {
+      log::error(std::string("Reload refused: nothing has changed. ") + error.what());
+      return;
+    }
   }
   config_ = std::move(plan.next);
   filter_.match = config_.ports.match;
@@ -302,6 +307,15 @@ void App::apply_reload(const LoadedConfig& wanted) {
     warn_of_watchdog();
   }
   log::set_level(level);
+}
+
+// A file that logrotate has moved away is let go, whatever becomes of the reload.
+void App::reopen_log() const {
+  try {
+    log::open({config_.logging.target, config_.logging.file});
+  } catch (const std::runtime_error& error) {
+    log::warning(std::string(error.what()) + "; the log stays where it is");
+  }
 }
 
 void App::report_ready() {

@@ -53,6 +53,7 @@ class App {
   void on_stop(int signal_number);
   void reload();
   void apply_reload(const LoadedConfig& wanted);
+  void reopen_log() const;
 
   void report_ready();
   void tell_later();

@@ -321,8 +321,10 @@ std::optional<Problem> apply(Config& config, const Setting& setting) {
   const Key::Slot slot = key.slot(config);
   if (!std::visit(Assign{key, setting.value}, slot)) {
     const bool ignored = setting.on_misfit == Problem::Severity::warning;
-    return Problem{setting.on_misfit, name + "found " + describe(setting.value) + ", expected " + expected(key, slot) +
-                                          (ignored ? "; ignored" : "")};
+    return Problem{
+        setting.on_misfit,
+        name + "found " + describe(setting.value) + ", expected " + expected(key, slot) + (ignored ? "; ignored" : ""),
+        true};
   }
   if (slot == Key::Slot(&config.logging.level) && !log::parse_level(config.logging.level)) {
     const std::string text = name + "unknown level " + quoted(config.logging.level) + ", expected " +

@@ -109,7 +109,8 @@ struct Key {
 struct Problem {
   enum class Severity : std::uint8_t { warning, error };
   Severity severity = Severity::error;
-  std::string text;  // where: what, what was expected
+  std::string text;      // where: what, what was expected
+  bool ignored = false;  // the value was not taken
 };
 
 // A value that some source (file, environment, option) gives a key.

@@ -19,7 +19,7 @@ bool available() noexcept {
   return ::access("/run/systemd/journal/socket", W_OK) == 0;
 }
 
-void send(int priority, std::string_view text) noexcept {
+void send(int priority, std::string_view text) {
   std::string message = "MESSAGE=";
   message += text;
   std::string level = "PRIORITY=" + std::to_string(priority);
@@ -35,7 +35,7 @@ bool available() noexcept {
   return false;
 }
 
-void send(int, std::string_view) noexcept {}
+void send(int, std::string_view) {}
 
 #endif
 

@@ -10,6 +10,6 @@ namespace portsyncd::journal {
 [[nodiscard]] bool available() noexcept;
 
 // `priority`: syslog's, 0 to 7.
-void send(int priority, std::string_view text) noexcept;
+void send(int priority, std::string_view text);
 
 }  // namespace portsyncd::journal

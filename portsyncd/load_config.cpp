@@ -13,6 +13,7 @@
 #include "log.hpp"
 #include "regular_file.hpp"
 #include "sonic_db_config.hpp"
+#include "text_check.hpp"
 
 namespace portsyncd {
 namespace {
@@ -54,7 +55,7 @@ class Loader {
     for (const Setting& setting : settings) {
       const auto problem = apply(loaded_.config, setting);
       if (problem) loaded_.problems.push_back(*problem);
-      if (value_of(loaded_.config, *setting.key) == setting.value) origin(*setting.key) = setting.where;
+      if (!problem || !problem->ignored) origin(*setting.key) = setting.where;
     }
   }
 
@@ -165,7 +166,9 @@ std::string to_toml(const LoadedConfig& loaded) {
     if (std::exchange(section, key.section) != key.section) text += "\n[" + std::string(key.section) + "]\n";
     std::string line = std::string(key.name) + " = " + to_toml(value_of(loaded.config, key));
     line.resize(std::max(line.size(), origin_column), ' ');
-    text += line + "  # " + (loaded.origins[i].empty() ? "default" : loaded.origins[i]) + "\n";
+    // A path may have any character in it, the end of a line too.
+    text +=
+        line + "  # " + (loaded.origins[i].empty() ? "default" : without_control_characters(loaded.origins[i])) + "\n";
   }
   return text;
 }

@@ -117,7 +117,22 @@ spdlog::sink_ptr syslog_sink() {
   return sink;
 }
 
+// What spdlog does not ask before: opening a FIFO waits for its reader, and a file that cannot be put aside is emptied.
+void check_file(const std::string& file) {
+  struct stat status {};
+  if (::stat(file.c_str(), &status) == 0 && !S_ISREG(status.st_mode)) {
+    throw std::runtime_error(file + ": found a device, pipe, socket or directory, expected a regular file");
+  }
+  const std::size_t slash = file.rfind('/');
+  const std::string folder = slash == std::string::npos ? "." : file.substr(0, slash + 1);
+  if (::access(folder.c_str(), W_OK | X_OK) != 0 && errno != ENOENT) {  // a missing one is made
+    throw std::runtime_error(folder + ": " + std::strerror(errno) +
+                             ", expected a folder where full files can be put aside");
+  }
+}
+
 spdlog::sink_ptr file_sink(const std::string& file) {
+  check_file(file);
   auto sink = std::make_shared<spdlog::sinks::rotating_file_sink_st>(file, most_bytes_of_a_file, files_put_aside);
   sink->set_formatter(timestamps());
   return sink;
@@ -140,6 +155,24 @@ std::unique_ptr<spdlog::logger>& logger() {
 }
 
 Level current_level = Level::info;
+std::string trouble;  // what the sink threw at the line under way
+
+void use(spdlog::sink_ptr sink) {
+  logger() = std::make_unique<spdlog::logger>("portsyncd", std::move(sink));
+  logger()->set_error_handler([](const std::string& what) { trouble = what; });
+  logger()->flush_on(spdlog::level::trace);  // who follows a file must see the last line
+  set_level(current_level);
+}
+
+void hand_over(Level level, std::string_view text) {
+  logger()->log(to_spdlog(level), spdlog::string_view_t(text.data(), text.size()));
+  if (trouble.empty()) return;
+  // A file that cannot be written or put aside any more: spdlog's sink must not be used again after that.
+  const std::string what = std::exchange(trouble, {});
+  use(stderr_sink());
+  logger()->log(spdlog::level::err, "The log file cannot be written (" + what + "): logging to standard error");
+  logger()->log(to_spdlog(level), spdlog::string_view_t(text.data(), text.size()));
+}
 
 bool is_control(char c) noexcept {
   const auto byte = static_cast<unsigned char>(c);
@@ -162,10 +195,7 @@ void open(const Destination& destination) {
   } catch (const std::exception& error) {  // spdlog's own is one
     throw std::runtime_error("Cannot log to " + destination.target + ": " + error.what());
   }
-  logger() = std::make_unique<spdlog::logger>("portsyncd", std::move(sink));
-  logger()->set_error_handler([](const std::string&) {});  // nothing to be done when the log itself is gone
-  logger()->flush_on(spdlog::level::trace);                // who follows a file must see the last line
-  set_level(current_level);
+  use(std::move(sink));
 }
 
 void set_level(Level level) noexcept {
@@ -185,12 +215,11 @@ void write(Level level, std::string_view text) noexcept {
   if (!enabled(level)) return;
   try {
     if (std::none_of(text.begin(), text.end(), is_control)) {
-      logger()->log(to_spdlog(level), spdlog::string_view_t(text.data(), text.size()));
-      return;
+      return hand_over(level, text);
     }
     std::string clean(text);
     std::replace_if(clean.begin(), clean.end(), is_control, '?');
-    logger()->log(to_spdlog(level), clean);
+    hand_over(level, clean);
   } catch (...) {  // no memory: the line is lost, the daemon is not
   }
 }

@@ -21,12 +21,14 @@ inline constexpr std::string_view level_names = "trace, debug, info, warn, error
 //   journal  systemd's journal, with priorities
 //   syslog   syslog(3), facility daemon
 //   stderr   standard error, with timestamps and, on a terminal, colour
-//   file     `file`, put aside under five numbered names, in turn, whenever it has grown to 10 MiB
+//   file     `file`, a regular one, put aside under five numbered names, in turn, whenever it has grown to 10 MiB
 struct Destination {
   std::string target = "auto";
   std::string file;
 };
 
+// A file that cannot be written any more is given up for standard error, which says so.
+//
 // Opens another log in the place of the one there was, if any; a file is opened anew, so that one that was moved away
 // is let go. Throws std::runtime_error that says what could not be opened and why: then all is as it was.
 void open(const Destination& destination);

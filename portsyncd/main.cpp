@@ -15,6 +15,7 @@
 #include "load_config.hpp"
 #include "log.hpp"
 #include "options.hpp"
+#include "text_check.hpp"
 
 namespace portsyncd {
 namespace {
@@ -23,7 +24,7 @@ namespace {
 int report_config(const LoadedConfig& loaded, bool show) {
   for (const Problem& problem : loaded.problems) {
     const bool is_error = problem.severity == Problem::Severity::error;
-    std::fprintf(stderr, "%s%s\n", is_error ? "" : "warning: ", problem.text.c_str());
+    std::fprintf(stderr, "%s%s\n", is_error ? "" : "warning: ", without_control_characters(problem.text).c_str());
   }
   if (any_error(loaded.problems)) return exit_config;
   if (show) {

@@ -149,6 +149,13 @@ class Files(Program):
                 text = f"[{section}]\n{key} = {value}\n"
                 self.assertEqual(self.shown(text)[name], (value, f"{self.directory}/f.conf:2:{len(key) + 4}"))
 
+    def test_the_origin_of_a_value_that_was_read_as_another_type(self) -> None:
+        shown = self.shown('[health]\nmin_port_sync_rate = 50\n[dbus]\nenabled = true\n[logging]\nlevel = "debug"\n',
+                           {"RUST_LOG": "loud"})
+        self.assertEqual(shown["health.min_port_sync_rate"], ("50.0", f"{self.directory}/f.conf:2:22"))
+        self.assertEqual(shown["dbus.enabled"], ('"true"', f"{self.directory}/f.conf:4:11"))
+        self.assertEqual(shown["logging.level"], ('"info"', "RUST_LOG"))
+
     def test_what_is_shown_is_a_valid_file_with_the_same_values(self) -> None:
         text = ("[database]\nredis_host = \"a\\\\b\\\"c # d\"\nredis_port = 6380\n[ports]\nmatch = [\"E*\", 'é[0-9]']\n"
                 "[health]\nmin_port_sync_rate = 95\n[sync]\nport_index = false\n")

@@ -161,6 +161,45 @@ class LogFile(Case):
         daemon.signal(signal.SIGHUP)
         process.wait_for(lambda: path.exists() and "Reload" in path.read_text(), 10, "the new file has lines")
 
+    def test_a_moved_file_is_let_go_also_by_a_reload_that_is_refused(self) -> None:
+        path = self.directory / "log" / "portsyncd.log"
+        daemon = self.start({"logging": {"target": "file", "file": str(path)}})
+        path.rename(path.with_suffix(".1"))
+        daemon.config_path.write_text("[database]\nredis_port = 0\n")
+        daemon.signal(signal.SIGHUP)
+        process.wait_for(lambda: path.exists() and "Reload refused" in path.read_text(), 10, "the new file has lines")
+
+    def test_a_full_file_that_cannot_be_put_aside_is_given_up(self) -> None:
+        folder = self.directory / "log"
+        folder.mkdir()
+        path = folder / "portsyncd.log"
+        path.write_bytes(b"#" * ((10 << 20) - 4096))
+        daemon = self.start({"logging": {"target": "file", "file": str(path)}})
+        folder.rename(self.directory / "old")
+        folder.write_text("no folder any more")
+        for mtu in range(1600, 1640):
+            self.dut.ip(f"link set Ethernet0 mtu {mtu}")
+            daemon.signal(signal.SIGUSR1)
+        daemon.wait_for_log("The log file cannot be written (")
+        daemon.wait_for_log("statistics ")
+        self.wait_equal()
+
+    def test_a_fifo_is_no_log_file(self) -> None:
+        os.mkfifo(self.directory / "fifo")
+        daemon = self.start({"logging": {"target": "file", "file": str(self.directory / "fifo")}})
+        self.assertIn("fifo: found a device, pipe, socket or directory, expected a regular file; logging to standard error",
+                      daemon.log())
+
+    def test_a_target_that_could_not_be_had_at_the_start_does_not_stand_in_the_way_of_a_reload(self) -> None:
+        logging = {"target": "file", "file": "/dev/null/portsyncd.log", "level": "debug"}
+        daemon = self.start({"logging": logging})
+        self.effective_config = {**self.effective_config, "ports": {"match": ["Ethernet0"]}}
+        daemon.configure(self.effective_config)
+        log = daemon.reload()
+        self.assertIn("; the log stays where it is", log)
+        self.assertIn("Reload: applied ports.match", log)
+        self.wait_equal()
+
     def test_a_file_that_cannot_be_opened_is_told_on_standard_error(self) -> None:
         daemon = self.start({"logging": {"target": "file", "file": "/dev/null/portsyncd.log"}})
         self.assertIn("Cannot log to file: ", daemon.log())
