@@ -18,6 +18,10 @@ using Json = nlohmann::json;
 
 constexpr std::size_t most_bytes = 256U * 1024;
 
+std::string about_database(const std::string& file, const std::string& database, const char* what) {
+  return file + ": DATABASES." + database + ": " + what + "; ignored";
+}
+
 void warn(SonicDbConfig& config, std::string text) {
   config.problems.push_back({Problem::Severity::warning, without_control_characters(std::move(text))});
 }
@@ -67,7 +71,7 @@ void read(SonicDbConfig& config, const std::string& text, const std::string& nam
     try {
       config.databases.emplace(database, read_database(instances, description));
     } catch (const std::invalid_argument& error) {
-      warn(config, name + ": DATABASES." + database + ": " + error.what() + "; ignored");
+      warn(config, about_database(name, database, error.what()));
     }
   }
 }

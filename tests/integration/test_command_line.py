@@ -210,8 +210,9 @@ class Files(Program):
         hundred_megabytes = self.directory / "100MB"
         hundred_megabytes.write_bytes(b"#" * (100 << 20))
         cases = {
-            "nested brackets": (self.file("x = " + "[" * 10_000, "nested"), ":1:69: found more than 64 nested brackets"),
-            "invalid UTF-8": (self.bytes_file(b"[database]\nredis_host = '\x83o'\n"), ":2:15: found bytes that are not UTF-8"),
+            "nested brackets": (self.file("x = " + "[" * 10_000, "nested"), ":1:69: found more than 64 nested"),
+            "invalid UTF-8": (self.bytes_file(b"[database]\nredis_host = '\x83o'\n"),
+                              ":2:15: found bytes that are not UTF-8"),
             "control character": (self.bytes_file(b"a\x03 = 1\n"), ":1:2: found a control character"),
             "a directory": (str(self.directory), "found a directory, expected a regular file"),
             "a FIFO": (str(fifo), "found a device, pipe or socket, expected a regular file"),

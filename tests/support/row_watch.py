@@ -23,7 +23,8 @@ class RowWatch:
     each value; an HDEL removes something. (But for an HDEL of what the test itself removed behind its back, and of the
     index entry of a row that the test made up.)
 
-    While rows are refused, `may_repeat`: a part of one may be stored all the same, so it is written or removed whole again.
+    While rows are refused, `may_repeat`: a part of one may be stored all the same, so it is written or removed whole
+    again.
     """
 
     def __init__(self, redis: Redis) -> None:

@@ -25,8 +25,7 @@ void RecordPacker::pack(const PortRecord& record, std::string& packed) {
   for (const Field& field : record.fields) {
     const Header header{number(field.name, likely++), static_cast<std::uint32_t>(field.value.size())};
     std::memcpy(to, &header, sizeof header);
-    std::memcpy(to + sizeof header, field.value.data(), field.value.size());
-    to += sizeof header + field.value.size();
+    to = std::copy(field.value.begin(), field.value.end(), to + sizeof header);
   }
 }
 
