@@ -22,6 +22,7 @@
 #include <utility>
 
 #include "journal.hpp"
+#include "text_check.hpp"
 
 namespace portsyncd::log {
 namespace {
@@ -174,11 +175,6 @@ void hand_over(Level level, std::string_view text) {
   logger()->log(to_spdlog(level), spdlog::string_view_t(text.data(), text.size()));
 }
 
-bool is_control(char c) noexcept {
-  const auto byte = static_cast<unsigned char>(c);
-  return byte < 0x20 || byte == 0x7f;
-}
-
 }  // namespace
 
 std::optional<Level> parse_level(std::string_view name) noexcept {
@@ -217,9 +213,7 @@ void write(Level level, std::string_view text) noexcept {
     if (std::none_of(text.begin(), text.end(), is_control)) {
       return hand_over(level, text);
     }
-    std::string clean(text);
-    std::replace_if(clean.begin(), clean.end(), is_control, '?');
-    hand_over(level, clean);
+    hand_over(level, without_control_characters(std::string(text)));
   } catch (...) {  // no memory: the line is lost, the daemon is not
   }
 }

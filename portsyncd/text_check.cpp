@@ -107,11 +107,12 @@ bool is_utf8(std::string_view text) noexcept {
   return true;
 }
 
+bool is_control(char c) noexcept {
+  const auto byte = static_cast<unsigned char>(c);
+  return byte < 0x20 || byte == 0x7f;
+}
+
 std::string without_control_characters(std::string text) {
-  const auto is_control = [](char c) {
-    const auto byte = static_cast<unsigned char>(c);
-    return byte < 0x20 || byte == 0x7f;
-  };
   std::replace_if(text.begin(), text.end(), is_control, '?');
   return text;
 }

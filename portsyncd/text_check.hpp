@@ -17,6 +17,8 @@ struct TextFault {
 // RFC 3629.
 [[nodiscard]] bool is_utf8(std::string_view text) noexcept;
 
+[[nodiscard]] bool is_control(char c) noexcept;
+
 // For a message that shows what somebody else has written: "?" for what a terminal would obey.
 [[nodiscard]] std::string without_control_characters(std::string text);
 
