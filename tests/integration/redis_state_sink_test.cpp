@@ -188,10 +188,10 @@ BOOST_AUTO_TEST_CASE(an_erased_and_put_port_of_one_batch_is_there) {
   BOOST_TEST(ask({"HGETALL", "PORT_TABLE"}) == "Ethernet0 down");
 }
 
-BOOST_AUTO_TEST_CASE(at_most_1024_rows_are_unanswered) {
+BOOST_AUTO_TEST_CASE(at_most_512_rows_are_unanswered) {
   auto& sink = open();
-  BOOST_TEST(sink.sink->room() == 1024U);
-  for (Revision i = 1; i <= 1024; ++i) {
+  BOOST_TEST(sink.sink->room() == 512U);
+  for (Revision i = 1; i <= 512; ++i) {
     BOOST_REQUIRE(!sink.sink->put(port_record("Ethernet" + std::to_string(i), "up"), nullptr, i));
   }
   BOOST_TEST(sink.sink->room() == 0U);
@@ -199,9 +199,9 @@ BOOST_AUTO_TEST_CASE(at_most_1024_rows_are_unanswered) {
   BOOST_TEST(sink.sink->erase("Ethernet0", 2001) == make_error_code(Errc::no_room));
   BOOST_TEST(!sink.sink->flush());
   BOOST_TEST(sink.sink->room() == 0U);
-  BOOST_REQUIRE(sink.run_until_results(1024));
-  BOOST_TEST(sink.sink->room() == 1024U);
-  BOOST_TEST(ask({"HLEN", "PORT_TABLE"}) == "1024");
+  BOOST_REQUIRE(sink.run_until_results(512));
+  BOOST_TEST(sink.sink->room() == 512U);
+  BOOST_TEST(ask({"HLEN", "PORT_TABLE"}) == "512");
 }
 
 BOOST_AUTO_TEST_CASE(batches_may_follow_one_another_unanswered) {

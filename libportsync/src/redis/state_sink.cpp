@@ -14,7 +14,7 @@
 namespace portsync::redis {
 namespace {
 
-constexpr std::size_t max_rows = 1024;  // without an answer
+constexpr std::size_t max_rows = 512;  // without an answer: more cost the caches more than the turns they save
 
 StateSinkOptions checked(StateSinkOptions options) {
   if (options.table.empty()) throw std::invalid_argument("redis: table is empty");
