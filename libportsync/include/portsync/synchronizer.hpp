@@ -58,6 +58,7 @@ struct SyncEvent {
   std::chrono::microseconds latency{0};  // from reading the oldest message it answers to its acknowledgement
   std::error_code error;
   const PortRecord* record = nullptr;  // row_written: the row as it is stored; `link` may be newer by now
+  const PortRecord* before = nullptr;  // row_written, row_erased: what it was; nullptr when it was not there, or not known
 };
 
 struct SynchronizerStatistics {

@@ -288,6 +288,7 @@ void SinkQueue::on_stored(Slot slot) {
   Sent& sent = sent_[stored.sent];
   const bool erased = sent.ifindex == 0;
   const Pending answered = sent.reason;
+  const bool was_known = stored.stored == Stored::present;
   stored.stored = erased ? Stored::absent : Stored::present;
   stored.known_ifindex = sent.ifindex;
   stored.known.swap(sent.record);
@@ -298,6 +299,11 @@ void SinkQueue::on_stored(Slot slot) {
   event.port = port;
   event.link = context_.ports.link(slot);
   if (!erased) event.record = &held(slot);
+  if (was_known) {
+    before_.port = port;
+    packer_.unpack(sent.record, before_);  // by the swap above
+    event.before = &before_;
+  }
   event.cause = answered.cause;
   event.count = answered.events;
   event.latency = since(answered.since, context_.now);

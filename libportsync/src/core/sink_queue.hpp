@@ -171,8 +171,9 @@ class SinkQueue final : public StateSink::Observer {
   std::vector<Slot> candidates_;  // scratch
   std::vector<Slot> refused_;
   std::vector<PortRecord> stale_;  // rows found that no port has
-  PortRecord projected_;           // scratch, as the next two
+  PortRecord projected_;           // scratch, as the next three
   PortRecord held_;
+  PortRecord before_;
   std::string packed_;
   std::error_code last_error_;
 

@@ -4,6 +4,7 @@
 #include <algorithm>
 #include <iterator>
 #include <portsync/health_monitor.hpp>
+#include <portsync/port_record.hpp>
 #include <portsync/synchronizer.hpp>
 #include <string>
 #include <vector>
@@ -19,11 +20,14 @@ struct Recorder {
     std::uint64_t count;
     std::chrono::microseconds latency;
     std::error_code error;
+    std::vector<Field> before;  // empty: not known
+    std::vector<Field> record;
   };
 
   void operator()(const SyncEvent& event) {
-    events.push_back(
-        {event.kind, std::string(event.sink), std::string(event.port), event.count, event.latency, event.error});
+    events.push_back({event.kind, std::string(event.sink), std::string(event.port), event.count, event.latency,
+                      event.error, event.before == nullptr ? std::vector<Field>() : event.before->fields,
+                      event.record == nullptr ? std::vector<Field>() : event.record->fields});
   }
 
   [[nodiscard]] std::vector<Event> of(SyncEvent::Kind kind) const {

@@ -157,6 +157,27 @@ BOOST_AUTO_TEST_CASE(changes_while_a_batch_is_on_its_way_are_one_next_batch) {
   BOOST_TEST(written[1].count == 10U);  // what the row answers for
 }
 
+BOOST_AUTO_TEST_CASE(a_row_that_was_written_or_removed_is_told_with_what_it_was) {
+  Fixture f;
+  f.begin(ports(1));
+  f.source.change(make_link(100, "Ethernet0", false));
+  f.source.change(make_link(101, "Ethernet1", true));
+  f.source.drained();
+  f.settle();
+  const auto written = f.recorder.of(Kind::row_written);
+  BOOST_REQUIRE(written.size() == 2U);
+  BOOST_TEST((written[0].before == std::vector<Field>{{"oper", "up"}, {"mtu", "1500"}}));
+  BOOST_TEST((written[0].record == std::vector<Field>{{"oper", "down"}, {"mtu", "1500"}}));
+  BOOST_TEST(written[1].before.empty());  // it was not there
+  f.source.remove(100);
+  f.source.drained();
+  f.settle();
+  const auto erased = f.recorder.of(Kind::row_erased);
+  BOOST_REQUIRE(erased.size() == 1U);
+  BOOST_TEST((erased[0].before == std::vector<Field>{{"oper", "down"}, {"mtu", "1500"}}));
+  BOOST_TEST(erased[0].record.empty());
+}
+
 BOOST_AUTO_TEST_CASE(a_batch_is_held_while_the_source_never_drains_but_not_for_longer_than_max_hold) {
   Fixture f;
   f.begin(ports(1));
