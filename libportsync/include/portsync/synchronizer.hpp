@@ -6,16 +6,19 @@
 #include <cstdint>
 #include <functional>
 #include <memory>
+#include <optional>
 #include <portsync/export.hpp>
 #include <portsync/health_monitor.hpp>
 #include <portsync/link_source.hpp>
 #include <portsync/pollable.hpp>
 #include <portsync/port_filter.hpp>
 #include <portsync/port_record.hpp>
+#include <portsync/port_status.hpp>
 #include <portsync/state_sink.hpp>
 #include <string>
 #include <string_view>
 #include <system_error>
+#include <vector>
 
 namespace portsync {
 
@@ -58,7 +61,7 @@ struct SyncEvent {
   std::chrono::microseconds latency{0};  // from reading the oldest message it answers to its acknowledgement
   std::error_code error;
   const PortRecord* record = nullptr;  // row_written: the row as it is stored; `link` may be newer by now
-  const PortRecord* before = nullptr;  // row_written, row_erased: what it was; nullptr when it was not there, or not known
+  const PortRecord* before = nullptr;  // row_written, row_erased: what the row was; nullptr: not there, or not known
 };
 
 struct SynchronizerStatistics {
@@ -129,6 +132,11 @@ class PORTSYNC_API Synchronizer final : public Pollable {
   [[nodiscard]] bool synchronized() const noexcept;
 
   [[nodiscard]] SynchronizerStatistics statistics() const;
+
+  // The links that match now, in no order. What they point to is borrowed until the next process() or set_options().
+  [[nodiscard]] std::vector<PortStatus> ports() const;
+  // The one of this name; std::nullopt when no link that matches has it.
+  [[nodiscard]] std::optional<PortStatus> port(std::string_view name) const;
 
  private:
   class Impl;

@@ -63,6 +63,11 @@ void PortTable::on_names_known() {
   }
 }
 
+const LinkState* PortTable::link_of(std::int32_t ifindex) const {
+  const auto it = links_.find(ifindex);
+  return it == links_.end() ? nullptr : it->second.state;
+}
+
 Slot PortTable::find(std::string_view name) const {
   const auto it = slots_.find(name);
   return it == slots_.end() ? none : it->second;

@@ -47,6 +47,8 @@ class PortTable {
     const Link* owner = ports_[slot].owner;
     return owner == nullptr ? nullptr : owner->state;
   }
+  // Any link, whether it matches or not; nullptr when there is none.
+  [[nodiscard]] const LinkState* link_of(std::int32_t ifindex) const;
   // Links that match now.
   [[nodiscard]] std::size_t matching() const noexcept { return matching_; }
   // A link has matched at some time.

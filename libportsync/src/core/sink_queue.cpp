@@ -24,6 +24,7 @@ void SyncContext::release_if_unused(Slot slot) {
       std::all_of(queues.begin(), queues.end(), [slot](const auto& queue) { return queue->holds_nothing(slot); });
   if (!unused) return;
   for (const auto& queue : queues) queue->forget(slot);
+  if (slot < flaps.size()) flaps[slot] = {};
   ports.release(slot);
 }
 
@@ -104,6 +105,12 @@ bool SinkQueue::holds_nothing(Slot slot) const {
   if (slot >= rows_.size()) return true;
   const Row& held = rows_[slot];
   return held.stored == Stored::absent && held.in_flight == 0 && !held.waiting && !held.refused;
+}
+
+bool SinkQueue::in_sync(Slot slot) const {
+  if (!open_ || contents_unknown_ || slot >= rows_.size()) return false;
+  const Row& row = rows_[slot];
+  return row.stored == Stored::present && row.in_flight == 0 && !row.waiting && !row.refused;
 }
 
 void SinkQueue::forget(Slot slot) {

@@ -16,6 +16,7 @@
 #include <system_error>
 #include <vector>
 
+#include "core/flap_history.hpp"
 #include "core/latency_histogram.hpp"
 #include "core/port_table.hpp"
 #include "core/record_packer.hpp"
@@ -37,6 +38,7 @@ struct SyncContext {
 
   SynchronizerOptions options;
   PortTable ports;
+  std::vector<FlapHistory> flaps;  // by slot
   std::vector<std::unique_ptr<SinkQueue>> queues;
   Synchronizer::Listener listener;
   SynchronizerStatistics statistics;
@@ -78,6 +80,8 @@ class SinkQueue final : public StateSink::Observer {
 
   [[nodiscard]] StateSink& sink() const noexcept { return sink_; }
   [[nodiscard]] bool idle() const noexcept;
+  // The sink is open and holds what the port's link is.
+  [[nodiscard]] bool in_sync(Slot slot) const;
   [[nodiscard]] bool synchronized_once() const noexcept { return synchronized_once_; }
   [[nodiscard]] std::size_t pending() const noexcept { return waiting_ + in_flight_ + refused_.size(); }
   [[nodiscard]] std::size_t in_flight() const noexcept { return in_flight_; }

@@ -62,6 +62,8 @@ void SyncEngine::on_link(const LinkEvent& event) {
 
 void SyncEngine::on_touched(Slot slot) {
   ++context_.statistics.events;
+  if (slot >= context_.flaps.size()) context_.flaps.resize(context_.ports.end());
+  context_.flaps[slot].update(context_.ports.link(slot), context_.received);
   for (const auto& queue : context_.queues) queue->mark(slot);
   context_.release_if_unused(slot);
 }
@@ -173,6 +175,32 @@ SynchronizerStatistics SyncEngine::statistics() const {
   now.latency_p99_us = context_.latencies.quantile_us(0.99);
   now.latency_max_us = context_.latencies.max_us();
   return now;
+}
+
+std::vector<PortStatus> SyncEngine::ports(TimePoint now) const {
+  std::vector<PortStatus> ports;
+  ports.reserve(context_.ports.matching());
+  for (Slot slot = 0; slot < context_.ports.end(); ++slot) {
+    if (const LinkState* link = context_.ports.link(slot)) ports.push_back(status(slot, *link, now));
+  }
+  return ports;
+}
+
+std::optional<PortStatus> SyncEngine::port(std::string_view name, TimePoint now) const {
+  const Slot slot = context_.ports.find(name);
+  const LinkState* link = slot == PortTable::none ? nullptr : context_.ports.link(slot);
+  return link == nullptr ? std::nullopt : std::optional(status(slot, *link, now));
+}
+
+PortStatus SyncEngine::status(Slot slot, const LinkState& link, TimePoint now) const {
+  PortStatus status;
+  status.name = context_.ports.name(slot);
+  status.link = &link;
+  if (const LinkState* master = context_.ports.link_of(link.master)) status.master = master->name;
+  status.in_sync = std::all_of(context_.queues.begin(), context_.queues.end(),
+                               [slot](const auto& queue) { return queue->in_sync(slot); });
+  status.flaps = context_.flaps[slot].statistics(now);
+  return status;
 }
 
 void SyncEngine::report() {

@@ -9,6 +9,7 @@
 #include <portsync/link_source.hpp>
 #include <portsync/synchronizer.hpp>
 #include <string>
+#include <string_view>
 #include <system_error>
 #include <vector>
 
@@ -49,10 +50,13 @@ class SyncEngine {
   [[nodiscard]] bool synchronized() const noexcept { return synchronized_; }
   [[nodiscard]] std::uint64_t link_events() const noexcept { return link_events_; }
   [[nodiscard]] SynchronizerStatistics statistics() const;
+  [[nodiscard]] std::vector<PortStatus> ports(TimePoint now) const;
+  [[nodiscard]] std::optional<PortStatus> port(std::string_view name, TimePoint now) const;
 
  private:
   void on_link(const LinkEvent& event);
   void on_touched(Slot slot);
+  [[nodiscard]] PortStatus status(Slot slot, const LinkState& link, TimePoint now) const;
   void on_snapshot_end(const LinkEvent& event);
   void plan_audit();
   void run_audit();

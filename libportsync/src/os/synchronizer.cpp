@@ -198,4 +198,12 @@ SynchronizerStatistics Synchronizer::statistics() const {
   return impl_->engine_.statistics();
 }
 
+std::vector<PortStatus> Synchronizer::ports() const {
+  return impl_->engine_.ports(os::now());
+}
+
+std::optional<PortStatus> Synchronizer::port(std::string_view name) const {
+  return impl_->engine_.port(name, os::now());
+}
+
 }  // namespace portsync

@@ -178,6 +178,45 @@ BOOST_AUTO_TEST_CASE(a_row_that_was_written_or_removed_is_told_with_what_it_was)
   BOOST_TEST(erased[0].record.empty());
 }
 
+BOOST_AUTO_TEST_CASE(the_ports_are_listed_with_master_flaps_and_whether_every_sink_has_them) {
+  Fixture f({}, 2);
+  LinkState bridge = make_link(5, "br0");
+  LinkState member = make_link(100, "Ethernet0");
+  member.master = 5;
+  member.carrier_down_count = 3;
+  f.begin({bridge, member, make_link(101, "Ethernet1")});
+  BOOST_TEST(f.engine.ports(f.now).size() == 2U);
+  BOOST_TEST(!f.engine.port("br0", f.now).has_value());
+  BOOST_TEST(!f.engine.port("Ethernet9", f.now).has_value());
+  const auto before = f.engine.port("Ethernet0", f.now);
+  BOOST_REQUIRE(before.has_value());
+  BOOST_TEST(before->name == "Ethernet0");
+  BOOST_TEST(before->master == "br0");
+  BOOST_TEST(before->in_sync);
+  BOOST_TEST(before->link->ifindex == 100);
+  BOOST_TEST(before->flaps.total == 0U);
+
+  member.carrier_down_count = 5;
+  member.mtu = 9100;
+  f.source.change(member);
+  f.source.drained();
+  f.turn();
+  f.sink(0).answer_all();
+  BOOST_TEST(!f.engine.port("Ethernet0", f.now)->in_sync);  // the other sink has not answered
+  BOOST_TEST(f.engine.port("Ethernet1", f.now)->in_sync);
+  f.settle();
+  BOOST_TEST(f.engine.port("Ethernet0", f.now)->in_sync);
+  BOOST_TEST(f.engine.port("Ethernet0", f.now)->flaps.total == 2U);
+  f.sink(1).close(lost);
+  BOOST_TEST(!f.engine.port("Ethernet1", f.now)->in_sync);
+
+  f.source.remove(100);
+  f.source.drained();
+  f.settle();
+  BOOST_TEST(!f.engine.port("Ethernet0", f.now).has_value());
+  BOOST_TEST(f.engine.ports(f.now).size() == 1U);
+}
+
 BOOST_AUTO_TEST_CASE(a_batch_is_held_while_the_source_never_drains_but_not_for_longer_than_max_hold) {
   Fixture f;
   f.begin(ports(1));
