@@ -468,7 +468,7 @@ BOOST_AUTO_TEST_CASE(a_client_killed_between_put_and_flush) {
   BOOST_TEST(!sink.sink->flush());  // EPIPE at the earliest: no signal, no error here
   BOOST_REQUIRE(sink.run_until_open(2));
   BOOST_TEST(sink.observer.results.empty());
-  BOOST_TEST(sink.sink->room() == 1024U);
+  BOOST_TEST(sink.sink->room() == 512U);
   check_stores();
 }
 
