@@ -2,6 +2,7 @@
 #pragma once
 
 #include <chrono>
+#include <cstdint>
 #include <functional>
 #include <memory>
 
@@ -33,6 +34,41 @@ class EventLoop {
 
   // From a handler: run() returns when it has. The first call counts.
   void exit(int status);
+
+  // A descriptor that comes and goes, a client's. Watched for as long as this lives, which may end in its own handler;
+  // goes before the loop does, and before the descriptor is closed.
+  class Watch {
+   public:
+    // The handler is given what has happened of `events` (EPOLLIN, EPOLLOUT; EPOLLHUP and EPOLLERR always).
+    using Handler = std::function<void(std::uint32_t events)>;
+
+    Watch(EventLoop& loop, int fd, std::uint32_t events, Handler handler);
+    Watch(const Watch&) = delete;
+    Watch& operator=(const Watch&) = delete;
+    ~Watch();
+
+    void set_events(std::uint32_t events);
+
+   private:
+    class Impl;
+    std::unique_ptr<Impl> impl_;
+  };
+
+  // A timer that may be stopped, and started again. Fires once for each start().
+  class Timer {
+   public:
+    Timer(EventLoop& loop, Handler handler);
+    Timer(const Timer&) = delete;
+    Timer& operator=(const Timer&) = delete;
+    ~Timer();
+
+    void start(std::chrono::milliseconds delay);
+    void stop();
+
+   private:
+    class Impl;
+    std::unique_ptr<Impl> impl_;
+  };
 
  private:
   class Impl;

@@ -9,6 +9,7 @@
 #include <cerrno>
 #include <csignal>
 #include <cstdint>
+#include <functional>
 #include <list>
 #include <optional>
 #include <system_error>
@@ -33,37 +34,63 @@ int make_signal_fd(int number) {
   return checked(::signalfd(-1, &set, SFD_NONBLOCK | SFD_CLOEXEC), "signalfd");
 }
 
-int make_timer_fd(std::chrono::milliseconds delay, bool again) {
-  const int fd = checked(::timerfd_create(CLOCK_MONOTONIC, TFD_NONBLOCK | TFD_CLOEXEC), "timerfd_create");
+int make_timer_fd() {
+  return checked(::timerfd_create(CLOCK_MONOTONIC, TFD_NONBLOCK | TFD_CLOEXEC), "timerfd_create");
+}
+
+void set_timer(int fd, std::chrono::milliseconds delay, bool again) {
   delay = std::max(delay, std::chrono::milliseconds(1));  // 0 would disarm it
   const timespec time{delay.count() / 1000, (delay.count() % 1000) * 1'000'000};
   const itimerspec spec{again ? time : timespec{}, time};
   checked(::timerfd_settime(fd, 0, &spec, nullptr), "timerfd_settime");
-  return fd;
 }
 
 }  // namespace
 
 class EventLoop::Impl {
  public:
-  enum class Kind : std::uint8_t { borrowed, signal, periodic, once };
+  enum class Kind : std::uint8_t { borrowed, watched, signal, periodic, once };
+
+  struct Source {
+    Kind kind;
+    int fd;
+    std::function<void(std::uint32_t events)> handler;
+    bool gone = false;  // no longer wanted; may still be among those that are ready
+
+    [[nodiscard]] bool is_owned() const noexcept { return kind != Kind::borrowed && kind != Kind::watched; }
+  };
 
   Impl() : epoll_(checked(::epoll_create1(EPOLL_CLOEXEC), "epoll_create1")) {}
   Impl(const Impl&) = delete;
   Impl& operator=(const Impl&) = delete;
   ~Impl() {
     for (const Source& source : sources_) {
-      if (source.kind != Kind::borrowed) ::close(source.fd);
+      if (source.is_owned() && !source.gone) ::close(source.fd);
     }
     ::close(epoll_);
   }
 
-  void add(Kind kind, int fd, Handler handler) {
+  Source& add(Kind kind, int fd, std::function<void(std::uint32_t)> handler, std::uint32_t events = EPOLLIN) {
     Source& source = sources_.emplace_back(Source{kind, fd, std::move(handler)});
+    control(EPOLL_CTL_ADD, source, events);
+    return source;
+  }
+  void add(Kind kind, int fd, const Handler& handler) {
+    add(kind, fd, [handler](std::uint32_t) { handler(); });
+  }
+
+  void control(int operation, Source& source, std::uint32_t events) const {
     epoll_event event{};
-    event.events = EPOLLIN;
+    event.events = events;
     event.data.ptr = &source;
-    checked(::epoll_ctl(epoll_, EPOLL_CTL_ADD, fd, &event), "epoll_ctl");
+    checked(::epoll_ctl(epoll_, operation, source.fd, &event), "epoll_ctl");
+  }
+
+  void remove(Source& source) {
+    (void)::epoll_ctl(epoll_, EPOLL_CTL_DEL, source.fd, nullptr);
+    if (source.is_owned()) ::close(source.fd);
+    source.gone = true;
+    any_gone_ = true;
   }
 
   int run() {
@@ -71,13 +98,14 @@ class EventLoop::Impl {
       std::array<epoll_event, 16> ready{};
       const int count = ::epoll_wait(epoll_, ready.data(), static_cast<int>(ready.size()), -1);
       if (count < 0 && errno != EINTR) checked(count, "epoll_wait");
-      // Signals and timers first. A source goes only in its own turn, so that the pointers of the others hold.
-      const auto own = [](const epoll_event& event) {
-        return static_cast<Source*>(event.data.ptr)->kind != Kind::borrowed;
-      };
+      // Signals and timers first. Sources go after the round, so that the pointers hold.
+      const auto own = [](const epoll_event& event) { return static_cast<Source*>(event.data.ptr)->is_owned(); };
       const auto end = ready.begin() + std::max(count, 0);
       std::partition(ready.begin(), end, own);
-      for (auto event = ready.begin(); event != end && !status_; ++event) fire(*static_cast<Source*>(event->data.ptr));
+      for (auto event = ready.begin(); event != end && !status_; ++event) {
+        fire(*static_cast<Source*>(event->data.ptr), event->events);
+      }
+      if (std::exchange(any_gone_, false)) sources_.remove_if([](const Source& source) { return source.gone; });
     }
     return *status_;
   }
@@ -87,45 +115,42 @@ class EventLoop::Impl {
   }
 
  private:
-  struct Source {
-    Kind kind;
-    int fd;
-    Handler handler;
-  };
-
-  void fire(Source& source) {
-    if (source.kind == Kind::borrowed) return source.handler();
+  void fire(Source& source, std::uint32_t events) {
+    if (source.gone) return;
+    if (!source.is_owned()) return source.handler(events);
     std::array<char, sizeof(signalfd_siginfo)> drain{};
     if (::read(source.fd, drain.data(), drain.size()) < 0) return;  // nothing there after all
-    if (source.kind != Kind::once) return source.handler();
-    const Handler handler = std::move(source.handler);
-    ::close(source.fd);
-    sources_.remove_if([&source](const Source& other) { return &other == &source; });
-    handler();
+    if (source.kind == Kind::once) remove(source);
+    source.handler(events);
   }
 
   int epoll_;
   std::list<Source> sources_;  // epoll keeps their addresses
   std::optional<int> status_;
+  bool any_gone_ = false;
 };
 
 EventLoop::EventLoop() : impl_(std::make_unique<Impl>()) {}
 EventLoop::~EventLoop() = default;
 
 void EventLoop::on_readable(int fd, Handler handler) {
-  impl_->add(Impl::Kind::borrowed, fd, std::move(handler));
+  impl_->add(Impl::Kind::borrowed, fd, handler);
 }
 
 void EventLoop::on_signal(int number, Handler handler) {
-  impl_->add(Impl::Kind::signal, make_signal_fd(number), std::move(handler));
+  impl_->add(Impl::Kind::signal, make_signal_fd(number), handler);
 }
 
 void EventLoop::every(std::chrono::milliseconds period, Handler handler) {
-  impl_->add(Impl::Kind::periodic, make_timer_fd(period, true), std::move(handler));
+  const int fd = make_timer_fd();
+  set_timer(fd, period, true);
+  impl_->add(Impl::Kind::periodic, fd, handler);
 }
 
 void EventLoop::after(std::chrono::milliseconds delay, Handler handler) {
-  impl_->add(Impl::Kind::once, make_timer_fd(delay, false), std::move(handler));
+  const int fd = make_timer_fd();
+  set_timer(fd, delay, false);
+  impl_->add(Impl::Kind::once, fd, handler);
 }
 
 int EventLoop::run() {
@@ -134,6 +159,46 @@ int EventLoop::run() {
 
 void EventLoop::exit(int status) {
   impl_->exit(status);
+}
+
+class EventLoop::Watch::Impl {
+ public:
+  EventLoop::Impl& loop;
+  EventLoop::Impl::Source& source;
+};
+
+EventLoop::Watch::Watch(EventLoop& loop, int fd, std::uint32_t events, Handler handler)
+    : impl_(new Impl{*loop.impl_, loop.impl_->add(EventLoop::Impl::Kind::watched, fd, std::move(handler), events)}) {}
+
+EventLoop::Watch::~Watch() {
+  impl_->loop.remove(impl_->source);
+}
+
+void EventLoop::Watch::set_events(std::uint32_t events) {
+  impl_->loop.control(EPOLL_CTL_MOD, impl_->source, events);
+}
+
+class EventLoop::Timer::Impl {
+ public:
+  EventLoop::Impl& loop;
+  EventLoop::Impl::Source& source;
+};
+
+EventLoop::Timer::Timer(EventLoop& loop, Handler handler)
+    : impl_(new Impl{*loop.impl_, loop.impl_->add(EventLoop::Impl::Kind::periodic, make_timer_fd(),
+                                                  [handler](std::uint32_t) { handler(); })}) {}
+
+EventLoop::Timer::~Timer() {
+  impl_->loop.remove(impl_->source);
+}
+
+void EventLoop::Timer::start(std::chrono::milliseconds delay) {
+  set_timer(impl_->source.fd, delay, false);
+}
+
+void EventLoop::Timer::stop() {
+  const itimerspec off{};
+  checked(::timerfd_settime(impl_->source.fd, 0, &off, nullptr), "timerfd_settime");
 }
 
 }  // namespace portsyncd

@@ -6,6 +6,7 @@
 #include <cstdint>
 #include <exception>
 #include <list>
+#include <memory>
 #include <system_error>
 #include <utility>
 
@@ -74,6 +75,21 @@ class EventLoop::Impl {
     checked(sd_event_exit(event_, status), "sd_event_exit");
   }
 
+  [[nodiscard]] sd_event* event() const noexcept { return event_; }
+
+  // Nothing is thrown through sd-event's C frames.
+  template <typename Function>
+  int guarded(Function function) noexcept {
+    try {
+      if (!exiting_) function();
+    } catch (...) {
+      thrown_ = std::current_exception();
+      exiting_ = true;
+      (void)sd_event_exit(event_, 0);
+    }
+    return 0;
+  }
+
  private:
   struct Source {
     Impl* loop;
@@ -87,19 +103,6 @@ class EventLoop::Impl {
 
   static void prefer(const Source& source) {
     checked(sd_event_source_set_priority(source.source, SD_EVENT_PRIORITY_IMPORTANT), "sd_event_source_set_priority");
-  }
-
-  // Nothing is thrown through sd-event's C frames.
-  template <typename Function>
-  int guarded(Function function) noexcept {
-    try {
-      if (!exiting_) function();
-    } catch (...) {
-      thrown_ = std::current_exception();
-      exiting_ = true;
-      (void)sd_event_exit(event_, 0);
-    }
-    return 0;
   }
 
   void fire(Source& source) {
@@ -156,6 +159,81 @@ int EventLoop::run() {
 
 void EventLoop::exit(int status) {
   impl_->exit(status);
+}
+
+class EventLoop::Watch::Impl {
+ public:
+  Impl(EventLoop::Impl& loop, int fd, std::uint32_t events, Handler handler)
+      : loop_(loop), handler_(std::make_shared<Handler>(std::move(handler))) {
+    checked(sd_event_add_io(loop.event(), &source_, fd, events, on_io, this), "sd_event_add_io");
+  }
+  Impl(const Impl&) = delete;
+  Impl& operator=(const Impl&) = delete;
+  ~Impl() { sd_event_source_disable_unref(source_); }
+
+  void set_events(std::uint32_t events) {
+    checked(sd_event_source_set_io_events(source_, events), "sd_event_source_set_io_events");
+  }
+
+ private:
+  static int on_io(sd_event_source*, int, std::uint32_t events, void* data) noexcept {
+    auto* self = static_cast<Impl*>(data);
+    const auto handler = self->handler_;  // the watch may end in it
+    return self->loop_.guarded([&handler, events] { (*handler)(events); });
+  }
+
+  EventLoop::Impl& loop_;
+  std::shared_ptr<Handler> handler_;
+  sd_event_source* source_ = nullptr;
+};
+
+EventLoop::Watch::Watch(EventLoop& loop, int fd, std::uint32_t events, Handler handler)
+    : impl_(std::make_unique<Impl>(*loop.impl_, fd, events, std::move(handler))) {}
+EventLoop::Watch::~Watch() = default;
+
+void EventLoop::Watch::set_events(std::uint32_t events) {
+  impl_->set_events(events);
+}
+
+class EventLoop::Timer::Impl {
+ public:
+  Impl(EventLoop::Impl& loop, Handler handler) : loop_(loop), handler_(std::make_shared<Handler>(std::move(handler))) {
+    checked(sd_event_add_time_relative(loop.event(), &source_, CLOCK_MONOTONIC, 0, timer_accuracy_us, on_time, this),
+            "sd_event_add_time_relative");
+    stop();
+  }
+  Impl(const Impl&) = delete;
+  Impl& operator=(const Impl&) = delete;
+  ~Impl() { sd_event_source_disable_unref(source_); }
+
+  void start(std::chrono::milliseconds delay) {
+    checked(sd_event_source_set_time_relative(source_, microseconds(delay)), "sd_event timer");
+    checked(sd_event_source_set_enabled(source_, SD_EVENT_ONESHOT), "sd_event timer");
+  }
+  void stop() { checked(sd_event_source_set_enabled(source_, SD_EVENT_OFF), "sd_event timer"); }
+
+ private:
+  static int on_time(sd_event_source*, std::uint64_t, void* data) noexcept {
+    auto* self = static_cast<Impl*>(data);
+    const auto handler = self->handler_;  // the timer may end in it
+    return self->loop_.guarded([&handler] { (*handler)(); });
+  }
+
+  EventLoop::Impl& loop_;
+  std::shared_ptr<Handler> handler_;
+  sd_event_source* source_ = nullptr;
+};
+
+EventLoop::Timer::Timer(EventLoop& loop, Handler handler)
+    : impl_(std::make_unique<Impl>(*loop.impl_, std::move(handler))) {}
+EventLoop::Timer::~Timer() = default;
+
+void EventLoop::Timer::start(std::chrono::milliseconds delay) {
+  impl_->start(delay);
+}
+
+void EventLoop::Timer::stop() {
+  impl_->stop();
 }
 
 }  // namespace portsyncd
