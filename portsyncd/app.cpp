@@ -94,6 +94,7 @@ App::App(const LoadedConfig& loaded, LoadConfig load, Output output)
   monitor_ = portsync::make_deadline_health_monitor(health_options(config_));
   sync_ = std::make_unique<portsync::Synchronizer>(*source_, synchronizer_options());
   make_sink();
+  make_control();
   monitor_->set_listener([this](const auto& before, const auto& health) { on_health(before, health); });
   sync_->set_health_monitor(*monitor_);
   sync_->set_listener([this](const portsync::SyncEvent& event) { on_event(event); });
@@ -107,6 +108,13 @@ void App::make_sink() {
   const auto options = redis_options(config_, password_);
   sink_ = portsync::redis::make_state_sink(options);
   sync_->add_sink(*sink_, portsync::redis::make_projection(options), redis_name(config_.database));
+}
+
+void App::make_control() {
+  const bool to_redis = output_ == Output::redis;
+  control_ = std::make_unique<Control>(
+      Control::Daemon{*sync_, *monitor_, [this] { return statistics(); }, [this] { return reload(); },
+                      to_redis ? redis_name(config_.database) : "standard output", config_.sync.mode});
 }
 
 portsync::SynchronizerOptions App::synchronizer_options() const {
@@ -143,7 +151,7 @@ void App::connect_signals() {
     loop_.on_signal(number, [this, number] { on_stop(number); });
   }
   loop_.on_signal(SIGUSR1, [this] { log_statistics(); });
-  loop_.on_signal(SIGHUP, [this] { reload(); });
+  loop_.on_signal(SIGHUP, [this] { (void)reload(); });
 }
 
 int App::run() {
@@ -240,11 +248,13 @@ void App::on_event(const portsync::SyncEvent& event) {
   }
   const bool is_trouble = event.kind == Kind::row_refused || event.kind == Kind::sink_closed;
   event_log_.on_event(event, is_trouble ? sink_->statistics().last_error : std::string(), now());
+  control_->on_event(event);
 }
 
 void App::on_health(const portsync::Health& before, const portsync::Health& health) {
   notifier_.status(to_string(health));
   event_log_.on_health(before, health, now());
+  control_->on_health(before, health);
 }
 
 void App::on_stop(int signal_number) {
@@ -261,24 +271,27 @@ void App::on_stop(int signal_number) {
 }
 
 // All or nothing: what is read is valid as a whole, or everything stays as it is.
-void App::reload() {
-  if (stopping_) return;
+Control::Outcome App::reload() {
+  if (stopping_) return ControlError{ControlError::Kind::not_possible, "portsyncd is stopping"};
   const LoadedConfig wanted = load_();
-  log::info("SIGHUP: reading " + wanted.file +
+  log::info("Reload: reading " + wanted.file +
             (wanted.file_found ? "" : ", which is not there: every key has its default"));
   if (ready_) notifier_.reloading();
   log_problems(wanted.problems);
-  if (any_error(wanted.problems)) {
+  Control::Outcome outcome;
+  if (const auto* error = first_error(wanted.problems)) {
     reopen_log();
     log::error("Reload refused: nothing has changed; portsyncd --check-config shows the same errors");
+    outcome = ControlError{ControlError::Kind::failed, "nothing has changed: " + error->text};
   } else {
-    apply_reload(wanted);
+    outcome = apply_reload(wanted);
   }
   if (ready_) notifier_.ready(to_string(monitor_->overall()));
   if (notifier_.waiting()) tell_later();
+  return outcome;
 }
 
-void App::apply_reload(const LoadedConfig& wanted) {
+Control::Outcome App::apply_reload(const LoadedConfig& wanted) {
   ReloadPlan plan = plan_reload(config_, wanted.config);
   const Config::Logging& logging = plan.next.logging;
   if (logging.target == config_.logging.target && logging.file == config_.logging.file) {
@@ -288,7 +301,7 @@ void App::apply_reload(const LoadedConfig& wanted) {
       log::open({logging.target, logging.file});
     } catch (const std::runtime_error& error) {
       log::error(std::string("Reload refused: nothing has changed. ") + error.what());
-      return;
+      return ControlError{ControlError::Kind::failed, std::string("nothing has changed: ") + error.what()};
     }
   }
   config_ = std::move(plan.next);
@@ -307,6 +320,7 @@ void App::apply_reload(const LoadedConfig& wanted) {
     warn_of_watchdog();
   }
   log::set_level(level);
+  return std::nullopt;
 }
 
 // A file that logrotate has moved away is let go, whatever becomes of the reload.

@@ -11,6 +11,7 @@
 #include <string>
 
 #include "config.hpp"
+#include "control.hpp"
 #include "event_log.hpp"
 #include "event_loop.hpp"
 #include "load_config.hpp"
@@ -37,6 +38,7 @@ class App {
   void make_port_reader();
   void set_configured_ports(const portsync::redis::KeyReader::Names& names);
   void make_sink();
+  void make_control();
   [[nodiscard]] portsync::SynchronizerOptions synchronizer_options() const;
   void connect_signals();
   [[nodiscard]] bool start_port_reader();
@@ -51,8 +53,8 @@ class App {
   void on_event(const portsync::SyncEvent& event);
   void on_health(const portsync::Health& before, const portsync::Health& now);
   void on_stop(int signal_number);
-  void reload();
-  void apply_reload(const LoadedConfig& wanted);
+  Control::Outcome reload();
+  Control::Outcome apply_reload(const LoadedConfig& wanted);
   void reopen_log() const;
 
   void report_ready();
@@ -78,6 +80,7 @@ class App {
   std::unique_ptr<portsync::StateSink> sink_;
   std::unique_ptr<portsync::HealthMonitor> monitor_;
   std::unique_ptr<portsync::Synchronizer> sync_;
+  std::unique_ptr<Control> control_;
   std::string port_reader_error_;  // as it was logged
   bool ports_known_ = true;        // false until CONFIG_DB has been read, where it must be
   bool ready_ = false;

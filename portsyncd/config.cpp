@@ -309,9 +309,14 @@ std::string suggest_section(std::string_view section) {
   return nearest.empty() ? "" : ", did you mean [" + std::string(nearest) + "]?";
 }
 
+const Problem* first_error(const std::vector<Problem>& problems) noexcept {
+  const auto found = std::find_if(problems.begin(), problems.end(),
+                                  [](const Problem& problem) { return problem.severity == Problem::Severity::error; });
+  return found == problems.end() ? nullptr : &*found;
+}
+
 bool any_error(const std::vector<Problem>& problems) noexcept {
-  return std::any_of(problems.begin(), problems.end(),
-                     [](const Problem& problem) { return problem.severity == Problem::Severity::error; });
+  return first_error(problems) != nullptr;
 }
 
 std::optional<Problem> apply(Config& config, const Setting& setting) {

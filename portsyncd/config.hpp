@@ -123,6 +123,8 @@ struct Setting {
 };
 
 [[nodiscard]] bool any_error(const std::vector<Problem>& problems) noexcept;
+// nullptr when there is none.
+[[nodiscard]] const Problem* first_error(const std::vector<Problem>& problems) noexcept;
 
 // Gives the key its value, or says why not. After a warning the value, or the default where it is of no use, holds.
 [[nodiscard]] std::optional<Problem> apply(Config& config, const Setting& setting);

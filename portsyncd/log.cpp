@@ -184,6 +184,12 @@ std::optional<Level> parse_level(std::string_view name) noexcept {
   return found == names.end() ? std::nullopt : std::optional(found->level);
 }
 
+const char* to_string(Level level) noexcept {
+  const auto* found =
+      std::find_if(names.begin(), names.end(), [level](const LevelName& known) { return known.level == level; });
+  return found == names.end() ? "unknown" : found->name.data();
+}
+
 void open(const Destination& destination) {
   spdlog::sink_ptr sink;
   try {

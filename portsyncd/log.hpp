@@ -15,6 +15,7 @@ inline constexpr std::string_view level_names = "trace, debug, info, warn, error
 
 // Takes the names above, "warning", "err" and "none" too, in any case.
 [[nodiscard]] std::optional<Level> parse_level(std::string_view name) noexcept;
+[[nodiscard]] const char* to_string(Level level) noexcept;
 
 // Where lines go: logging.target and logging.file.
 //   auto     the journal when it reads standard error, else standard error

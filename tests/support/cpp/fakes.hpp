@@ -37,7 +37,7 @@ inline Projection test_projection() {
 
 class FakeSource final : public LinkSource {
  public:
-  [[nodiscard]] int fd() const noexcept override { return -1; }
+  [[nodiscard]] int fd() const noexcept override { return descriptor; }
   [[nodiscard]] std::error_code process() override { return {}; }
   [[nodiscard]] std::error_code start(Handler handler) override {
     if (handler_) return Errc::already_started;
@@ -70,6 +70,7 @@ class FakeSource final : public LinkSource {
   TimePoint now;
   bool lasting = false;  // what the events say
   int resyncs = 0;
+  int descriptor = -1;  // for who waits for it
   std::error_code start_error;
   LinkSourceStatistics counted;
 
