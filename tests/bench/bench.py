@@ -1,6 +1,6 @@
 #!/usr/bin/python3
 # SPDX-License-Identifier: Apache-2.0
-"""All figures in one command: builds a release, measures unpinned and pinned, counts instructions and allocations.
+"""All figures in one command: builds a release, measures unpinned, pinned, and pinned with all on, counts instructions and allocations.
 
   tests/bench/bench.py [--build DIR] [--json FILE] [--quick] [NAME...]
 
@@ -93,7 +93,8 @@ def main() -> int:
     build(folder)
     load = os.getloadavg()[0]
     common = [*(["--quick"] if options.quick else []), *options.names]
-    runs = {"unpinned": measure(folder, common), "pinned": measure(folder, ["--pin", *common])}
+    runs = {"unpinned": measure(folder, common), "pinned": measure(folder, ["--pin", *common]),
+            "all on": measure(folder, ["--pin", "--all-on", *common])}
     counted = counts(folder) if not options.names else []
     machine = runs["unpinned"]["machine"]
     print(f"{machine['daemon']} ({machine['build']}), Linux {machine['kernel']}, {machine['processors']} processors, "

@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 #include "daemon.hpp"
 
+#include <netinet/in.h>
 #include <poll.h>
 #include <sys/socket.h>
 
@@ -9,6 +10,7 @@
 #include <stdexcept>
 #include <string_view>
 #include <thread>
+#include <vector>
 
 #include "support/cpp/unix_listener.hpp"
 
@@ -20,6 +22,20 @@ using std::chrono::steady_clock;
 
 int runs = 0;
 
+// One that nobody has now. That nobody takes it before the daemon does is likely, not sure.
+int free_port() {
+  const os::Descriptor descriptor(::socket(AF_INET, SOCK_STREAM | SOCK_CLOEXEC, 0));
+  sockaddr_in address{};
+  address.sin_family = AF_INET;
+  address.sin_addr.s_addr = htonl(INADDR_LOOPBACK);
+  socklen_t size = sizeof address;
+  if (::bind(descriptor.get(), reinterpret_cast<const sockaddr*>(&address), size) < 0 ||
+      ::getsockname(descriptor.get(), reinterpret_cast<sockaddr*>(&address), &size) < 0) {
+    throw std::runtime_error("no free port of 127.0.0.1");
+  }
+  return ntohs(address.sin_port);
+}
+
 std::string write_config(const DaemonOptions& options, const Testbed& bed) {
   const std::string path = bed.file("portsyncd." + std::to_string(runs) + ".conf");
   std::ofstream file(path);
@@ -28,6 +44,8 @@ std::string write_config(const DaemonOptions& options, const Testbed& bed) {
   if (options.receive_buffer_bytes > 0) {
     file << "\n[netlink]\nreceive_buffer_bytes = " << options.receive_buffer_bytes << '\n';
   }
+  file << "\n[dbus]\nenabled = \"" << (options.bus_address.empty() ? "false" : "true") << "\"\n";
+  if (options.metrics) file << "\n[metrics]\nlisten = \"127.0.0.1:" << free_port() << "\"\n";
   return path;
 }
 
@@ -46,7 +64,9 @@ Daemon::Daemon(const DaemonOptions& options, const Testbed& bed)
     : log_path_(bed.file("portsyncd." + std::to_string(++runs) + ".log")), process_(options.processor) {
   const std::string notify_path = bed.file("notify." + std::to_string(runs));
   notify_ = bind_datagrams(notify_path);
-  process_.exec({options.program, "--config", write_config(options, bed)}, {"NOTIFY_SOCKET=" + notify_path}, log_path_);
+  std::vector<std::string> environment{"NOTIFY_SOCKET=" + notify_path, "RUNTIME_DIRECTORY=" + bed.file("")};
+  if (!options.bus_address.empty()) environment.push_back("DBUS_SYSTEM_BUS_ADDRESS=" + options.bus_address);
+  process_.exec({options.program, "--config", write_config(options, bed)}, environment, log_path_);
 }
 
 std::string Daemon::log() const {

@@ -18,6 +18,8 @@ struct DaemonOptions {
   int processor = -1;
   std::string log_level = "warning";
   std::size_t receive_buffer_bytes = 0;  // 0 = the daemon's default
+  std::string bus_address;               // of the system bus that it serves; "" = D-Bus is off
+  bool metrics = false;
 };
 
 class Daemon {

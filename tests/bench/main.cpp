@@ -9,10 +9,12 @@
 #include <exception>
 #include <fstream>
 #include <iostream>
+#include <optional>
 #include <string>
 #include <thread>
 #include <vector>
 
+#include "bus.hpp"
 #include "measurements.hpp"
 
 namespace portsync::bench {
@@ -24,6 +26,7 @@ struct Options {
   std::string daemon = PORTSYNCD_PROGRAM;
   bool quick = false;
   bool pinned = false;
+  bool all_on = false;
   std::vector<std::string> names;
 };
 
@@ -64,34 +67,34 @@ std::vector<Measurement> measurements(const Options& options) {
 
 [[noreturn]] void usage(int status) {
   std::fprintf(status == 0 ? stdout : stderr,
-               "portsyncd_bench [--ports N] [--json FILE] [--quick] [--pin] [--daemon PATH] [NAME...]\n"
+               "portsyncd_bench [--ports N] [--json FILE] [--quick] [--pin] [--all-on] [--daemon PATH] [NAME...]\n"
                "NAME: latency drain sustained overrun redis-restart memory idle first-sync foreign-keys; all of them "
                "when none is given\n"
-               "--pin: the daemon on the last processor, Redis and the load on the first\n");
+               "--pin: the daemon on the last processor, Redis and the load on the first\n"
+               "--all-on: with D-Bus, on a bus of its own, and metrics\n");
   std::exit(status);
 }
 
 Options parse_options(int argc, char** argv) {
-  static const option known[] = {{"ports", required_argument, nullptr, 'n'},
-                                 {"json", required_argument, nullptr, 'j'},
-                                 {"quick", no_argument, nullptr, 'q'},
-                                 {"pin", no_argument, nullptr, 'p'},
-                                 {"daemon", required_argument, nullptr, 'd'},
-                                 {"help", no_argument, nullptr, 'h'},
-                                 {nullptr, 0, nullptr, 0}};
+  static const option known[] = {
+      {"ports", required_argument, nullptr, 'n'}, {"json", required_argument, nullptr, 'j'},
+      {"quick", no_argument, nullptr, 'q'},       {"pin", no_argument, nullptr, 'p'},
+      {"all-on", no_argument, nullptr, 'a'},      {"daemon", required_argument, nullptr, 'd'},
+      {"help", no_argument, nullptr, 'h'},        {nullptr, 0, nullptr, 0}};
   Options options;
   for (int letter; (letter = ::getopt_long(argc, argv, "h", known, nullptr)) != -1;) {
     if (letter == 'n') options.ports = std::strtoul(optarg, nullptr, 10);
     if (letter == 'j') options.json = optarg;
     if (letter == 'q') options.quick = true;
     if (letter == 'p') options.pinned = true;
+    if (letter == 'a') options.all_on = true;
     if (letter == 'd') options.daemon = optarg;
     if (letter == 'h') usage(0);
     if (letter == '?') usage(2);
   }
   options.names.assign(argv + optind, argv + argc);
   if (options.ports == 0 || options.ports > 4096) usage(2);
-  const auto all = measurements({options.ports, {}, {}, false, false, {}});
+  const auto all = measurements({options.ports, {}, {}, false, false, false, {}});
   for (const std::string& name : options.names) {
     if (std::none_of(all.begin(), all.end(), [&](const auto& known_one) { return name == known_one.name; })) usage(2);
   }
@@ -117,6 +120,12 @@ int run(const Options& options) {
   daemon.program = options.daemon;
   if (options.pinned) daemon.processor = static_cast<int>(std::thread::hardware_concurrency()) - 1;
   Testbed bed;
+  std::optional<Bus> bus;
+  if (options.all_on) {
+    bus.emplace(bed);
+    daemon.bus_address = bus->address();
+    daemon.metrics = true;
+  }
   Report report;
   bed.grow(1);
   if (!bed.wait_quiet()) std::fprintf(stderr, "this machine is busy with other links: expect noise\n");

@@ -1,0 +1,25 @@
+// SPDX-License-Identifier: Apache-2.0
+#pragma once
+
+#include <string>
+
+#include "process.hpp"
+#include "testbed.hpp"
+
+namespace portsync::bench {
+
+// A message bus that lets everybody do everything, for as long as it lives.
+class Bus {
+ public:
+  // It answers. Throws std::runtime_error when there is no dbus-daemon.
+  explicit Bus(const Testbed& bed);
+  ~Bus() { process_.terminate(); }
+
+  [[nodiscard]] std::string address() const { return "unix:path=" + path_; }
+
+ private:
+  std::string path_;
+  Process process_;
+};
+
+}  // namespace portsync::bench
