@@ -61,8 +61,14 @@ portsync::netlink::Options netlink_options(const Config& config) {
   return options;
 }
 
-portsync::DeadlineHealthOptions health_options(const Config& config) {
-  return {seconds(config.health.max_stall_seconds)};
+portsync::HealthOptions health_options(const Config& config) {
+  portsync::HealthOptions options;
+  options.max_stall = seconds(config.health.max_stall_seconds);
+  options.max_latency = microseconds(config.performance.max_latency_us);
+  options.min_success_rate = config.performance.min_success_rate;
+  options.max_failure_rate = config.health.max_failure_rate_percent;
+  options.min_sync_rate = config.health.min_port_sync_rate;
+  return options;
 }
 
 // A batch held for longer than half of what a row may take would break the promise about latency by itself.
@@ -91,7 +97,7 @@ App::App(const LoadedConfig& loaded, LoadConfig load, Output output)
   connect_signals();
   make_port_reader();
   source_ = portsync::netlink::make_link_source(netlink_options(config_));
-  monitor_ = portsync::make_deadline_health_monitor(health_options(config_));
+  monitor_ = portsync::make_health_monitor(health_options(config_));
   sync_ = std::make_unique<portsync::Synchronizer>(*source_, synchronizer_options());
   make_sink();
   make_control();
@@ -308,6 +314,7 @@ Control::Outcome App::apply_reload(const LoadedConfig& wanted) {
   filter_.match = config_.ports.match;
   sync_->set_options(synchronizer_options());
   event_log_.set_max_latency(microseconds(config_.performance.max_latency_us));
+  monitor_->set_options(health_options(config_));
   // What has changed is told by the more talkative of the two levels.
   const log::Level level = log::parse_level(config_.logging.level).value_or(log::Level::info);
   log::set_level(std::min(level, log::level()));

@@ -28,6 +28,12 @@ struct SinkReport {
   std::string pending_port;                // its port
   std::optional<TimePoint> refused_since;  // when the oldest of the refused rows was first refused
   std::string refused_port;                // its port
+  std::size_t behind = 0;                  // ports whose row has been pending or refused for a second or longer
+  // Rows of the last minute that were stored, removed or refused, and how many of them were refused. A refused row
+  // counts once, however often it is tried again: its age tells the rest.
+  std::uint64_t writes = 0;
+  std::uint64_t failures = 0;
+  std::chrono::microseconds round_trip{0};  // of the latest batch or probe
 };
 
 // How the Synchronizer and what it drives do, at one moment.
@@ -39,6 +45,13 @@ struct HealthReport {
   std::size_t rows_left_alone = 0;      // no link matches and this many rows were not removed for that
   std::string match;                    // what links are matched with, for people: "Ethernet*"
   std::vector<SinkReport> sinks;
+  // Message read to row stored, of the rows of the last minute.
+  std::uint64_t latency_p99_us = 0;
+  std::uint64_t latency_samples = 0;
+  // Since the start. No verdict depends on these.
+  std::uint64_t overruns = 0;
+  std::uint64_t resyncs = 0;
+  std::uint64_t drift_repaired = 0;  // rows that an audit found to differ
 };
 
 struct Health {
@@ -54,6 +67,28 @@ struct Health {
 // "Healthy", "Degraded: reason" or "Unhealthy: reason".
 [[nodiscard]] PORTSYNC_API std::string to_string(const Health& health);
 
+// One change of the verdict or of its reason.
+struct HealthTransition {
+  Health before;
+  Health now;
+  TimePoint when;                              // as deadlines and durations count it
+  std::chrono::system_clock::time_point time;  // the same, for people
+};
+
+struct HealthOptions {
+  // A row that has been pending or refused, or a socket deaf, for this long makes the verdict unhealthy.
+  std::chrono::milliseconds max_stall{10'000};
+  // Degraded while the p99 latency of the last minute is over this.
+  std::chrono::microseconds max_latency{10'000};
+  // Per cent of the writes of the last minute: degraded while fewer succeed, unhealthy while more fail.
+  double min_success_rate = 99.0;
+  double max_failure_rate = 5.0;
+  // Degraded while fewer per cent of the ports have a row that equals the kernel.
+  double min_sync_rate = 90.0;
+  // A better verdict is told when it has been better for this long; a worse one at once.
+  std::chrono::milliseconds settle_time{1000};
+};
+
 // Judges reports, and how old their troubles have become since, into one verdict. Acting on it is the caller's job.
 class PORTSYNC_API HealthMonitor : public Pollable {
  public:
@@ -64,18 +99,21 @@ class PORTSYNC_API HealthMonitor : public Pollable {
 
   [[nodiscard]] virtual Health overall() const = 0;
 
-  // Called from report() and process(), whenever the verdict or its reason has changed.
+  // Called from report(), process() and set_options(), whenever the verdict or its reason has changed.
   virtual void set_listener(Listener listener) = 0;
+
+  // Judges by other limits from now on.
+  virtual void set_options(const HealthOptions& options) = 0;
+
+  // The last 100 changes, oldest first. A reason whose numbers alone have changed is the same change: it has the
+  // newest.
+  [[nodiscard]] virtual std::vector<HealthTransition> history() const = 0;
 };
 
-struct DeadlineHealthOptions {
-  // A row that has been pending or refused, or a socket deaf, for this long makes the verdict unhealthy.
-  std::chrono::milliseconds max_stall{10'000};
-};
-
-// A monitor that knows deadlines only: degraded while something is amiss, unhealthy once it has been for max_stall. A
-// quiet switch is healthy. Throws std::system_error (no descriptor).
-[[nodiscard]] PORTSYNC_API std::unique_ptr<HealthMonitor> make_deadline_health_monitor(
-    const DeadlineHealthOptions& options);
+// A quiet switch is healthy: nothing is judged by the absence of changes. The reason is the first cause of the worst
+// troubles, from the kernel to the store, and rates last; a rate counts with 20 writes or latencies in a minute, and
+// ends when it is clearly within its limit. Numbers in a reason are told anew once a minute at most. Throws
+// std::system_error (no descriptor).
+[[nodiscard]] PORTSYNC_API std::unique_ptr<HealthMonitor> make_health_monitor(const HealthOptions& options);
 
 }  // namespace portsync

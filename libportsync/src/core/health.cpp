@@ -2,6 +2,8 @@
 #include "core/health.hpp"
 
 #include <algorithm>
+#include <array>
+#include <charconv>
 #include <utility>
 
 namespace portsync {
@@ -31,21 +33,23 @@ std::string to_string(const Health& health) {
 namespace core {
 namespace {
 
+constexpr std::uint64_t fewest_samples = 20;  // a rate of fewer says nothing
+constexpr double clearly = 0.9;               // of what a limit allows: then a rate is clearly back
+
 class Judge {
  public:
-  Judge(const DeadlineHealthOptions& options, TimePoint now) : max_stall_(options.max_stall), now_(now) {
-    judgement_.health = {Verdict::healthy, ""};
-  }
+  Judge(std::chrono::milliseconds max_stall, TimePoint now) : max_stall_(max_stall), now_(now) {}
 
-  // Something is amiss: of equally bad troubles the first one is told.
-  void trouble(Verdict verdict, std::string reason) {
-    if (judgement_.health.verdict >= verdict) return;
-    judgement_.health = {verdict, std::move(reason)};
+  void trouble(TroubleKind kind, std::string subject, std::string reason) {
+    if (judgement_.worst.kind >= kind) return;
+    judgement_.worst = {kind, std::move(subject), std::move(reason)};
   }
+  void trouble(TroubleKind kind, const std::string& reason) { trouble(kind, reason, reason); }
 
-  // Degraded since a moment, unhealthy from max_stall later on. False while the deadline has not come.
-  bool overdue(TimePoint since) {
-    const TimePoint deadline = since + max_stall_;
+  // False while the deadline has not come.
+  bool overdue(const std::optional<TimePoint>& since) {
+    if (!since) return false;
+    const TimePoint deadline = *since + max_stall_;
     if (now_ >= deadline) return true;
     judgement_.next_change = std::min(judgement_.next_change.value_or(deadline), deadline);
     return false;
@@ -59,39 +63,118 @@ class Judge {
   Judgement judgement_;
 };
 
+void judge_source(const HealthReport& report, Judge& judge) {
+  if (report.deaf_since) {
+    const bool too_long = judge.overdue(report.deaf_since);
+    judge.trouble(too_long ? TroubleKind::deaf_too_long : TroubleKind::deaf, "the netlink socket does not answer");
+  }
+  if (!report.first_snapshot) {
+    judge.trouble(TroubleKind::no_snapshot, "waiting for the first snapshot of the links");
+  } else if (report.snapshot_pending) {
+    judge.trouble(TroubleKind::resync, "link messages were lost, reading all links again");
+  }
+  if (report.rows_left_alone > 0) {
+    judge.trouble(
+        TroubleKind::left_alone, report.match,
+        "no netdev matches " + report.match + ", " + std::to_string(report.rows_left_alone) + " rows left alone");
+  }
+}
+
 void judge_sink(const SinkReport& sink, Judge& judge) {
-  const auto with_error = [&sink](const std::string& text) {
-    return sink.error.empty() ? text : text + ": " + sink.error;
-  };
-  if (sink.refused_since && judge.overdue(*sink.refused_since)) {
-    judge.trouble(Verdict::unhealthy, with_error(sink.name + " refuses " + sink.refused_port));
+  const std::string error = sink.error.empty() ? "" : ": " + sink.error;
+  const bool refused = judge.overdue(sink.refused_since);
+  const bool pending = judge.overdue(sink.pending_since);
+  // A refused row is pending as well, and has been for a moment longer: that it is refused says more.
+  const bool same_row = sink.refused_since && sink.pending_port == sink.refused_port;
+  if (sink.refused_since) {
+    const bool too_long = refused || (pending && same_row);
+    judge.trouble(too_long ? TroubleKind::refused_too_long : TroubleKind::refused,
+                  sink.name + " refuses " + sink.refused_port + error);
   }
-  if (sink.pending_since && judge.overdue(*sink.pending_since)) {
+  if (pending) {
     const std::string others = sink.pending > 1 ? " and " + std::to_string(sink.pending - 1) + " more" : "";
-    judge.trouble(Verdict::unhealthy, with_error(sink.pending_port + others + " not written to " + sink.name));
+    const std::string where = " not written to " + sink.name + error;
+    judge.trouble(TroubleKind::pending_too_long, sink.pending_port + where, sink.pending_port + others + where);
   }
-  if (!sink.open) judge.trouble(Verdict::degraded, with_error("waiting for " + sink.name));
-  if (sink.refused_since) judge.trouble(Verdict::degraded, with_error(sink.name + " refuses " + sink.refused_port));
+  if (!sink.open) judge.trouble(TroubleKind::not_open, "waiting for " + sink.name + error);
+}
+
+// Sets whether `value` is over its limit; equal to it is not, whatever the arithmetic made of its last digits.
+bool update(bool& over, double value, double limit) {
+  constexpr double noise = 1e-9;
+  const double allowed = over ? clearly * limit : limit;
+  return over = value > allowed + noise;
+}
+
+double percent(std::uint64_t part, std::uint64_t whole) {
+  return 100.0 * static_cast<double>(part) / static_cast<double>(whole);
+}
+
+std::string number(double value) {
+  std::array<char, 32> buffer{};
+  return {buffer.data(), std::to_chars(buffer.data(), buffer.data() + buffer.size(), value).ptr};
+}
+
+std::string count_of(std::uint64_t part, std::uint64_t whole) {
+  return std::to_string(part) + " of " + std::to_string(whole);
+}
+
+double failure_rate(const SinkReport& sink) {
+  return sink.writes < fewest_samples ? 0 : percent(sink.failures, sink.writes);
+}
+
+// Of several sinks the worst is judged, here and below.
+void judge_failures(const HealthReport& report, const HealthOptions& options, RatesOver& over, Judge& judge) {
+  const auto sink = std::max_element(report.sinks.begin(), report.sinks.end(),
+                                     [](const auto& a, const auto& b) { return failure_rate(a) < failure_rate(b); });
+  if (sink == report.sinks.end()) return;
+  const double rate = failure_rate(*sink);
+  const bool too_many = update(over.too_many_failures, rate, options.max_failure_rate);
+  const bool many = update(over.failures, rate, 100 - options.min_success_rate);
+  const std::string text =
+      count_of(sink->failures, sink->writes) + " writes to " + sink->name + " were refused in the last minute, ";
+  if (too_many) {
+    judge.trouble(TroubleKind::too_many_failures, sink->name,
+                  text + "limit " + number(options.max_failure_rate) + " %");
+  } else if (many) {
+    judge.trouble(TroubleKind::failures, sink->name, text + number(options.min_success_rate) + " % must succeed");
+  }
+}
+
+void judge_latency(const HealthReport& report, const HealthOptions& options, RatesOver& over, Judge& judge) {
+  const std::uint64_t p99 = report.latency_samples < fewest_samples ? 0 : report.latency_p99_us;
+  if (!update(over.latency, static_cast<double>(p99), static_cast<double>(options.max_latency.count()))) return;
+  judge.trouble(TroubleKind::latency, "",
+                "p99 latency " + std::to_string(p99) + " us in the last minute, limit " +
+                    std::to_string(options.max_latency.count()) + " us");
+}
+
+void judge_sync_rate(const HealthReport& report, const HealthOptions& options, RatesOver& over, Judge& judge) {
+  const auto sink = std::max_element(report.sinks.begin(), report.sinks.end(),
+                                     [](const auto& a, const auto& b) { return a.behind < b.behind; });
+  if (sink == report.sinks.end()) return;
+  const std::size_t behind = std::min(sink->behind, report.ports);
+  const double rate = report.ports == 0 ? 0 : percent(behind, report.ports);
+  if (!update(over.sync_rate, rate, 100 - options.min_sync_rate)) return;
+  judge.trouble(TroubleKind::sync_rate, sink->name,
+                count_of(report.ports - behind, report.ports) + " rows in " + sink->name + " equal the kernel, " +
+                    number(options.min_sync_rate) + " % must");
 }
 
 }  // namespace
 
-Judgement judge(const HealthReport& report, const DeadlineHealthOptions& options, TimePoint now) {
-  Judge judge(options, now);
-  if (report.deaf_since) {
-    const Verdict verdict = judge.overdue(*report.deaf_since) ? Verdict::unhealthy : Verdict::degraded;
-    judge.trouble(verdict, "the netlink socket does not answer");
-  }
+Verdict verdict_of(TroubleKind kind) noexcept {
+  if (kind == TroubleKind::none) return Verdict::healthy;
+  return kind < TroubleKind::too_many_failures ? Verdict::degraded : Verdict::unhealthy;
+}
+
+Judgement judge(const HealthReport& report, const HealthOptions& options, RatesOver& over, TimePoint now) {
+  Judge judge(options.max_stall, now);
+  judge_source(report, judge);
   for (const SinkReport& sink : report.sinks) judge_sink(sink, judge);
-  if (!report.first_snapshot) {
-    judge.trouble(Verdict::degraded, "waiting for the first snapshot of the links");
-  } else if (report.snapshot_pending) {
-    judge.trouble(Verdict::degraded, "link messages were lost, reading all links again");
-  }
-  if (report.rows_left_alone > 0) {
-    judge.trouble(Verdict::degraded, "no netdev matches " + report.match + ", " +
-                                         std::to_string(report.rows_left_alone) + " rows left alone");
-  }
+  judge_failures(report, options, over, judge);
+  judge_latency(report, options, over, judge);
+  judge_sync_rate(report, options, over, judge);
   return judge.result();
 }
 

@@ -1,19 +1,59 @@
 // SPDX-License-Identifier: Apache-2.0
 #pragma once
 
+#include <cstddef>
+#include <cstdint>
 #include <optional>
 #include <portsync/health_monitor.hpp>
+#include <string>
 
 namespace portsync::core {
 
+// What may be amiss, from the best to the worst: of several the greatest is told. Of equally bad ones that is the first
+// cause: from the kernel's side to the store's, then single rows, then rates.
+enum class TroubleKind : std::uint8_t {
+  none,
+  // degraded
+  sync_rate,
+  latency,
+  failures,
+  refused,
+  left_alone,
+  not_open,
+  resync,
+  no_snapshot,
+  deaf,
+  // unhealthy
+  too_many_failures,
+  pending_too_long,
+  refused_too_long,
+  deaf_too_long,
+};
+constexpr std::size_t kind_count = 14;
+
+[[nodiscard]] Verdict verdict_of(TroubleKind kind) noexcept;
+
+struct Trouble {
+  TroubleKind kind = TroubleKind::none;
+  std::string subject;  // what it is about: with the kind, all of the reason but its numbers
+  std::string reason;
+};
+
+// Which rates are over their limits. One that is ends only when it is clearly back.
+struct RatesOver {
+  bool sync_rate = false;
+  bool latency = false;
+  bool failures = false;
+  bool too_many_failures = false;
+};
+
 struct Judgement {
-  Health health;
-  // When the verdict of this same report would change, if nothing else happens.
+  Trouble worst;
+  // When the judgement of this same report would change, if nothing else happens.
   std::optional<TimePoint> next_change;
 };
 
-// The rules of the deadline monitor. The reason is the first of the worst troubles, from the kernel's side to Redis'. A
-// quiet switch is healthy. Pure.
-[[nodiscard]] Judgement judge(const HealthReport& report, const DeadlineHealthOptions& options, TimePoint now);
+// Pure. `over` is what the judgement before left, and is brought up to date.
+[[nodiscard]] Judgement judge(const HealthReport& report, const HealthOptions& options, RatesOver& over, TimePoint now);
 
 }  // namespace portsync::core

@@ -29,6 +29,12 @@ void LatencyHistogram::add(std::chrono::microseconds latency) noexcept {
   max_ = std::max(max_, us);
 }
 
+void LatencyHistogram::add(const LatencyHistogram& other) noexcept {
+  for (std::size_t i = 0; i < buckets; ++i) counts_[i] += other.counts_[i];
+  count_ += other.count_;
+  max_ = std::max(max_, other.max_);
+}
+
 std::uint64_t LatencyHistogram::quantile_us(double fraction) const noexcept {
   if (count_ == 0) return 0;
   const auto wanted =

@@ -12,6 +12,7 @@ namespace portsync::core {
 class LatencyHistogram {
  public:
   void add(std::chrono::microseconds latency) noexcept;
+  void add(const LatencyHistogram& other) noexcept;
 
   [[nodiscard]] std::uint64_t count() const noexcept { return count_; }
   [[nodiscard]] std::uint64_t max_us() const noexcept { return max_; }

@@ -11,6 +11,8 @@ namespace {
 
 // A sink that says "try again" for ever would be asked for ever: then it counts as a refusal.
 constexpr std::uint8_t attempts_in_a_row = 3;
+// A row on its way for less is as good as right: else a flood of changes would look like a failure.
+constexpr std::chrono::seconds behind_after{1};
 
 std::chrono::microseconds since(TimePoint start, TimePoint now) {
   return std::chrono::duration_cast<std::chrono::microseconds>(now - start);
@@ -88,7 +90,7 @@ void SinkQueue::forget_trouble(Row& row) {
   row.attempts = 0;
   if (row.refusal) {
     row.refusal.clear();
-    context_.report_due = true;
+    if (--refusals_ == 0) context_.report_due = true;
   }
   if (std::exchange(row.first_sync, false)) --first_sync_left_;
 }
@@ -315,9 +317,20 @@ void SinkQueue::on_stored(Slot slot) {
   event.count = answered.events;
   event.latency = since(answered.since, context_.now);
   ++(erased ? context_.statistics.erases : context_.statistics.writes);
-  if (answered.events > 0 && answered.cause != Cause::initial) context_.latencies.add(event.latency);
+  count_outcome(false);
+  if (answered.events > 0 && answered.cause != Cause::initial) {
+    context_.latencies.add(event.latency);
+    context_.recent_latencies.at(context_.now).add(event.latency);
+  }
   if (erased) context_.release_if_unused(slot);
   context_.tell(event);
+}
+
+void SinkQueue::count_outcome(bool failure) {
+  Outcomes& outcomes = recent_.at(context_.now);
+  ++outcomes.writes;
+  if (failure) ++outcomes.failures;
+  context_.answered = true;
 }
 
 // Keeps a waiting row out of the batches until the retry, however often its link changes.
@@ -329,9 +342,12 @@ void SinkQueue::refuse(Slot slot, std::error_code error) {
   refused_.push_back(slot);
   if (!retry_at_) retry_at_ = context_.now + context_.options.retry_interval;
   ++context_.statistics.failures;
-  context_.report_due = true;
   last_error_ = error;
-  if (!refused.refusal) refused.refused_since = context_.now;
+  if (!refused.refusal) {
+    refused.refused_since = context_.now;
+    if (++refusals_ == 1) context_.report_due = true;
+    count_outcome(true);
+  }
   if (std::exchange(refused.refusal, error) == error) return;
   const std::string port = context_.ports.name(slot);  // a copy: the listener may change the filter, and so the table
   context_.tell({.kind = SyncEvent::Kind::row_refused, .sink = name_, .port = port, .error = error});
@@ -397,11 +413,20 @@ SinkReport SinkQueue::report() const {
   for (Slot slot = 0; slot < rows_.size(); ++slot) {
     const Row& row = rows_[slot];
     const std::string& port = context_.ports.name(slot);
-    if (row.waiting || row.refused) older(report.pending_since, report.pending_port, row.waiting_for.since, port);
-    if (row.in_flight != 0) older(report.pending_since, report.pending_port, sent_[row.sent].reason.since, port);
+    std::optional<TimePoint> since;
+    if (row.waiting || row.refused) since = row.waiting_for.since;
+    if (row.in_flight != 0) since = std::min(since.value_or(TimePoint::max()), sent_[row.sent].reason.since);
+    if (since) older(report.pending_since, report.pending_port, *since, port);
     if (row.refusal) older(report.refused_since, report.refused_port, row.refused_since, port);
+    const bool late = since && context_.now - *since >= behind_after;
+    if (late && context_.ports.link(slot) != nullptr) ++report.behind;
   }
   if (last_error_ && (!report.open || report.refused_since)) report.error = last_error_.message();
+  recent_.visit(context_.now, [&report](const Outcomes& outcomes) {
+    report.writes += outcomes.writes;
+    report.failures += outcomes.failures;
+  });
+  report.round_trip = sink_.statistics().round_trip;
   return report;
 }
 

@@ -19,6 +19,7 @@
 #include "core/flap_history.hpp"
 #include "core/latency_histogram.hpp"
 #include "core/port_table.hpp"
+#include "core/recent_window.hpp"
 #include "core/record_packer.hpp"
 
 namespace portsync::core {
@@ -43,13 +44,15 @@ struct SyncContext {
   Synchronizer::Listener listener;
   SynchronizerStatistics statistics;
   LatencyHistogram latencies;
+  RecentWindow<LatencyHistogram> recent_latencies;
   TimePoint now;                 // of the process() call under way
   TimePoint received;            // of the link event under way
   Cause cause = Cause::initial;  // of the link event under way
   bool first_snapshot = false;   // complete
   bool drained = false;          // the source has nothing more waiting
   bool stopped = false;          // links are not followed any more
-  bool report_due = true;        // something has changed that health depends on
+  bool report_due = true;        // something has changed that health is told of at once
+  bool answered = false;         // rows were stored, removed or refused since the last report
 };
 
 // Keeps one sink's rows equal to the ports: what each row is known to hold, what is on its way, and which rows wait. A
@@ -87,6 +90,8 @@ class SinkQueue final : public StateSink::Observer {
   [[nodiscard]] std::size_t in_flight() const noexcept { return in_flight_; }
   [[nodiscard]] std::size_t rows_left_alone() const noexcept { return rows_left_alone_; }
   [[nodiscard]] SinkReport report() const;
+  // When something leaves what report() tells of the last minute.
+  [[nodiscard]] std::optional<TimePoint> recent_end() const noexcept { return recent_.next_end(context_.now); }
 
   void on_open() override;
   void on_row(const StoredRow& row) override;
@@ -124,6 +129,11 @@ class SinkQueue final : public StateSink::Observer {
     TimePoint refused_since;
   };
 
+  struct Outcomes {
+    std::uint64_t writes = 0;
+    std::uint64_t failures = 0;  // of these
+  };
+
   // What of a row is on its way.
   struct Sent {
     std::string record;  // what the sink will hold, packed
@@ -159,6 +169,7 @@ class SinkQueue final : public StateSink::Observer {
   Sent& next_sent();
   void sent(Row& row, std::int32_t ifindex);
   void on_stored(Slot slot);
+  void count_outcome(bool failure);
   void refuse(Slot slot, std::error_code error);
   void retry_refused();
 
@@ -189,6 +200,8 @@ class SinkQueue final : public StateSink::Observer {
   std::size_t in_flight_ = 0;
   std::size_t first_sync_left_ = 0;
   std::size_t rows_left_alone_ = 0;
+  std::size_t refusals_ = 0;  // rows with a refusal
+  RecentWindow<Outcomes> recent_;
   std::optional<TimePoint> hold_until_;
   std::optional<TimePoint> retry_at_;       // refused rows
   std::optional<TimePoint> read_again_at_;  // a read-back that failed

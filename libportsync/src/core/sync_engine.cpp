@@ -89,21 +89,25 @@ void SyncEngine::run() {
   run_report();
 }
 
-// Health is told when something it depends on has changed, every second while something waits, since its age counts,
-// and once more when nothing waits any longer. Not at every batch: a row that is written at once is no news.
+// Many a datagram that the source reads has nothing to tell: health is not told of those.
+void SyncEngine::source_may_have_changed() {
+  if (monitor_ == nullptr || context_.report_due) return;
+  const LinkSourceStatistics source = source_.statistics();
+  context_.report_due =
+      source.snapshot_pending != reported_pending_snapshot_ || source.deaf_since != reported_deaf_since_;
+}
+
+// Health is told at once of what changes rarely. Of rows that wait, since their age counts, and of rows that were
+// answered it is told once a second, however many there are; and once more whenever something leaves what is told of
+// the last minute. Then a quiet switch has nothing to tell.
 void SyncEngine::run_report() {
+  if (monitor_ == nullptr) return;
+  if (context_.report_due || (next_report_ && context_.now >= *next_report_)) report();
   const bool waits = std::any_of(context_.queues.begin(), context_.queues.end(),
                                  [](const auto& queue) { return queue->pending() > 0; });
-  const bool due = next_report_ && context_.now >= *next_report_;
-  if (context_.report_due || due || (reported_waiting_ && !waits)) {
-    reported_waiting_ = waits;
-    report();
-  }
-  if (!waits) {
-    next_report_.reset();
-  } else if (!next_report_) {
-    next_report_ = context_.now + report_interval;
-  }
+  if (!waits && !context_.answered) return;
+  const TimePoint next = context_.now + report_interval;
+  next_report_ = std::min(next_report_.value_or(next), next);
 }
 
 std::optional<TimePoint> SyncEngine::deadline() const {
@@ -205,8 +209,15 @@ PortStatus SyncEngine::status(Slot slot, const LinkState& link, TimePoint now) c
 
 void SyncEngine::report() {
   context_.report_due = false;
-  next_report_.reset();
-  if (monitor_ == nullptr) return;
+  context_.answered = false;
+  next_report_ = recent_end();
+  const HealthReport report = health();
+  reported_pending_snapshot_ = report.snapshot_pending;
+  reported_deaf_since_ = report.deaf_since;
+  monitor_->report(report);
+}
+
+HealthReport SyncEngine::health() const {
   HealthReport report;
   const LinkSourceStatistics source = source_.statistics();
   report.first_snapshot = context_.first_snapshot;
@@ -218,7 +229,24 @@ void SyncEngine::report() {
     report.rows_left_alone = std::max(report.rows_left_alone, queue->rows_left_alone());
     report.sinks.push_back(queue->report());
   }
-  monitor_->report(report);
+  LatencyHistogram latencies;
+  context_.recent_latencies.visit(context_.now, [&latencies](const LatencyHistogram& slot) { latencies.add(slot); });
+  report.latency_p99_us = latencies.quantile_us(0.99);
+  report.latency_samples = latencies.count();
+  report.overruns = source.overruns;
+  report.resyncs = source.resyncs;
+  report.drift_repaired = context_.statistics.drift_repaired;
+  return report;
+}
+
+// When something leaves what health() tells of the last minute.
+std::optional<TimePoint> SyncEngine::recent_end() const {
+  std::optional<TimePoint> first = context_.recent_latencies.next_end(context_.now);
+  for (const auto& queue : context_.queues) {
+    const std::optional<TimePoint> end = queue->recent_end();
+    if (end && (!first || *end < *first)) first = end;
+  }
+  return first;
 }
 
 }  // namespace portsync::core

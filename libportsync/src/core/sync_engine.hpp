@@ -39,7 +39,7 @@ class SyncEngine {
   void set_options(SynchronizerOptions options);
   void stop();
   // The source was processed and told nothing: a probe was sent or answered, or a loss noticed.
-  void source_may_have_changed() { context_.report_due = true; }
+  void source_may_have_changed();
   // The sink has failed for good.
   void sink_failed(std::size_t sink, std::error_code error) { context_.queues[sink]->on_closed(error); }
 
@@ -62,16 +62,19 @@ class SyncEngine {
   void run_audit();
   void run_report();
   void report();
+  [[nodiscard]] HealthReport health() const;
+  [[nodiscard]] std::optional<TimePoint> recent_end() const;
 
   LinkSource& source_;
   SyncContext context_;
   HealthMonitor* monitor_ = nullptr;
   std::optional<TimePoint> next_audit_;
-  std::optional<TimePoint> next_report_;  // while something is pending, whose age counts
+  std::optional<TimePoint> next_report_;
   std::uint64_t link_events_ = 0;
   bool started_ = false;
   bool synchronized_ = false;
-  bool reported_waiting_ = false;  // what the monitor was told last
+  bool reported_pending_snapshot_ = false;  // what the monitor was told last
+  std::optional<TimePoint> reported_deaf_since_;
 };
 
 }  // namespace portsync::core

@@ -1,0 +1,67 @@
+// SPDX-License-Identifier: Apache-2.0
+#include "core/health_state.hpp"
+
+#include <algorithm>
+#include <utility>
+
+namespace portsync::core {
+namespace {
+
+// How often a reason is told in which nothing but numbers has changed: each time is a line of a log.
+constexpr std::chrono::minutes numbers_interval{1};
+
+}  // namespace
+
+// A rate that was over its old limit is judged by the new one alone.
+void HealthState::set_options(const HealthOptions& options) {
+  options_ = options;
+  over_ = {};
+}
+
+std::optional<Health> HealthState::judge(TimePoint now, WallTime time) {
+  Judgement judgement = core::judge(report_, options_, over_, now);
+  next_change_ = judgement.next_change;
+  Trouble& worst = judgement.worst;
+  note(worst.kind, now);
+  if (worst.kind == told_.kind && worst.subject == told_.subject) return renew_numbers(worst, now);
+  if (started_ && worst.kind < told_.kind) {
+    const TimePoint when =
+        no_worse_since_.at(static_cast<std::size_t>(worst.kind)).value_or(now) + options_.settle_time;
+    if (now < when) {
+      next_change_ = std::min(next_change_.value_or(when), when);
+      return std::nullopt;
+    }
+  }
+  return tell(std::move(worst), now, time);
+}
+
+void HealthState::note(TroubleKind kind, TimePoint now) {
+  for (std::size_t i = 0; i < kind_count; ++i) {
+    std::optional<TimePoint>& since = no_worse_since_.at(i);
+    if (i < static_cast<std::size_t>(kind)) {
+      since.reset();
+    } else if (!since) {
+      since = now;
+    }
+  }
+}
+
+std::optional<Health> HealthState::tell(Trouble trouble, TimePoint now, WallTime time) {
+  told_ = std::move(trouble);
+  told_at_ = now;
+  Health before = std::exchange(health_, {verdict_of(told_.kind), told_.reason});
+  started_ = started_ || told_.kind == TroubleKind::none;
+  if (history_.size() == longest_history) history_.pop_front();
+  history_.push_back({before, health_, now, time});
+  return before;
+}
+
+std::optional<Health> HealthState::renew_numbers(const Trouble& trouble, TimePoint now) {
+  if (trouble.reason == health_.reason || now < told_at_ + numbers_interval) return std::nullopt;
+  told_at_ = now;
+  Health before = std::exchange(health_, {health_.verdict, trouble.reason});
+  history_.back().now = health_;
+  return before;
+}
+
+}  // namespace portsync::core

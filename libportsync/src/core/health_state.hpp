@@ -1,0 +1,53 @@
+// SPDX-License-Identifier: Apache-2.0
+#pragma once
+
+#include <array>
+#include <chrono>
+#include <deque>
+#include <optional>
+#include <portsync/health_monitor.hpp>
+#include <vector>
+
+#include "core/health.hpp"
+
+namespace portsync::core {
+
+// What is told of one judgement after another: a worse one at once, a better one when it has lasted. Pure.
+class HealthState {
+ public:
+  using WallTime = std::chrono::system_clock::time_point;
+  static constexpr std::size_t longest_history = 100;
+
+  explicit HealthState(const HealthOptions& options) : options_(options) {}
+
+  void set_options(const HealthOptions& options);
+  void set_report(const HealthReport& report) { report_ = report; }
+
+  // Judges the report at this time. What health() was before, when it has changed. No call has an earlier time than the
+  // one before.
+  std::optional<Health> judge(TimePoint now, WallTime time);
+
+  [[nodiscard]] const Health& health() const noexcept { return health_; }
+  // When judge() is due though nothing else happens.
+  [[nodiscard]] std::optional<TimePoint> next_change() const noexcept { return next_change_; }
+  [[nodiscard]] std::vector<HealthTransition> history() const { return {history_.begin(), history_.end()}; }
+
+ private:
+  void note(TroubleKind kind, TimePoint now);
+  std::optional<Health> tell(Trouble trouble, TimePoint now, WallTime time);
+  std::optional<Health> renew_numbers(const Trouble& trouble, TimePoint now);
+
+  HealthOptions options_;
+  HealthReport report_;
+  RatesOver over_;
+  Trouble told_{TroubleKind::deaf_too_long, "", ""};  // the start: whatever comes is better, and told at once
+  Health health_;
+  TimePoint told_at_;
+  bool started_ = false;  // it has been healthy once
+  // For each kind: since when nothing worse has been found.
+  std::array<std::optional<TimePoint>, kind_count> no_worse_since_;
+  std::optional<TimePoint> next_change_;
+  std::deque<HealthTransition> history_;
+};
+
+}  // namespace portsync::core
