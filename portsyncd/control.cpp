@@ -13,8 +13,6 @@
 namespace portsyncd {
 namespace {
 
-constexpr std::size_t most_transitions = 100;
-
 bool is_digit(char c) noexcept {
   return c >= '0' && c <= '9';
 }
@@ -100,7 +98,7 @@ Statistics Control::statistics() const {
 }
 
 std::vector<Control::Transition> Control::health_history() const {
-  return {history_.begin(), history_.end()};
+  return daemon_.monitor.history();
 }
 
 Control::Outcome Control::resync(bool force) {
@@ -160,9 +158,8 @@ void Control::on_event(const portsync::SyncEvent& event) {
 }
 
 void Control::on_health(const portsync::Health& before, const portsync::Health& now) {
-  if (history_.size() == most_transitions) history_.pop_front();
-  history_.push_back({before, now, WallClock::now()});
-  for (Observer* observer : observers_) observer->on_health_changed(history_.back());
+  const Transition transition{before, now, portsync::Clock::now(), WallClock::now()};
+  for (Observer* observer : observers_) observer->on_health_changed(transition);
 }
 
 }  // namespace portsyncd

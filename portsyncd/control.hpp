@@ -4,7 +4,6 @@
 #include <chrono>
 #include <cstddef>
 #include <cstdint>
-#include <deque>
 #include <functional>
 #include <optional>
 #include <portsync/health_monitor.hpp>
@@ -58,11 +57,7 @@ class Control {
     std::string log_level;
   };
 
-  struct Transition {
-    portsync::Health before;
-    portsync::Health now;
-    WallClock::time_point time;
-  };
+  using Transition = portsync::HealthTransition;
 
   // A row was written (`now`) or removed (`now` is nullptr); `before` is nullptr when it was not there or not known.
   // Borrowed for the call.
@@ -119,7 +114,6 @@ class Control {
   Daemon daemon_;
   WallClock::time_point started_ = WallClock::now();
   std::optional<WallClock::time_point> last_resync_;
-  std::deque<Transition> history_;
   std::vector<Observer*> observers_;
 };
 
