@@ -1,9 +1,9 @@
 // SPDX-License-Identifier: Apache-2.0
 #include "event_log.hpp"
 
+#include <algorithm>
+#include <array>
 #include <utility>
-
-#include "log_line.hpp"
 
 namespace portsyncd {
 namespace {
@@ -11,36 +11,73 @@ namespace {
 using portsync::SyncEvent;
 using Kind = SyncEvent::Kind;
 
-// A field of the row as it was stored: the link may have changed again since.
-std::string_view stored(const SyncEvent& event, std::string_view name) {
-  const std::string* value = event.record == nullptr ? nullptr : find_field(*event.record, name);
+// What lines show of a row, and the field that has it.
+constexpr std::array<std::pair<std::string_view, std::string_view>, 3> shown_fields{{
+    {"admin", "admin_status"},
+    {"oper", "netdev_oper_status"},
+    {"mtu", "mtu"},
+}};
+
+std::string_view value_of(const portsync::PortRecord* record, std::string_view name) {
+  const std::string* value = record == nullptr ? nullptr : find_field(*record, name);
   if (value == nullptr) return "unknown";
   const std::string_view text = *value;
   const bool quoted = text.size() >= 2 && text.front() == '"';  // a JSON string
   return quoted ? text.substr(1, text.size() - 2) : text;
 }
 
-std::string written_line(const SyncEvent& event) {
-  LogLine line("Received event");
-  line.add("port", event.port).add("cause", to_string(event.cause));
-  line.add("admin", stored(event, "admin_status"));
-  line.add("oper", stored(event, "netdev_oper_status"));
-  line.add("mtu", stored(event, "mtu"));
-  return line.add("events", event.count).add("latency_us", event.latency.count()).text();
+// A row as the journal's fields have it.
+std::string row(const portsync::PortRecord& record) {
+  std::string text;
+  for (const auto& [name, field] : shown_fields) {
+    (((text += text.empty() ? "" : " ") += name) += '=') += value_of(&record, field);
+  }
+  return text;
 }
 
-std::string erased_line(const SyncEvent& event) {
-  return LogLine("Row removed")
-      .add("port", event.port)
-      .add("events", event.count)
-      .add("latency_us", event.latency.count())
-      .text();
+LogLine written_line(const SyncEvent& event) {
+  LogLine line("Received event");
+  line.add("port", event.port).add("cause", to_string(event.cause));
+  for (const auto& [name, field] : shown_fields) line.add(name, value_of(event.record, field));
+  if (event.record != nullptr) line.field("NEW", row(*event.record));
+  return line;
+}
+
+LogLine row_line(const SyncEvent& event) {
+  const bool written = event.kind == Kind::row_written;
+  LogLine line = written ? written_line(event) : std::move(LogLine("Row removed").add("port", event.port));
+  line.add("events", event.count).add("latency_us", event.latency.count());
+  line.field("PORT", std::string(event.port)).field("LATENCY_US", std::to_string(event.latency.count()));
+  if (event.before != nullptr) line.field("OLD", row(*event.before));
+  return line;
 }
 
 std::string reason(const std::error_code& error, std::string_view detail) {
   std::string text = error ? error.message() : "closed";
   if (!detail.empty() && !detail.ends_with(text)) ((text += " (") += detail) += ')';
   return text;
+}
+
+log::Level level_of(const SyncEvent& event) {
+  using log::Level;
+  switch (event.kind) {
+    case Kind::row_written:
+    case Kind::row_erased:
+    case Kind::sink_opened:
+    case Kind::synchronized:
+      return Level::info;
+    case Kind::row_refused:
+    case Kind::sink_closed:
+    case Kind::rows_left_alone:
+      return Level::warning;
+    case Kind::snapshot_completed:
+      return event.cause == portsync::Cause::initial ? Level::info : Level::debug;
+    case Kind::audit_completed:
+      return event.count > 0 ? Level::warning : Level::debug;
+    case Kind::queue_collapsed:
+      break;
+  }
+  return Level::debug;
 }
 
 log::Level level_of(portsync::Verdict verdict) {
@@ -60,79 +97,97 @@ log::Level level_of(portsync::Verdict verdict) {
 EventLog::EventLog(std::chrono::microseconds max_latency, std::chrono::seconds retry_interval, Writer writer)
     : max_latency_(max_latency), retry_interval_(retry_interval), writer_(std::move(writer)) {}
 
+// What is not wanted costs nothing: the level is asked first, the bucket then, and only then is a line made.
 void EventLog::on_event(const SyncEvent& event, std::string_view detail, TimePoint now) {
+  const bool is_row = event.kind == Kind::row_written || event.kind == Kind::row_erased;
+  if (is_row && event.latency > max_latency_) note_latency(event, now);
+  const log::Level level = level_of(event);
+  if (!log::enabled(level)) return;
+  if ((is_row || event.kind == Kind::row_refused) && !may_tell_row(level, now)) return;
+  write(level, line_of(event, detail));
+}
+
+LogLine EventLog::line_of(const SyncEvent& event, std::string_view detail) const {
   const std::string sink(event.sink);
-  const std::string again = "; trying again every " + std::to_string(retry_interval_.count()) + " s";
+  const auto trouble = [&] {
+    return ": " + reason(event.error, detail) + "; trying again every " + std::to_string(retry_interval_.count()) +
+           " s";
+  };
   switch (event.kind) {
     case Kind::row_written:
     case Kind::row_erased:
-      return on_row(event, now);
+      return row_line(event);
     case Kind::row_refused:
-      return write_row(log::Level::warning,
-                       sink + " refuses " + std::string(event.port) + ": " + reason(event.error, detail) + again, now);
+      return std::move(
+          LogLine(sink + " refuses " + std::string(event.port) + trouble()).field("PORT", std::string(event.port)));
     case Kind::sink_opened:
-      return writer_(log::Level::info, "Connected to " + sink);
+      return LogLine("Connected to " + sink);
     case Kind::sink_closed:
-      return writer_(log::Level::warning, "Not connected to " + sink + ": " + reason(event.error, detail) + again);
+      return LogLine("Not connected to " + sink + trouble());
     case Kind::snapshot_completed:
-      return writer_(
-          event.cause == portsync::Cause::initial ? log::Level::info : log::Level::debug,
-          LogLine("Snapshot completed").add("cause", to_string(event.cause)).add("ports", event.count).text());
+      return std::move(LogLine("Snapshot completed").add("cause", to_string(event.cause)).add("ports", event.count));
     case Kind::rows_left_alone:
-      return writer_(log::Level::warning,
-                     "No netdev matches: " + std::to_string(event.count) + " rows of " + sink + " left alone");
+      return LogLine("No netdev matches: " + std::to_string(event.count) + " rows of " + sink + " left alone");
     case Kind::audit_completed:
-      return writer_(event.count > 0 ? log::Level::warning : log::Level::debug,
-                     LogLine("Audit of " + sink).add("repaired", event.count).text());
+      return std::move(LogLine("Audit of " + sink).add("repaired", event.count));
     case Kind::queue_collapsed:
-      return writer_(log::Level::debug, "Queue of " + sink + " is full: comparing all ports");
+      return LogLine("Queue of " + sink + " is full: comparing all ports");
     case Kind::synchronized:
-      return writer_(log::Level::info, "Synchronized: every row equals the kernel");
+      break;
   }
+  return LogLine("Synchronized: every row equals the kernel");
 }
 
-void EventLog::on_row(const SyncEvent& event, TimePoint now) {
-  note_latency(event, now);
-  if (!log::enabled(log::Level::info)) return;
-  if (!rows_.take(now)) {
-    ++suppressed_;
-    return;
+bool EventLog::may_tell_row(log::Level level, TimePoint now) {
+  if (rows_.take(now)) {
+    flush_rows();
+    return true;
   }
-  flush();
-  writer_(log::Level::info, event.kind == Kind::row_written ? written_line(event) : erased_line(event));
+  suppressed_level_ = std::max(suppressed_level_, level);
+  ++suppressed_;
+  return false;
 }
 
 void EventLog::note_latency(const SyncEvent& event, TimePoint now) {
-  if (event.latency <= max_latency_) return;
   ++slow_rows_;
-  if (!slow_warnings_.take(now)) return;
-  writer_(log::Level::warning, LogLine("Slow row")
-                                   .add("port", event.port)
-                                   .add("latency_us", event.latency.count())
-                                   .add("max_latency_us", max_latency_.count())
-                                   .add("slow_rows", slow_rows_)
-                                   .text());
-}
-
-void EventLog::write_row(log::Level level, const std::string& line, TimePoint now) {
-  if (!rows_.take(now)) {
-    ++suppressed_;
-    return;
-  }
-  flush();
-  writer_(level, line);
+  if (!log::enabled(log::Level::warning) || !slow_warnings_.take(now)) return;
+  write(log::Level::warning, LogLine("Slow row")
+                                 .add("port", event.port)
+                                 .add("latency_us", event.latency.count())
+                                 .add("max_latency_us", max_latency_.count())
+                                 .add("slow_rows", slow_rows_)
+                                 .field("PORT", std::string(event.port))
+                                 .field("LATENCY_US", std::to_string(event.latency.count())));
 }
 
 void EventLog::on_health(const portsync::Health& before, const portsync::Health& health, TimePoint now) {
-  // A reason that counts something may change often; the verdict itself is always told.
+  // A reason that counts something may change often: then the newest is told, later. The verdict is always told.
   const bool allowed = health_reasons_.take(now);
-  if (before.verdict == health.verdict && !allowed) return;
-  writer_(level_of(health.verdict), "Health " + to_string(health));
+  Transition transition{health_ ? std::move(health_->before) : before, health};
+  health_.reset();
+  if (before.verdict == health.verdict && !allowed) {
+    health_ = std::move(transition);
+  } else {
+    tell(transition);
+  }
+}
+
+void EventLog::tell(const Transition& transition) {
+  const log::Level level = level_of(transition.health.verdict);
+  if (!log::enabled(level)) return;
+  const std::string health = to_string(transition.health);
+  write(level, LogLine("Health " + health).field("OLD", to_string(transition.before)).field("NEW", health));
 }
 
 void EventLog::flush() {
+  flush_rows();
+  if (health_) tell(*std::exchange(health_, std::nullopt));
+}
+
+void EventLog::flush_rows() {
   if (suppressed_ == 0) return;
-  writer_(log::Level::info, LogLine("Received events").add("suppressed", std::exchange(suppressed_, 0)).text());
+  write(suppressed_level_, LogLine("Received events").add("suppressed", std::exchange(suppressed_, 0)));
+  suppressed_level_ = log::Level::info;
 }
 
 }  // namespace portsyncd

@@ -4,12 +4,14 @@
 #include <chrono>
 #include <cstdint>
 #include <functional>
+#include <optional>
 #include <portsync/health_monitor.hpp>
 #include <portsync/synchronizer.hpp>
 #include <string>
 #include <string_view>
 
 #include "log.hpp"
+#include "log_line.hpp"
 #include "token_bucket.hpp"
 
 namespace portsyncd {
@@ -18,7 +20,7 @@ namespace portsyncd {
 // changes does not become one of the log; what it holds back is counted and told.
 class EventLog {
  public:
-  using Writer = std::function<void(log::Level level, std::string_view line)>;
+  using Writer = std::function<void(log::Level level, std::string_view line, log::Fields fields)>;
   using TimePoint = portsync::TimePoint;
 
   EventLog(std::chrono::microseconds max_latency, std::chrono::seconds retry_interval, Writer writer = log::write);
@@ -28,7 +30,7 @@ class EventLog {
   void on_health(const portsync::Health& before, const portsync::Health& health, TimePoint now);
 
   // Lines held back that nothing has told yet; flush() tells.
-  [[nodiscard]] bool holds_back() const noexcept { return suppressed_ > 0; }
+  [[nodiscard]] bool holds_back() const noexcept { return suppressed_ > 0 || health_.has_value(); }
   void flush();
 
   void set_max_latency(std::chrono::microseconds max_latency) noexcept { max_latency_ = max_latency; }
@@ -37,9 +39,17 @@ class EventLog {
   [[nodiscard]] std::uint64_t slow_rows() const noexcept { return slow_rows_; }
 
  private:
-  void on_row(const portsync::SyncEvent& event, TimePoint now);
+  struct Transition {
+    portsync::Health before;
+    portsync::Health health;
+  };
+
+  [[nodiscard]] bool may_tell_row(log::Level level, TimePoint now);
   void note_latency(const portsync::SyncEvent& event, TimePoint now);
-  void write_row(log::Level level, const std::string& line, TimePoint now);
+  [[nodiscard]] LogLine line_of(const portsync::SyncEvent& event, std::string_view detail) const;
+  void flush_rows();
+  void tell(const Transition& transition);
+  void write(log::Level level, const LogLine& line) const { writer_(level, line.text(), line.fields()); }
 
   std::chrono::microseconds max_latency_;
   std::chrono::seconds retry_interval_;
@@ -48,6 +58,8 @@ class EventLog {
   TokenBucket slow_warnings_{0.1, 1};
   TokenBucket health_reasons_{1, 10};
   std::uint64_t suppressed_ = 0;
+  log::Level suppressed_level_ = log::Level::info;  // the highest of theirs
+  std::optional<Transition> health_;                // held back: from what was told last to the newest
   std::uint64_t slow_rows_ = 0;
 };
 

@@ -1,42 +1,62 @@
 // SPDX-License-Identifier: Apache-2.0
 #include "journal.hpp"
 
-#ifdef PORTSYNCD_HAVE_SYSTEMD
-// The lines are ours, not this file's: no CODE_FILE=, CODE_LINE= and CODE_FUNC=.
-#define SD_JOURNAL_SUPPRESS_LOCATION
-#include <sys/uio.h>
-#include <systemd/sd-journal.h>
+#include <endian.h>
+#include <sys/socket.h>
 #include <unistd.h>
 
-#include <string>
-#endif
+namespace portsyncd {
+namespace {
 
-namespace portsyncd::journal {
+constexpr int warning_priority = 4;
+constexpr int wanted_send_buffer = 1 << 20;  // the kernel's own choice holds some 160 lines
 
-#ifdef PORTSYNCD_HAVE_SYSTEMD
-
-bool available() noexcept {
-  return ::access("/run/systemd/journal/socket", W_OK) == 0;
+// The form for any value, a line feed in it or not.
+void add(std::string& entry, std::string_view name, std::string_view value) {
+  const std::uint64_t size = htole64(value.size());
+  (entry += name) += '\n';
+  entry.append(reinterpret_cast<const char*>(&size), sizeof size);
+  (entry += value) += '\n';
 }
 
-void send(int priority, std::string_view text) {
-  std::string message = "MESSAGE=";
-  message += text;
-  std::string level = "PRIORITY=" + std::to_string(priority);
-  std::string identifier = "SYSLOG_IDENTIFIER=portsyncd";
-  const auto part = [](std::string& line) { return iovec{line.data(), line.size()}; };
-  const iovec parts[] = {part(message), part(level), part(identifier)};
-  (void)sd_journal_sendv(parts, 3);
+std::string make_entry(int priority, std::string_view text, log::Fields fields) {
+  std::string entry;
+  entry.reserve(512);
+  add(entry, "MESSAGE", text);
+  add(entry, "PRIORITY", std::to_string(priority));
+  add(entry, "SYSLOG_IDENTIFIER", "portsyncd");
+  for (const log::Field& field : fields) {
+    entry += "PORTSYNCD_";
+    add(entry, field.name, field.value);
+  }
+  return entry;
 }
 
-#else
+}  // namespace
 
-bool available() noexcept {
-  return false;
+bool Journal::available() noexcept {
+  return ::access(default_path.data(), W_OK) == 0;
 }
 
-void send(int, std::string_view) {}
+Journal::Journal(std::string_view path) noexcept : fd_(::socket(AF_UNIX, SOCK_DGRAM | SOCK_CLOEXEC, 0)) {
+  journald_.sun_family = AF_UNIX;
+  path.copy(journald_.sun_path, sizeof journald_.sun_path - 1);
+  (void)::setsockopt(fd_, SOL_SOCKET, SO_SNDBUF, &wanted_send_buffer, sizeof wanted_send_buffer);
+}
 
-#endif
+Journal::~Journal() {
+  if (fd_ >= 0) ::close(fd_);
+}
 
-}  // namespace portsyncd::journal
+void Journal::send(int priority, std::string_view text, log::Fields fields) {
+  if (lost_ > 0 && deliver(make_entry(warning_priority, "journal: lines lost=" + std::to_string(lost_), {}))) lost_ = 0;
+  if (lost_ > 0 || !deliver(make_entry(priority, text, fields))) ++lost_;
+}
+
+// By the address and not connected: a socket that took the place of journald's old one is found by itself.
+bool Journal::deliver(const std::string& entry) const noexcept {
+  return ::sendto(fd_, entry.data(), entry.size(), MSG_DONTWAIT | MSG_NOSIGNAL,
+                  reinterpret_cast<const sockaddr*>(&journald_), sizeof journald_) >= 0;
+}
+
+}  // namespace portsyncd

@@ -1,15 +1,40 @@
 // SPDX-License-Identifier: Apache-2.0
-// systemd's journal, by its own protocol. The only file that knows sd-journal; there is none without libsystemd.
 #pragma once
 
+#include <sys/un.h>
+
+#include <cstdint>
+#include <string>
 #include <string_view>
 
-namespace portsyncd::journal {
+#include "log.hpp"
 
-// A journal takes lines on this system. sd_journal_sendv(3) itself says nothing where there is none.
-[[nodiscard]] bool available() noexcept;
+namespace portsyncd {
 
-// `priority`: syslog's, 0 to 7.
-void send(int priority, std::string_view text);
+// systemd's journal, by its native protocol (systemd.io/JOURNAL_NATIVE_PROTOCOL). Not by sd_journal_sendv(3): that
+// waits when journald does not read, and nobody can ask its socket before. A line that cannot be sent at once is lost,
+// and the next one that can be is preceded by how many were.
+class Journal {
+ public:
+  // A journal takes lines on this system.
+  [[nodiscard]] static bool available() noexcept;
 
-}  // namespace portsyncd::journal
+  static constexpr std::string_view default_path = "/run/systemd/journal/socket";
+
+  explicit Journal(std::string_view path = default_path) noexcept;
+  Journal(const Journal&) = delete;
+  Journal& operator=(const Journal&) = delete;
+  ~Journal();
+
+  // `priority`: syslog's, 0 to 7.
+  void send(int priority, std::string_view text, log::Fields fields);
+
+ private:
+  [[nodiscard]] bool deliver(const std::string& entry) const noexcept;
+
+  sockaddr_un journald_{};
+  int fd_;
+  std::uint64_t lost_ = 0;
+};
+
+}  // namespace portsyncd

@@ -4,7 +4,6 @@
 #include <spdlog/logger.h>
 #include <spdlog/pattern_formatter.h>
 #include <spdlog/sinks/ansicolor_sink.h>
-#include <spdlog/sinks/base_sink.h>
 #include <spdlog/sinks/rotating_file_sink.h>
 #include <spdlog/sinks/syslog_sink.h>
 #include <strings.h>
@@ -74,14 +73,6 @@ class Priority final : public spdlog::custom_flag_formatter {
   [[nodiscard]] std::unique_ptr<custom_flag_formatter> clone() const override { return std::make_unique<Priority>(); }
 };
 
-class JournalSink final : public spdlog::sinks::base_sink<spdlog::details::null_mutex> {
- private:
-  void sink_it_(const spdlog::details::log_msg& message) override {
-    journal::send(priority_of(message.level) - '0', {message.payload.data(), message.payload.size()});
-  }
-  void flush_() override {}
-};
-
 // systemd.exec(5): JOURNAL_STREAM is "device:inode" of the journal's stream, so that a redirected one is not taken for
 // it.
 bool stderr_is_journal() {
@@ -139,19 +130,24 @@ spdlog::sink_ptr file_sink(const std::string& file) {
   return sink;
 }
 
+bool is_journal(const std::string& target) {
+  if (target == "journal" && !Journal::available()) throw std::runtime_error("no journal of systemd runs here");
+  return target == "journal" || (target == "auto" && stderr_is_journal() && Journal::available());
+}
+
 spdlog::sink_ptr make_sink(const Destination& destination) {
-  const std::string& target = destination.target;
-  if (target == "syslog") return syslog_sink();
-  if (target == "file") return file_sink(destination.file);
-  if (target == "journal" && !journal::available()) throw std::runtime_error("no journal of systemd runs here");
-  if (target == "journal" || (target == "auto" && stderr_is_journal() && journal::available())) {
-    return std::make_shared<JournalSink>();
-  }
+  if (destination.target == "syslog") return syslog_sink();
+  if (destination.target == "file") return file_sink(destination.file);
   return stderr_sink();
 }
 
+// One of the two is there once open() has been called. spdlog's lines have no fields: the journal goes without it.
 std::unique_ptr<spdlog::logger>& logger() {
   static std::unique_ptr<spdlog::logger> instance;
+  return instance;
+}
+std::unique_ptr<Journal>& journal() {
+  static std::unique_ptr<Journal> instance;
   return instance;
 }
 
@@ -163,9 +159,16 @@ void use(spdlog::sink_ptr sink) {
   logger()->set_error_handler([](const std::string& what) { trouble = what; });
   logger()->flush_on(spdlog::level::trace);  // who follows a file must see the last line
   set_level(current_level);
+  journal().reset();
 }
 
-void hand_over(Level level, std::string_view text) {
+void use_journal() {
+  if (!journal()) journal() = std::make_unique<Journal>();  // one that was there knows what it has lost
+  logger().reset();
+}
+
+void hand_over(Level level, std::string_view text, Fields fields) {
+  if (journal()) return journal()->send(priority_of(to_spdlog(level)) - '0', text, fields);
   logger()->log(to_spdlog(level), spdlog::string_view_t(text.data(), text.size()));
   if (trouble.empty()) return;
   // A file that cannot be written or put aside any more: spdlog's sink must not be used again after that.
@@ -193,6 +196,7 @@ const char* to_string(Level level) noexcept {
 void open(const Destination& destination) {
   spdlog::sink_ptr sink;
   try {
+    if (is_journal(destination.target)) return use_journal();
     sink = make_sink(destination);
   } catch (const std::exception& error) {  // spdlog's own is one
     throw std::runtime_error("Cannot log to " + destination.target + ": " + error.what());
@@ -210,16 +214,16 @@ Level level() noexcept {
 }
 
 bool enabled(Level level) noexcept {
-  return logger() && logger()->should_log(to_spdlog(level));
+  return level >= current_level && (logger() || journal());
 }
 
-void write(Level level, std::string_view text) noexcept {
+void write(Level level, std::string_view text, Fields fields) noexcept {
   if (!enabled(level)) return;
   try {
     if (std::none_of(text.begin(), text.end(), is_control)) {
-      return hand_over(level, text);
+      return hand_over(level, text, fields);
     }
-    hand_over(level, without_control_characters(std::string(text)));
+    hand_over(level, without_control_characters(std::string(text)), fields);
   } catch (...) {  // no memory: the line is lost, the daemon is not
   }
 }

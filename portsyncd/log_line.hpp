@@ -6,10 +6,14 @@
 #include <concepts>
 #include <string>
 #include <string_view>
+#include <utility>
+#include <vector>
+
+#include "log.hpp"
 
 namespace portsyncd {
 
-// Puts together "words key=value key=value".
+// Puts together "words key=value key=value", and the journal's fields.
 class LogLine {
  public:
   explicit LogLine(std::string_view words) {
@@ -29,10 +33,17 @@ class LogLine {
     return add(key, std::string_view(digits.data(), static_cast<std::size_t>(end - digits.data())));
   }
 
+  LogLine& field(std::string_view name, std::string value) {
+    fields_.push_back({name, std::move(value)});
+    return *this;
+  }
+
   [[nodiscard]] const std::string& text() const noexcept { return text_; }
+  [[nodiscard]] const std::vector<log::Field>& fields() const noexcept { return fields_; }
 
  private:
   std::string text_;
+  std::vector<log::Field> fields_;
 };
 
 }  // namespace portsyncd

@@ -10,10 +10,22 @@ import unittest
 from pathlib import Path
 from typing import Optional
 
-from support import debian_root, process
+from support import debian_root, netns, process
 from support.case import program
 
 PACKAGES = ["systemd", "systemd-sysv", "dbus", "iproute2", "procps", "psmisc", "redis-server", "redis-tools"]
+
+
+# As the guide has them.
+STEPS = """
+cp build/portsyncd/portsyncd /usr/local/bin/
+mkdir -p /etc/sonic
+cp portsyncd/data/portsyncd.conf /etc/sonic/portsyncd.conf
+cp portsyncd/data/portsyncd.service /etc/systemd/system/
+systemctl daemon-reload
+systemctl enable portsyncd
+systemctl start portsyncd
+"""
 
 
 def libraries_of(binary: str) -> set[str]:
@@ -115,3 +127,28 @@ class BoxCase(unittest.TestCase):
             process.wait_for(condition, limit, what or f"{command} says {wanted!r}", 0.05)
         except process.TimedOut as e:
             raise AssertionError(f"{e}; it said {said[-500:]!r}") from None
+
+
+class InstalledCase(BoxCase):
+    """Before each test: a box with four ports whose other ends are in `far`; install() takes the guide's steps."""
+
+    def setUp(self) -> None:
+        super().setUp()
+        self.far = netns.Netns()
+        self.addCleanup(self.far.close)
+        self.far.ip(*(f"link add name p{i} index {20000 + i} type veth peer name Ethernet{4 * i} index {100 + i} "
+                      f"netns {self.box.pid}" for i in range(4)), *(f"link set p{i} up" for i in range(4)))
+        self.box.run("for i in 0 4 8 12; do ip link set Ethernet$i up; done")
+        # The guide is read in a checkout that has been built.
+        self.box.run("mkdir /root/checkout && ln -s /mnt/source/portsyncd /root/checkout/ && "
+                     "ln -s /mnt/build /root/checkout/build")
+
+    def install(self) -> None:
+        for step in STEPS.strip().splitlines():
+            self.box.run(f"cd /root/checkout && {step}")
+
+    def healthy(self) -> None:
+        self.wait_for("systemctl show -p StatusText portsyncd", "StatusText=Healthy\n")
+
+    def pid(self) -> str:
+        return self.show("portsyncd", "MainPID")

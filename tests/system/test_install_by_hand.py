@@ -3,44 +3,13 @@
 
 import re
 
-from support import netns, process
-from support.box import BoxCase
-
-STEPS = """
-cp build/portsyncd/portsyncd /usr/local/bin/
-mkdir -p /etc/sonic
-cp portsyncd/data/portsyncd.conf /etc/sonic/portsyncd.conf
-cp portsyncd/data/portsyncd.service /etc/systemd/system/
-systemctl daemon-reload
-systemctl enable portsyncd
-systemctl start portsyncd
-"""
+from support import process
+from support.box import InstalledCase
 
 ROW = "redis-cli -n 6 HGETALL 'PORT_TABLE|Ethernet0' | paste -sd ' '"
 
 
-class InstallByHand(BoxCase):
-    def setUp(self) -> None:
-        super().setUp()
-        self.far = netns.Netns()
-        self.addCleanup(self.far.close)
-        self.far.ip(*(f"link add name p{i} index {20000 + i} type veth peer name Ethernet{4 * i} index {100 + i} "
-                      f"netns {self.box.pid}" for i in range(4)), *(f"link set p{i} up" for i in range(4)))
-        self.box.run("for i in 0 4 8 12; do ip link set Ethernet$i up; done")
-        # The guide is read in a checkout that has been built.
-        self.box.run("mkdir /root/checkout && ln -s /mnt/source/portsyncd /root/checkout/ && "
-                     "ln -s /mnt/build /root/checkout/build")
-
-    def install(self) -> None:
-        for step in STEPS.strip().splitlines():
-            self.box.run(f"cd /root/checkout && {step}")
-
-    def healthy(self) -> None:
-        self.wait_for("systemctl show -p StatusText portsyncd", "StatusText=Healthy\n")
-
-    def pid(self) -> str:
-        return self.show("portsyncd", "MainPID")
-
+class InstallByHand(InstalledCase):
     def test_steps_as_typed(self) -> None:
         self.install()
         self.healthy()

@@ -1,0 +1,55 @@
+# SPDX-License-Identifier: Apache-2.0
+"""The lines that people grep for, see contract/guide.md; in the journal they are tested by system/test_journal.py."""
+
+import re
+
+from support import process
+from support.case import Case
+
+STATISTICS = (r"info statistics events=\d+ writes=\d+ .*eps=[\d.]+ latency_us_p50=\d+ latency_us_p95=\d+ "
+              r"latency_us_p99=\d+ latency_us_max=\d+ ")
+
+
+class LogLines(Case):
+    def row_lines(self) -> list[str]:
+        return re.findall(r"info Received event (.*)", self.daemon.log())
+
+    def test_a_written_row_is_one_line_after_its_acknowledgement(self) -> None:
+        before = len(self.row_lines())
+        self.redis.db.call("CLIENT", "PAUSE", 1000, "WRITE")
+        self.dut.ip("link set Ethernet0 mtu 1600")
+        process.wait_for(lambda: self.daemon.statistics()["pending"] > 0, 5, "a row waits for Redis", 0.02)
+        self.assertEqual(len(self.row_lines()), before)
+        self.wait_equal()
+        self.daemon.statistics()
+        lines = self.row_lines()[before:]
+        self.assertEqual(len(lines), 1)
+        self.assertRegex(lines[0], r"^port=Ethernet0 cause=notified admin=up oper=up mtu=1600 events=1 latency_us=\d+$")
+        self.assertGreater(int(lines[0].rpartition("=")[2]), 10_000)
+
+    def test_a_storm_is_cut_and_counted(self) -> None:
+        before = len(self.row_lines())
+        self.finish(self.load("mixed", 20_000))
+        self.wait_equal()
+        statistics = self.daemon.statistics()
+
+        def told() -> int:
+            counted = sum(map(int, re.findall(r"Received events suppressed=(\d+)", self.daemon.log())))
+            return len(self.row_lines()) + self.daemon.log().count("Row removed") + counted
+        process.wait_for(lambda: told() == statistics["writes"] + statistics["erases"], 5, "each row is told or counted")
+        self.assertIn("Received events suppressed=", self.daemon.log())
+        self.assertLess(len(self.row_lines()) - before, statistics["writes"])
+
+    def test_statistics_at_the_end(self) -> None:
+        self.assertEqual(self.daemon.terminate(), 0)
+        self.assertRegex(self.daemon.log().splitlines()[-2], STATISTICS)
+        self.daemon = None
+
+    def test_health_is_told_with_its_reason(self) -> None:
+        self.redis.db.call("SAVE")
+        self.redis.kill()
+        self.daemon.wait_for_log("warning Health Degraded: waiting for Redis at ")
+        self.redis.start()
+        self.wait_equal()
+        self.daemon.wait_status("Healthy")
+        self.assertEqual(re.findall(r"Health (\w+)", self.daemon.log())[-1], "Healthy")
