@@ -171,7 +171,9 @@ int App::run() {
   }
   log_receive_buffer();
   if (!start_port_reader()) return exit_unavailable;
-  return loop_.run();
+  const int status = loop_.run();
+  if (status == exit_clean) restart_marker_.stopped();
+  return status;
 }
 
 // A port that is configured later is found at the next reading.
@@ -230,6 +232,7 @@ void App::warn_of_watchdog() const {
 
 void App::ping_watchdog(std::chrono::microseconds timeout) {
   notifier_.ping_watchdog();
+  restart_marker_.alive();
   const auto third = std::chrono::duration_cast<milliseconds>(timeout / 3);
   const auto period = std::min<milliseconds>(seconds(config_.health.watchdog_interval_secs), third);
   loop_.after(std::max(period, 1ms), [this, timeout] { ping_watchdog(timeout); });

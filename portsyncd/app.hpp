@@ -15,6 +15,7 @@
 #include "event_log.hpp"
 #include "event_loop.hpp"
 #include "load_config.hpp"
+#include "restart_marker.hpp"
 #include "service_notifier.hpp"
 #include "statistics_report.hpp"
 
@@ -70,6 +71,7 @@ class App {
   const LoadConfig load_;
   const Output output_;
   portsync::PortFilter filter_;
+  const RestartMarker restart_marker_{runtime_directory()};
   EventLoop loop_;
   ServiceNotifier notifier_;
   EventLog event_log_;
