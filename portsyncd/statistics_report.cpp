@@ -20,40 +20,48 @@ std::string rate(std::uint64_t events, portsync::Clock::duration period) {
 
 }  // namespace
 
+std::vector<std::pair<std::string_view, std::uint64_t>> values_of(const Statistics& statistics) {
+  const auto& [sync, source, sink, slow_rows] = statistics;
+  return {
+      {"events", sync.events},
+      {"writes", sync.writes},
+      {"erases", sync.erases},
+      {"failures", sync.failures},
+      {"unchanged", sync.unchanged},
+      {"latency_us_p50", sync.latency_p50_us},
+      {"latency_us_p95", sync.latency_p95_us},
+      {"latency_us_p99", sync.latency_p99_us},
+      {"latency_us_max", sync.latency_max_us},
+      {"pending", sync.pending},
+      {"ports", sync.ports},
+      {"batches", sync.batches},
+      {"queue_collapses", sync.queue_collapses},
+      {"snapshots", source.snapshots},
+      {"resyncs", source.resyncs},
+      {"overruns", source.overruns},
+      {"truncated", source.truncated},
+      {"interrupted", source.interrupted},
+      {"foreign", source.foreign},
+      {"probe_failures", source.probe_failures},
+      {"audits", sync.audits},
+      {"drift_repaired", sync.drift_repaired},
+      {"redis_commands", sink.commands},
+      {"redis_opens", sink.opens},
+      {"redis_timeouts", sink.timeouts},
+      {"refused", sink.refused},
+      {"receive_buffer_bytes", source.receive_buffer_bytes},
+      {"backlog_bytes", source.backlog_bytes},
+      {"slow_rows", slow_rows},
+  };
+}
+
 std::string StatisticsReport::line(const Statistics& now, portsync::TimePoint time) const {
-  const auto& [sync, source, sink, slow_rows] = now;
-  return LogLine("statistics")
-      .add("events", sync.events)
-      .add("writes", sync.writes)
-      .add("erases", sync.erases)
-      .add("failures", sync.failures)
-      .add("unchanged", sync.unchanged)
-      .add("eps", rate(sync.events - events_before_, time - period_start_))
-      .add("latency_us_p50", sync.latency_p50_us)
-      .add("latency_us_p95", sync.latency_p95_us)
-      .add("latency_us_p99", sync.latency_p99_us)
-      .add("latency_us_max", sync.latency_max_us)
-      .add("pending", sync.pending)
-      .add("ports", sync.ports)
-      .add("batches", sync.batches)
-      .add("queue_collapses", sync.queue_collapses)
-      .add("snapshots", source.snapshots)
-      .add("resyncs", source.resyncs)
-      .add("overruns", source.overruns)
-      .add("truncated", source.truncated)
-      .add("interrupted", source.interrupted)
-      .add("foreign", source.foreign)
-      .add("probe_failures", source.probe_failures)
-      .add("audits", sync.audits)
-      .add("drift_repaired", sync.drift_repaired)
-      .add("redis_commands", sink.commands)
-      .add("redis_opens", sink.opens)
-      .add("redis_timeouts", sink.timeouts)
-      .add("refused", sink.refused)
-      .add("receive_buffer_bytes", source.receive_buffer_bytes)
-      .add("backlog_bytes", source.backlog_bytes)
-      .add("slow_rows", slow_rows)
-      .text();
+  LogLine line("statistics");
+  for (const auto& [name, value] : values_of(now)) {
+    line.add(name, value);
+    if (name == "unchanged") line.add("eps", rate(now.sync.events - events_before_, time - period_start_));
+  }
+  return line.text();
 }
 
 void StatisticsReport::end_period(const Statistics& now, portsync::TimePoint time) {

@@ -5,6 +5,9 @@
 #include <portsync/state_sink.hpp>
 #include <portsync/synchronizer.hpp>
 #include <string>
+#include <string_view>
+#include <utility>
+#include <vector>
 
 namespace portsyncd {
 
@@ -15,7 +18,10 @@ struct Statistics {
   std::uint64_t slow_rows = 0;  // stored later than performance.max_latency_us allows
 };
 
-// Formats the statistics line of the log. The keys are a contract: tests and monitoring read them.
+// By name, in order. The names are a contract: tests, monitoring and portsyncctl's users read them.
+[[nodiscard]] std::vector<std::pair<std::string_view, std::uint64_t>> values_of(const Statistics& statistics);
+
+// Formats the statistics line of the log: the values, and `eps`.
 class StatisticsReport {
  public:
   explicit StatisticsReport(portsync::TimePoint start) : period_start_(start) {}
