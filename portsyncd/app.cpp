@@ -171,6 +171,8 @@ int App::run() {
   }
   log_receive_buffer();
   if (!start_port_reader()) return exit_unavailable;
+  const std::string& dbus = config_.dbus.enabled;
+  if (dbus != "false") dbus_service_ = std::make_unique<DbusService>(loop_, *control_, dbus);
   const int status = loop_.run();
   if (status == exit_clean) restart_marker_.stopped();
   return status;

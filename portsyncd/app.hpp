@@ -12,6 +12,7 @@
 
 #include "config.hpp"
 #include "control.hpp"
+#include "dbus_service.hpp"
 #include "event_log.hpp"
 #include "event_loop.hpp"
 #include "load_config.hpp"
@@ -83,8 +84,9 @@ class App {
   std::unique_ptr<portsync::HealthMonitor> monitor_;
   std::unique_ptr<portsync::Synchronizer> sync_;
   std::unique_ptr<Control> control_;
-  std::string port_reader_error_;  // as it was logged
-  bool ports_known_ = true;        // false until CONFIG_DB has been read, where it must be
+  std::unique_ptr<DbusService> dbus_service_;  // nullptr: dbus.enabled is false
+  std::string port_reader_error_;              // as it was logged
+  bool ports_known_ = true;                    // false until CONFIG_DB has been read, where it must be
   bool ready_ = false;
   bool stopping_ = false;
   bool later_timer_ = false;

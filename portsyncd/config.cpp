@@ -98,7 +98,7 @@ constexpr std::array table{
     Key{"logging", "file", at<&C::logging, &C::Logging::file>, 0, most_bytes, any, Effect::live,
         "the log file, for target = \"file\""},
 
-    Key{"dbus", "enabled", at<&C::dbus, &C::Dbus::enabled>, 0, most_bytes, "auto|true|false", Effect::none_yet,
+    Key{"dbus", "enabled", at<&C::dbus, &C::Dbus::enabled>, 0, most_bytes, "auto|true|false", Effect::at_start,
         "offer a D-Bus service; auto: when there is a system bus"},
 
     Key{"metrics", "listen", at<&C::metrics, &C::Metrics::listen>, 0, most_bytes, any, Effect::none_yet,

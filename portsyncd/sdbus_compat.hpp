@@ -1,0 +1,47 @@
+// SPDX-License-Identifier: Apache-2.0
+// Where sdbus-c++ 1.x and 2.x differ, as far as dbus_service.cpp needs it. There is no version macro.
+#pragma once
+
+#include <sdbus-c++/sdbus-c++.h>
+
+#include <memory>
+#include <string>
+#include <vector>
+
+namespace portsyncd::sdbus_compat {
+
+#if __has_include(<sdbus-c++/VTableItems.h>)
+
+inline void request_name(sdbus::IConnection& connection, const char* name) {
+  connection.requestName(sdbus::ServiceName(name));
+}
+inline bool process_one(sdbus::IConnection& connection) {
+  return connection.processPendingEvent();
+}
+inline sdbus::Error make_error(const std::string& name, const std::string& message) {
+  return {sdbus::Error::Name(name), message};
+}
+inline void emit_properties_changed(sdbus::IObject& object, const char* interface,
+                                    const std::vector<std::string>& names) {
+  object.emitPropertiesChangedSignal(interface, std::vector<sdbus::PropertyName>(names.begin(), names.end()));
+}
+
+#else
+
+inline void request_name(sdbus::IConnection& connection, const char* name) {
+  connection.requestName(name);
+}
+inline bool process_one(sdbus::IConnection& connection) {
+  return connection.processPendingRequest();
+}
+inline sdbus::Error make_error(const std::string& name, const std::string& message) {
+  return {name, message};
+}
+inline void emit_properties_changed(sdbus::IObject& object, const char* interface,
+                                    const std::vector<std::string>& names) {
+  object.emitPropertiesChangedSignal(interface, names);
+}
+
+#endif
+
+}  // namespace portsyncd::sdbus_compat
