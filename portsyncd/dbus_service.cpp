@@ -218,7 +218,8 @@ class Object final : public sdbus::AdaptorInterfaces<org::sonic::PortSync1_adapt
   std::vector<TransitionStruct> GetHealthHistory() override {
     return guarded([this] {
       std::vector<TransitionStruct> result;
-      for (const auto& [before, now, time] : control_.health_history()) {
+      for (const Control::Transition& transition : control_.health_history()) {
+        const auto& [before, now, when, time] = transition;
         result.emplace_back(std::make_tuple(unix_us(time), std::string(to_string(now.verdict)), to_utf8(now.reason),
                                             std::string(to_string(before.verdict)), to_utf8(before.reason)));
       }
@@ -502,7 +503,7 @@ class DbusService::Impl final : public Control::Observer {
     changes_.take(signals_at_once, [this](const std::string& port, const auto& before, const auto& now) {
       object_->emitPortChanged(to_utf8(port), row_of(before), row_of(now));
     });
-    for (const auto& [before, now, time] : std::exchange(transitions_, {})) {
+    for (const auto& [before, now, when, time] : std::exchange(transitions_, {})) {
       object_->emitHealthChanged(to_string(now.verdict), to_utf8(now.reason), to_string(before.verdict),
                                  to_utf8(before.reason));
     }

@@ -24,7 +24,7 @@ NOT_IN_CORE = r"<(thread|mutex|condition_variable|future|atomic|csignal|iostream
 # Libraries that one file pair of portsyncd knows, each.
 ONE_PAIR = {"toml11": r"<toml\.hpp>|<toml11?/", "sdbus-c++": r"<sdbus-c\+\+/", "sd-daemon": r"<systemd/sd-daemon\.h>",
             "sd-event": r"<systemd/sd-event\.h>", "spdlog": r"<spdlog/", "CLI11": r"<CLI/", "nlohmann-json": r"<nlohmann/",
-            "prometheus-cpp": r"<prometheus/"}
+            "prometheus-cpp": r"<prometheus/", "the shim of sdbus-c++": r'"sdbus_compat\.hpp"|_adaptor\.hpp"'}
 
 
 def sources(folder: Path) -> list[Path]:
