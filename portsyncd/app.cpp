@@ -123,6 +123,18 @@ void App::make_control() {
                       to_redis ? redis_name(config_.database) : "standard output", config_.sync.mode});
 }
 
+// Rows matter more than numbers of them: without an address to listen on portsyncd goes on.
+void App::serve_metrics() {
+  const std::string& listen = config_.metrics.listen;
+  if (listen.empty()) return;
+  try {
+    metrics_ = std::make_unique<MetricsExporter>(listen, *control_, loop_);
+    log::info("Metrics are served at " + listen);
+  } catch (const std::runtime_error& error) {
+    log::warning("No metrics at " + listen + ": " + error.what());
+  }
+}
+
 portsync::SynchronizerOptions App::synchronizer_options() const {
   portsync::SynchronizerOptions options;
   options.filter = filter_;
@@ -162,6 +174,7 @@ void App::connect_signals() {
 
 int App::run() {
   log_hold(config_.performance);
+  serve_metrics();
   notifier_.status(to_string(monitor_->overall()));
   loop_.on_readable(sync_->fd(), [this] { on_readable(); });
   start_timers();
@@ -241,6 +254,7 @@ void App::ping_watchdog(std::chrono::microseconds timeout) {
 }
 
 void App::on_readable() {
+  if (metrics_) metrics_->update_later();
   if (const std::error_code error = sync_->process()) {
     log::error("Cannot go on: " + error.message());
     return loop_.exit(exit_unavailable);

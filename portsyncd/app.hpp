@@ -16,6 +16,7 @@
 #include "event_log.hpp"
 #include "event_loop.hpp"
 #include "load_config.hpp"
+#include "metrics_exporter.hpp"
 #include "restart_marker.hpp"
 #include "service_notifier.hpp"
 #include "statistics_report.hpp"
@@ -41,6 +42,7 @@ class App {
   void set_configured_ports(const portsync::redis::KeyReader::Names& names);
   void make_sink();
   void make_control();
+  void serve_metrics();
   [[nodiscard]] portsync::SynchronizerOptions synchronizer_options() const;
   void connect_signals();
   [[nodiscard]] bool start_port_reader();
@@ -85,6 +87,7 @@ class App {
   std::unique_ptr<portsync::Synchronizer> sync_;
   std::unique_ptr<Control> control_;
   std::unique_ptr<DbusService> dbus_service_;  // nullptr: dbus.enabled is false
+  std::unique_ptr<MetricsExporter> metrics_;   // nullptr: nobody may ask
   std::string port_reader_error_;              // as it was logged
   bool ports_known_ = true;                    // false until CONFIG_DB has been read, where it must be
   bool ready_ = false;

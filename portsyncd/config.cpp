@@ -6,6 +6,7 @@
 #include <charconv>
 #include <utility>
 
+#include "listen_address.hpp"
 #include "log.hpp"
 #include "spelling.hpp"
 #include "text_check.hpp"
@@ -28,6 +29,9 @@ using C = Config;
 constexpr auto database = &C::database;
 constexpr auto performance = &C::performance;
 constexpr auto health = &C::health;
+
+constexpr Key::Format listen_format{listen_address_format,
+                                    [](std::string_view text) { return parse_listen_address(text).has_value(); }};
 
 // The order is the shipped file's and of --show-config.
 constexpr std::array table{
@@ -101,8 +105,8 @@ constexpr std::array table{
     Key{"dbus", "enabled", at<&C::dbus, &C::Dbus::enabled>, 0, most_bytes, "auto|true|false", Effect::at_start,
         "offer a D-Bus service; auto: when there is a system bus"},
 
-    Key{"metrics", "listen", at<&C::metrics, &C::Metrics::listen>, 0, most_bytes, any, Effect::none_yet,
-        "address:port that serves Prometheus metrics; empty: none"},
+    Key{"metrics", "listen", at<&C::metrics, &C::Metrics::listen>, 0, most_bytes, any, Effect::at_start,
+        "address:port that serves Prometheus metrics; empty: none", &listen_format},
 };
 
 std::string quoted(std::string_view text) {
@@ -175,6 +179,7 @@ std::string from_to(const Key& key) {
 }
 
 std::string expected_text(const Key& key) {
+  if (key.format != nullptr) return std::string(key.format->words);
   if (key.choices.empty()) {
     const std::string bytes =
         key.min > 0 ? from_to(key) + " bytes" : " of at most " + std::to_string(key.max) + " bytes";
@@ -202,6 +207,10 @@ bool is_plain(std::string_view text) {
            const auto byte = static_cast<unsigned char>(c);
            return byte >= 0x20 && byte != 0x7f;
          });
+}
+
+bool has_format(const Key& key, std::string_view text) {
+  return key.format == nullptr || text.empty() || key.format->fits(text);
 }
 
 bool within(const Key& key, std::size_t size) {
@@ -233,8 +242,9 @@ struct Assign {
       *slot = *b ? "true" : "false";
       return true;
     }
-    return take(slot,
-                [this](const std::string& s) { return within(key, s.size()) && is_plain(s) && is_choice(key, s); });
+    return take(slot, [this](const std::string& s) {
+      return within(key, s.size()) && is_plain(s) && is_choice(key, s) && has_format(key, s);
+    });
   }
   bool operator()(std::vector<std::string>* slot) const {
     return take(slot, [this](const std::vector<std::string>& v) {

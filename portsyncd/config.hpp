@@ -70,6 +70,12 @@ struct Config {
 using Value = std::variant<bool, std::int64_t, double, std::string, std::vector<std::string>>;
 
 struct Key {
+  // What a string that is not empty must be like.
+  struct Format {
+    std::string_view words;  // for people
+    bool (*fits)(std::string_view text);
+  };
+
   // Points to the key's member; its type is the key's type.
   using Slot = std::variant<bool*, std::int64_t*, double*, std::string*, std::vector<std::string>*>;
 
@@ -89,6 +95,7 @@ struct Key {
   std::string_view choices;  // "a|b|c", of a string; "" = any
   Effect effect;
   std::string_view doc;  // one line
+  const Format* format = nullptr;
 };
 
 [[nodiscard]] std::span<const Key> keys() noexcept;

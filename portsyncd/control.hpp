@@ -89,6 +89,8 @@ class Control {
   // Those whose names match the shell glob, all when it is empty, sorted as people do: Ethernet4 before Ethernet12.
   // Borrowed until the loop turns.
   [[nodiscard]] std::vector<portsync::PortStatus> ports(const std::string& pattern = {}) const;
+  // All of them, for who asks often: to sort thousands takes milliseconds.
+  [[nodiscard]] std::vector<portsync::PortStatus> ports_in_no_order() const { return daemon_.synchronizer.ports(); }
   [[nodiscard]] std::optional<portsync::PortStatus> port(std::string_view name) const;
   [[nodiscard]] Statistics statistics() const;
   // The last 100 changes of the verdict or its reason, oldest first.

@@ -58,13 +58,13 @@ done
 
 packages=(g++ meson ninja-build pkgconf python3 iproute2 util-linux redis-server nlohmann-json3-dev libnl-route-3-dev
   libhiredis-dev libcli11-dev libspdlog-dev libtoml11-dev libsystemd-dev libsdbus-c++-dev libsdbus-c++-bin
-  libboost-test-dev scdoc strace dbus-daemon systemd)
+  prometheus-cpp-dev libboost-test-dev scdoc strace dbus-daemon systemd)
 # A container with a systemd of its own needs root in any case.
 if [ $mode != quick ] && [ "$(id -u)" = 0 ]; then
   packages+=(systemd-container mmdebstrap)
 fi
 if [ $mode = all ]; then
-  packages+=(clang clang-tidy shellcheck valgrind)
+  packages+=(clang clang-tidy shellcheck valgrind prometheus)
 fi
 if [ $mode = all ] || [ $mode = fuzz ]; then
   packages+=(clang libclang-rt-dev)

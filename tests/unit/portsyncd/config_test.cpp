@@ -101,8 +101,18 @@ BOOST_AUTO_TEST_CASE(what_this_version_cannot_do_is_said) {
   BOOST_TEST(set("ports", "scope", std::string("configured")).error.empty());
   BOOST_TEST(set("sync", "mode", std::string("both")).error ==
              "here: sync.mode: found the string \"both\", expected one of \"mirror\" \"sonic\"");
-  BOOST_TEST(set("metrics", "listen", std::string("127.0.0.1:9101")).warning ==
-             "here: metrics.listen: has no effect in this version of portsyncd");
+}
+
+BOOST_AUTO_TEST_CASE(an_address_to_listen_on_is_one_or_empty) {
+  const Outcome good = set("metrics", "listen", std::string("[::1]:9101"));
+  BOOST_TEST((good.error + good.warning).empty());
+  BOOST_TEST(good.config.metrics.listen == "[::1]:9101");
+  BOOST_TEST(set("metrics", "listen", std::string()).error.empty());
+  const Outcome bad = set("metrics", "listen", std::string("9101"));
+  BOOST_TEST(bad.error ==
+             "here: metrics.listen: found the string \"9101\", expected an address and a port such as "
+             "\"127.0.0.1:9101\" or \"[::1]:9101\", \":9101\" for all addresses, or \"\"");
+  BOOST_TEST(bad.config.metrics.listen.empty());
 }
 
 BOOST_AUTO_TEST_CASE(a_switch_of_three_takes_booleans_too) {
