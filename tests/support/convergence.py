@@ -175,6 +175,8 @@ class World(Case):
 
     def _pause(self, milliseconds: int, what: str) -> None:
         if self._redis_up():
+            if self.watch:
+                self.watch.lose_sight()
             self.redis.db.call("CLIENT", "PAUSE", milliseconds, what)
 
     def _client_kill(self) -> None:
