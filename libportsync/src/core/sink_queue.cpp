@@ -330,7 +330,6 @@ void SinkQueue::count_outcome(bool failure) {
   Outcomes& outcomes = recent_.at(context_.now);
   ++outcomes.writes;
   if (failure) ++outcomes.failures;
-  context_.answered = true;
 }
 
 // Keeps a waiting row out of the batches until the retry, however often its link changes.

@@ -52,7 +52,6 @@ struct SyncContext {
   bool drained = false;          // the source has nothing more waiting
   bool stopped = false;          // links are not followed any more
   bool report_due = true;        // something has changed that health is told of at once
-  bool answered = false;         // rows were stored, removed or refused since the last report
 };
 
 // Keeps one sink's rows equal to the ports: what each row is known to hold, what is on its way, and which rows wait. A

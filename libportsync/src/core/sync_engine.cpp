@@ -97,15 +97,15 @@ void SyncEngine::source_may_have_changed() {
       source.snapshot_pending != reported_pending_snapshot_ || source.deaf_since != reported_deaf_since_;
 }
 
-// Health is told at once of what changes rarely. Of rows that wait, since their age counts, and of rows that were
-// answered it is told once a second, however many there are; and once more whenever something leaves what is told of
-// the last minute. Then a quiet switch has nothing to tell.
+// Health is told at once of what changes rarely. Of rows that wait it is told a second later, since their age counts,
+// or their answer by then, and once a second however many there are; and whenever something leaves what is told of the
+// last minute. Then a quiet switch has nothing to tell.
 void SyncEngine::run_report() {
   if (monitor_ == nullptr) return;
   if (context_.report_due || (next_report_ && context_.now >= *next_report_)) report();
   const bool waits = std::any_of(context_.queues.begin(), context_.queues.end(),
                                  [](const auto& queue) { return queue->pending() > 0; });
-  if (!waits && !context_.answered) return;
+  if (!waits) return;
   const TimePoint next = context_.now + report_interval;
   next_report_ = std::min(next_report_.value_or(next), next);
 }
@@ -209,7 +209,6 @@ PortStatus SyncEngine::status(Slot slot, const LinkState& link, TimePoint now) c
 
 void SyncEngine::report() {
   context_.report_due = false;
-  context_.answered = false;
   next_report_ = recent_end();
   const HealthReport report = health();
   reported_pending_snapshot_ = report.snapshot_pending;
