@@ -539,6 +539,7 @@ def main() -> int:
     for number in (signal.SIGTERM, signal.SIGHUP):
         signal.signal(number, lambda n, _: sys.exit(128 + n))
     folder = Path(tempfile.mkdtemp(prefix="portsync-quickstart-"))
+    os.environ["RUNTIME_DIRECTORY"] = str(folder)  # portsyncd's control socket: not the one of the machine's own
     try:
         return 0 if play(args.portsyncd, args.no_redis, folder) else 1
     except KeyboardInterrupt:

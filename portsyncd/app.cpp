@@ -135,6 +135,19 @@ void App::serve_metrics() {
   }
 }
 
+// Nothing but portsyncctl depends on it: portsyncd runs without.
+void App::start_control_server() {
+  try {
+    const std::string path = make_runtime_directory() + "/" + control_socket_name;
+    control_server_ = std::make_unique<ControlServer>(loop_, *control_, path);
+  } catch (const std::system_error& error) {
+    if (error.code() != std::errc::address_in_use) {
+      return log::info(std::string("No control socket, portsyncctl has nothing to talk to: ") + error.what());
+    }
+    log::warning(std::string("Another portsyncd answers to portsyncctl: ") + error.what());
+  }
+}
+
 portsync::SynchronizerOptions App::synchronizer_options() const {
   portsync::SynchronizerOptions options;
   options.filter = filter_;
@@ -183,6 +196,7 @@ int App::run() {
     return exit_unavailable;
   }
   log_receive_buffer();
+  start_control_server();
   if (!start_port_reader()) return exit_unavailable;
   const std::string& dbus = config_.dbus.enabled;
   if (dbus != "false") dbus_service_ = std::make_unique<DbusService>(loop_, *control_, dbus);

@@ -12,12 +12,14 @@
 
 #include "config.hpp"
 #include "control.hpp"
+#include "control_server.hpp"
 #include "dbus_service.hpp"
 #include "event_log.hpp"
 #include "event_loop.hpp"
 #include "load_config.hpp"
 #include "metrics_exporter.hpp"
 #include "restart_marker.hpp"
+#include "runtime_directory.hpp"
 #include "service_notifier.hpp"
 #include "statistics_report.hpp"
 
@@ -43,6 +45,7 @@ class App {
   void make_sink();
   void make_control();
   void serve_metrics();
+  void start_control_server();
   [[nodiscard]] portsync::SynchronizerOptions synchronizer_options() const;
   void connect_signals();
   [[nodiscard]] bool start_port_reader();
@@ -86,10 +89,11 @@ class App {
   std::unique_ptr<portsync::HealthMonitor> monitor_;
   std::unique_ptr<portsync::Synchronizer> sync_;
   std::unique_ptr<Control> control_;
-  std::unique_ptr<DbusService> dbus_service_;  // nullptr: dbus.enabled is false
-  std::unique_ptr<MetricsExporter> metrics_;   // nullptr: nobody may ask
-  std::string port_reader_error_;              // as it was logged
-  bool ports_known_ = true;                    // false until CONFIG_DB has been read, where it must be
+  std::unique_ptr<ControlServer> control_server_;  // nullptr: no socket
+  std::unique_ptr<DbusService> dbus_service_;      // nullptr: dbus.enabled is false
+  std::unique_ptr<MetricsExporter> metrics_;       // nullptr: nobody may ask
+  std::string port_reader_error_;                  // as it was logged
+  bool ports_known_ = true;                        // false until CONFIG_DB has been read, where it must be
   bool ready_ = false;
   bool stopping_ = false;
   bool later_timer_ = false;

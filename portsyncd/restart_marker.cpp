@@ -8,7 +8,6 @@
 #include <algorithm>
 #include <array>
 #include <cerrno>
-#include <cstdlib>
 #include <cstring>
 #include <vector>
 
@@ -105,12 +104,6 @@ std::optional<std::string> previous_end(const Traces& traces) {
   std::string text = "crash (" + std::string(words[0]);
   for (std::size_t i = 1; i < words.size(); ++i) (text += ' ') += words[i];
   return text + ')';
-}
-
-std::string runtime_directory() {
-  const char* value = std::getenv("RUNTIME_DIRECTORY");
-  const std::string_view directories = value == nullptr ? "" : value;
-  return std::string(directories.substr(0, directories.find(':')));  // systemd.exec(5): there may be several
 }
 
 RestartMarker::RestartMarker(const std::string& directory) {

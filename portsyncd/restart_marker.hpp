@@ -19,9 +19,6 @@ struct Traces {
 // Without `result`, and so without systemd, only clean or not is known, and not clean is a crash.
 [[nodiscard]] std::optional<std::string> previous_end(const Traces& traces);
 
-// RUNTIME_DIRECTORY, which systemd sets for RuntimeDirectory= and others may; "" without it.
-[[nodiscard]] std::string runtime_directory();
-
 // Says in the log how the instance before has ended, and leaves the next one the same traces of this one: a file
 // `instance` in the directory. One that cannot be written is a line of level debug and nothing else.
 class RestartMarker {

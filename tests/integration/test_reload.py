@@ -240,7 +240,8 @@ class NoArguments(Case):
         if Path("/etc/sonic/portsyncd.conf").exists():
             self.skipTest("this machine has a configuration of its own")
         running = process.start([program("portsyncd/portsyncd")], self.dut, stderr=subprocess.PIPE,
-                                env={k: v for k, v in os.environ.items() if not k.startswith(("PORTSYNCD_", "REDIS_"))})
+                                env={**{k: v for k, v in os.environ.items() if not k.startswith(("PORTSYNCD_", "REDIS_"))},
+                                     "RUNTIME_DIRECTORY": str(self.directory)})
         self.addCleanup(process.end, running)
         self.wait_equal()
         log = os.read(running.stderr.fileno(), 65536).decode()

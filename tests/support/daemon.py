@@ -61,6 +61,7 @@ class Daemon:
         not_ours = ("PORTSYNCD_", "REDIS_", "RUST_LOG", "MALLOC_PERTURB_")
         env = {k: v for k, v in os.environ.items() if not k.startswith(not_ours)}
         env["NOTIFY_SOCKET"] = str(notify_path)
+        env["RUNTIME_DIRECTORY"] = str(directory)
         env["DBUS_SYSTEM_BUS_ADDRESS"] = "unix:path=/nonexistent"  # the machine's own bus is none of the tests'
         env.setdefault("UBSAN_OPTIONS", "halt_on_error=1:print_stacktrace=1")
         env.setdefault("TSAN_OPTIONS", "halt_on_error=1")

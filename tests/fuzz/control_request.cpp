@@ -1,0 +1,26 @@
+// SPDX-License-Identifier: Apache-2.0
+// A line on the control socket, of any bytes: nothing is thrown, and what is refused is refused in words of one line.
+#include "control_json.hpp"
+
+#include <string>
+
+#include "fuzz/fuzz.hpp"
+
+using namespace portsyncd;
+using portsync::fuzz::require;
+
+extern "C" int LLVMFuzzerTestOneInput(const std::uint8_t* data, std::size_t size) {
+  const auto parsed = control_json::parse({reinterpret_cast<const char*>(data), size});
+  std::string line;
+  if (const auto* garbage = std::get_if<control_json::Garbage>(&parsed)) {
+    line = control_json::error_line("invalid_argument", garbage->what);
+  } else if (const auto* error = std::get_if<ControlError>(&parsed)) {
+    line = control_json::error_line(*error);
+  } else {
+    const auto& request = std::get<control_json::Request>(parsed);
+    require(request.argument.size() <= size, "an argument is no longer than the line");
+    line = control_json::error_line("no_such_port", request.argument);
+  }
+  require(line.find('\n') == line.size() - 1, "an answer is one line");
+  return 0;
+}
