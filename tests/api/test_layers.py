@@ -25,6 +25,7 @@ NOT_IN_CORE = r"<(thread|mutex|condition_variable|future|atomic|csignal|iostream
 ONE_PAIR = {"toml11": r"<toml\.hpp>|<toml11?/", "sdbus-c++": r"<sdbus-c\+\+/", "sd-daemon": r"<systemd/sd-daemon\.h>",
             "sd-event": r"<systemd/sd-event\.h>", "spdlog": r"<spdlog/", "CLI11": r"<CLI/", "nlohmann-json": r"<nlohmann/",
             "prometheus-cpp": r"<prometheus/", "the shim of sdbus-c++": r'"sdbus_compat\.hpp"|_adaptor\.hpp"'}
+JSON_TOO = {"sonic_db_config"}  # reads a file of SONiC's: nothing of the control socket's
 
 
 def sources(folder: Path) -> list[Path]:
@@ -63,7 +64,15 @@ class Layers(unittest.TestCase):
                     self.assertNotRegex(included, r'"(core|os|netlink|redis|jsonl)/|<(hiredis|netlink)/|\.\./')
 
     def test_each_library_of_portsyncd_is_known_to_one_file_pair(self) -> None:
-        for library, pattern in ONE_PAIR.items():
-            users = {path.stem for path in sources(TOP / "portsyncd") if re.search(pattern, "\n".join(includes(path)))}
-            with self.subTest(library=library):
-                self.assertLessEqual(len(users), 1, users)
+        for program in ("portsyncd", "portsyncd/ctl"):
+            for library, pattern in ONE_PAIR.items():
+                users = {path.stem for path in sources(TOP / "portsyncd") if path.parent == TOP / program
+                         and path.stem not in JSON_TOO and re.search(pattern, "\n".join(includes(path)))}
+                with self.subTest(program=program, library=library):
+                    self.assertLessEqual(len(users), 1, users)
+
+    def test_portsyncctl_needs_no_library_of_ours(self) -> None:
+        for path in sources(TOP / "portsyncd" / "ctl"):
+            for included in includes(path):
+                with self.subTest(file=path.name):
+                    self.assertNotRegex(included, r"<portsync/(?!version\.hpp)")
