@@ -199,7 +199,7 @@ class Daemon:
         drop_all = ctypes.create_string_buffer(struct.pack("=HBBI", 0x06, 0, 0, 0))  # BPF: ret 0
         program = bytes(Program(1, ctypes.addressof(drop_all)))
         found = 0
-        for s in self._netlink_sockets():
+        for s in self._sockets(socket.AF_NETLINK):
             with s:
                 if any(array.array("I", s.getsockopt(_SOL_NETLINK, _NETLINK_LIST_MEMBERSHIPS, 64))):
                     s.setsockopt(socket.SOL_SOCKET, _SO_ATTACH_FILTER, program)
@@ -209,12 +209,24 @@ class Daemon:
     def netlink_addresses(self) -> list[int]:
         """The port ids of its netlink sockets."""
         addresses = []
-        for s in self._netlink_sockets():
+        for s in self._sockets(socket.AF_NETLINK):
             with s:
                 addresses.append(s.getsockname()[0])
         return addresses
 
-    def _netlink_sockets(self) -> list[socket.socket]:
+    def connection_to(self, path: str) -> socket.socket:
+        """Its connection to a unix socket, as one that we have too."""
+        found = None
+        for s in self._sockets(socket.AF_UNIX):
+            with contextlib.suppress(OSError):  # not connected
+                if s.getpeername() == path:
+                    found = s
+                    continue
+            s.close()
+        assert found is not None, f"portsyncd has no connection to {path}"
+        return found
+
+    def _sockets(self, family: int) -> list[socket.socket]:
         sockets = []
         pidfd = os.pidfd_open(self.pid)
         try:
@@ -225,7 +237,7 @@ class Daemon:
                 if fd < 0:
                     raise OSError(ctypes.get_errno(), "pidfd_getfd")
                 s = socket.socket(fileno=fd)
-                if s.family == socket.AF_NETLINK:
+                if s.family == family:
                     sockets.append(s)
                 else:
                     s.close()

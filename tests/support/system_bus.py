@@ -197,12 +197,15 @@ class RawClient:
 
     def call(self, destination: str, path: str, interface: str, member: str) -> int:
         """Returns the bytes of the answer's body."""
-        serial = self.send(destination, path, interface, member)
+        return self.answer(self.send(destination, path, interface, member))
+
+    def answer(self, serial: int) -> int:
+        """Waits for that of a call, over those before it."""
         while True:
             kind, answered, body = self._receive()
             if answered == serial and kind in (2, 3):
                 if kind == 3:
-                    raise AssertionError(f"{member} is answered by an error")
+                    raise AssertionError("an error")
                 return body
 
     def _receive(self) -> tuple[int, int, int]:
