@@ -16,9 +16,13 @@
 #include <csignal>
 #include <cstdint>
 #include <cstring>
+#include <functional>
 #include <future>
+#include <memory>
+#include <optional>
 #include <portsync/version.hpp>
 #include <stdexcept>
+#include <string_view>
 #include <system_error>
 #include <unordered_map>
 #include <utility>
@@ -35,9 +39,11 @@ namespace {
 using namespace std::chrono_literals;
 
 constexpr auto update_interval = 1s;
-// Ports that come and go are told some at a time: to remove a series the library looks at all of its family.
-constexpr std::size_t most_changes_at_once = 32;
-constexpr auto pause_between_changes = 5ms;
+// Ports come and go some at a time, so that rows need not wait: the library allocates for a series, and looks at all of
+// its family to remove one.
+constexpr std::size_t most_added_at_once = 128;
+constexpr std::size_t most_removed_at_once = 16;
+constexpr auto pause_between_ports = 5ms;
 
 // Blocks every signal while it lives: a thread made meanwhile never takes one from the loop.
 class NoSignals {
@@ -226,18 +232,19 @@ class MetricsExporter::Impl final : public Control::Observer {
     Value value;
     Metric& metric;
   };
+  struct PortNow {
+    std::uint64_t flaps = 0;
+    bool up = false;
+  };
   struct Port {
     prometheus::Counter* flaps = nullptr;
     prometheus::Gauge* up = nullptr;
-    std::uint64_t flaps_told = 0;
-    bool up_told = false;
+    PortNow told;
     std::uint32_t round = 0;  // in which it was seen last
   };
-  struct PortNow {
-    std::string name;
-    std::uint64_t flaps = 0;
-    bool up = false;
-    bool gone = false;
+  struct NameHash {
+    using is_transparent = void;
+    std::size_t operator()(std::string_view name) const noexcept { return std::hash<std::string_view>{}(name); }
   };
 
   void tell_facts(const Control::Status& status) {
@@ -257,11 +264,10 @@ class MetricsExporter::Impl final : public Control::Observer {
 
   void on_timer() {
     waiting_ = false;
-    if (changes_.empty()) update();
-    tell_changes();
-    if (changes_.empty()) return;
+    update();
+    if (!ports_may_differ_) return;
     waiting_ = true;
-    timer_.start(pause_between_changes);
+    timer_.start(pause_between_ports);
   }
 
   void update() {
@@ -271,51 +277,64 @@ class MetricsExporter::Impl final : public Control::Observer {
     const std::uint64_t events = reading.statistics.sync.events;
     // A flap between two messages leaves the row as it is.
     if (std::exchange(events_seen_, events) != events) ports_may_differ_ = true;
-    if (std::exchange(ports_may_differ_, false)) find_changes();
+    if (std::exchange(ports_may_differ_, false)) update_ports();
   }
 
-  void find_changes() {
+  void update_ports() {
     ++round_;
-    for (const portsync::PortStatus& status : control_.ports_in_no_order()) {
-      const std::uint64_t flaps = status.flaps.total;
-      const bool up = status.link->running();
-      const std::string name(status.name);
-      if (const auto found = ports_.find(name); found != ports_.end()) {
-        found->second.round = round_;
-        if (found->second.flaps_told == flaps && found->second.up_told == up) continue;
+    may_add_ = most_added_at_once;
+    may_remove_ = most_removed_at_once;
+    for (const portsync::PortStatus& port : control_.ports_in_no_order()) update_port(port);
+    for (auto port = ports_.begin(); port != ports_.end();) {
+      if (port->second.round != round_ && remove(port->second)) {
+        port = ports_.erase(port);
+      } else {
+        ++port;
       }
-      if (is_utf8(name)) changes_.push_back({name, flaps, up, false});  // a page with another name would be refused
-    }
-    for (const auto& [name, port] : ports_) {
-      if (port.round != round_) changes_.push_back({name, 0, false, true});
     }
   }
 
-  void tell_changes() {
-    for (std::size_t i = 0; i < most_changes_at_once && !changes_.empty(); ++i) {
-      tell(changes_.back());
-      changes_.pop_back();
+  void update_port(const portsync::PortStatus& status) {
+    const PortNow now{status.flaps.total, status.link->running()};
+    const auto known = ports_.find(status.name);
+    if (known == ports_.end()) {
+      if (is_utf8(status.name)) add(status.name, now);  // a page with another name would be refused
+      return;
     }
+    Port& port = known->second;
+    port.round = round_;
+    if (now.flaps >= port.told.flaps) return tell(port, now);
+    // A port that came anew counts from 0 again, and so does its series.
+    if (!remove(port)) return;
+    ports_.erase(known);
+    add(status.name, now);
   }
 
-  void tell(const PortNow& now) {
-    if (const auto found = ports_.find(now.name); found != ports_.end()) {
-      // A port that came anew counts from 0 again, and so does its series.
-      if (!now.gone && now.flaps >= found->second.flaps_told) return set(found->second, now);
-      port_flaps_.Remove(found->second.flaps);
-      port_up_.Remove(found->second.up);
-      ports_.erase(found);
-    }
-    if (now.gone) return;
-    const prometheus::Labels labels{{"port", now.name}};
-    set(ports_[now.name] = {&port_flaps_.Add(labels), &port_up_.Add(labels), 0, false, round_}, now);
+  void add(std::string_view name, PortNow now) {
+    if (!take(may_add_)) return;
+    const prometheus::Labels labels{{"port", std::string(name)}};
+    Port& port = ports_[std::string(name)];
+    port = {&port_flaps_.Add(labels), &port_up_.Add(labels), {}, round_};
+    tell(port, now);
   }
 
-  static void set(Port& port, const PortNow& now) {
+  bool remove(const Port& port) {
+    if (!take(may_remove_)) return false;
+    port_flaps_.Remove(port.flaps);
+    port_up_.Remove(port.up);
+    return true;
+  }
+
+  bool take(std::size_t& left) {
+    if (left == 0) ports_may_differ_ = true;
+    return left > 0 && left-- > 0;
+  }
+
+  static void tell(Port& port, PortNow now) {
+    if (now.flaps == port.told.flaps && now.up == port.told.up) return;
     raise(*port.flaps, now.flaps);
     port.up->Set(now.up ? 1 : 0);
-    port.flaps_told = now.flaps;
-    port.up_told = now.up;
+    port.told = now;
   }
 
   Control& control_;
@@ -326,11 +345,12 @@ class MetricsExporter::Impl final : public Control::Observer {
   prometheus::Family<prometheus::Gauge>& port_up_;
   std::vector<Shown<decltype(CounterMetric::value), prometheus::Counter>> counters_;
   std::vector<Shown<decltype(GaugeMetric::value), prometheus::Gauge>> gauges_;
-  std::unordered_map<std::string, Port> ports_;  // that have series
-  std::vector<PortNow> changes_;                 // that have not been told yet
+  std::unordered_map<std::string, Port, NameHash, std::equal_to<>> ports_;  // that have series
   portsync::Verdict verdict_ = portsync::Verdict::degraded;
   std::uint64_t events_seen_ = 0;
   std::uint32_t round_ = 0;
+  std::size_t may_add_ = 0;
+  std::size_t may_remove_ = 0;
   bool ports_may_differ_ = true;
   bool waiting_ = false;
   std::optional<Server> server_;  // goes first: it reads the registry
