@@ -4,6 +4,7 @@
   debian_root.py SUITE DIRECTORY PACKAGE...    SUITE "" = this machine's
 """
 
+import fcntl
 import os
 import shutil
 import subprocess
@@ -36,9 +37,17 @@ def make_root(suite: str, directory: Path, packages: Iterable[str]) -> Path:
     """Makes the root, unless it is there with these packages already. Takes 15 to 30 seconds."""
     suite = suite or this_suite()
     wanted = " ".join([suite, *sorted(packages)]) + "\n"
-    made_of = directory / "made-of"
-    if made_of.exists() and made_of.read_text() == wanted:
-        return directory
+    directory.parent.mkdir(parents=True, exist_ok=True)
+    with directory.with_name(directory.name + ".lock").open("w") as lock:
+        fcntl.flock(lock, fcntl.LOCK_EX)  # tests that run at once want the same one
+        made_of = directory / "made-of"
+        if not made_of.exists() or made_of.read_text() != wanted:
+            _make_root(suite, directory, packages)
+            made_of.write_text(wanted)
+    return directory
+
+
+def _make_root(suite: str, directory: Path, packages: Iterable[str]) -> None:
     if os.geteuid() != 0:
         raise CannotMakeRoot("only root can make a root")
     if shutil.which("mmdebstrap") is None:
@@ -47,14 +56,11 @@ def make_root(suite: str, directory: Path, packages: Iterable[str]) -> Path:
     new = directory.with_name(directory.name + ".new")
     for old in (directory, new):
         subprocess.run(["rm", "-rf", "--one-file-system", str(old)], check=True)
-    directory.parent.mkdir(parents=True, exist_ok=True)
     done = subprocess.run(["mmdebstrap", "--quiet", "--variant=minbase", "--include=" + ",".join(packages), suite,
                            str(new), f"deb {archive()} {suite} main"], capture_output=True, text=True, check=False)
     if done.returncode != 0:
         raise CannotMakeRoot(f"mmdebstrap ended with {done.returncode}: {done.stderr.strip()[-2000:]}")
-    (new / "made-of").write_text(wanted)
     new.rename(directory)
-    return directory
 
 
 if __name__ == "__main__":
