@@ -21,7 +21,8 @@ IFLA_ADDRESS = 1
 
 class Limits(Case):
     ports = 64
-    config = {"logging": {"level": "warning"}, "sync": {"audit_interval_secs": 0}}  # each line of the log is a write
+    # Each line of the log is a write, and each look for a bus a thread.
+    config = {"logging": {"level": "warning"}, "sync": {"audit_interval_secs": 0}, "dbus": {"enabled": "false"}}
 
     def setUp(self) -> None:
         super().setUp()
@@ -58,7 +59,7 @@ class Limits(Case):
 
 
 class RedisCommands(Limits):
-    config = {"logging": {"level": "info"}, "sync": {"audit_interval_secs": 0}}  # for the statistics
+    config = {**Limits.config, "logging": {"level": "info"}}  # for the statistics
 
     def test_redis_commands_per_change(self) -> None:
         self.settle_commands()
