@@ -166,7 +166,7 @@ void EventLog::on_health(const portsync::Health& before, const portsync::Health&
   Transition transition{health_ ? std::move(health_->before) : before, health};
   health_.reset();
   if (before.verdict == health.verdict && !allowed) {
-    health_ = std::move(transition);
+    health_.emplace(std::move(transition));
   } else {
     tell(transition);
   }
