@@ -231,9 +231,13 @@ class Troubles(Scraped):
         self.assertGreater(page.value("portsyncd_audits_total"), 0)
         self.assertGreater(page.value("portsyncd_resyncs_total"), 0)
 
+
+class SmallBuffer(Scraped):
+    config = {"metrics": {"listen": LISTEN}, "netlink": {"receive_buffer_bytes": 4096}}
+
     def test_overruns(self) -> None:
         self.daemon.freeze()
-        self.finish(self.load("mixed", 20_000))
+        self.dut.ip(*(f"link set Ethernet0 mtu {mtu}" for mtu in range(1600, 1700)))
         self.daemon.thaw()
         self.wait_page("an overrun", lambda page: page.value("portsyncd_netlink_overruns_total") >= 1)
 
