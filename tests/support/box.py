@@ -64,9 +64,15 @@ class Box:
             raise AssertionError(f"systemd-nspawn has ended:\n{self._log.read_text(errors='replace')[-3000:]}")
         if not self.pid:
             children = Path(f"/proc/{self._nspawn.pid}/task/{self._nspawn.pid}/children").read_text().split()
-            self.pid = next((int(pid) for pid in children
-                             if Path(f"/proc/{pid}/comm").read_text().strip() == "systemd"), 0)
+            self.pid = next((int(pid) for pid in children if self._name(pid) == "systemd"), 0)
         return bool(self.pid) and self.run("systemctl is-system-running", check=False).strip() in ("running", "degraded")
+
+    @staticmethod
+    def _name(pid: str) -> str:
+        try:
+            return Path(f"/proc/{pid}/comm").read_text().strip()
+        except (FileNotFoundError, ProcessLookupError):  # one of those that nspawn needs for a moment
+            return ""
 
     def run(self, command: str, check: bool = True) -> str:
         """Runs a shell's command inside as root, as typed; its output, of both kinds."""

@@ -144,6 +144,6 @@ class Journal(InstalledCase):
     def killed(self, signal: str) -> None:
         self.box.run("systemctl reset-failed portsyncd")  # StartLimitBurst=
         before = self.pid()
-        self.box.run(f"systemctl kill -s {signal} portsyncd")
+        self.box.run(f"systemctl kill --kill-whom=main -s {signal} portsyncd")
         process.wait_for(lambda: self.pid() not in ("0", before), 20, "systemd has started another", 0.2)
         self.healthy()
