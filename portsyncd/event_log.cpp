@@ -163,10 +163,10 @@ void EventLog::note_latency(const SyncEvent& event, TimePoint now) {
 void EventLog::on_health(const portsync::Health& before, const portsync::Health& health, TimePoint now) {
   // A reason that counts something may change often: then the newest is told, later. The verdict is always told.
   const bool allowed = health_reasons_.take(now);
-  Transition transition{health_ ? std::move(health_->before) : before, health};
-  health_.reset();
-  if (before.verdict == health.verdict && !allowed) {
-    health_.emplace(std::move(transition));
+  Transition transition{holds_back_health_ ? std::move(held_back_.before) : before, health};
+  holds_back_health_ = before.verdict == health.verdict && !allowed;
+  if (holds_back_health_) {
+    held_back_ = std::move(transition);
   } else {
     tell(transition);
   }
@@ -181,7 +181,7 @@ void EventLog::tell(const Transition& transition) {
 
 void EventLog::flush() {
   flush_rows();
-  if (health_) tell(*std::exchange(health_, std::nullopt));
+  if (std::exchange(holds_back_health_, false)) tell(held_back_);
 }
 
 void EventLog::flush_rows() {

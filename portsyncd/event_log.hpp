@@ -30,7 +30,7 @@ class EventLog {
   void on_health(const portsync::Health& before, const portsync::Health& health, TimePoint now);
 
   // Lines held back that nothing has told yet; flush() tells.
-  [[nodiscard]] bool holds_back() const noexcept { return suppressed_ > 0 || health_.has_value(); }
+  [[nodiscard]] bool holds_back() const noexcept { return suppressed_ > 0 || holds_back_health_; }
   void flush();
 
   void set_max_latency(std::chrono::microseconds max_latency) noexcept { max_latency_ = max_latency; }
@@ -59,7 +59,8 @@ class EventLog {
   TokenBucket health_reasons_{1, 10};
   std::uint64_t suppressed_ = 0;
   log::Level suppressed_level_ = log::Level::info;  // the highest of theirs
-  std::optional<Transition> health_;                // held back: from what was told last to the newest
+  Transition held_back_;                            // of health: from what was told last to the newest
+  bool holds_back_health_ = false;
   std::uint64_t slow_rows_ = 0;
 };
 
