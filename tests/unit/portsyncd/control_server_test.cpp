@@ -240,7 +240,8 @@ BOOST_FIXTURE_TEST_CASE(a_request_has_a_longest_length, Fixture) {
   serve([this] {
     Client client(path);
     BOOST_TEST(has(client.ask(status_request + std::string(4096 - status_request.size(), ' ')), R"("ok":true)"));
-    client.say(std::string(100'000, ' '));
+    const std::string endless(100'000, ' ');
+    (void)::send(client.fd, endless.data(), endless.size(), MSG_NOSIGNAL);  // it need not be read to the end
     BOOST_TEST(has(client.line(), "at most 4096 bytes"));
     BOOST_TEST(client.line().empty());
   });
