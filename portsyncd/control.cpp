@@ -62,7 +62,7 @@ Control::Control(Daemon daemon) : daemon_(std::move(daemon)) {}
 Control::Status Control::status() const {
   const Statistics statistics = daemon_.statistics();
   Status status;
-  status.health = daemon_.monitor.overall();
+  status.health = health();
   status.version = portsync::version();
   status.mode = daemon_.mode;
   status.store = daemon_.store;

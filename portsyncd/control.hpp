@@ -93,6 +93,7 @@ class Control {
   [[nodiscard]] std::vector<portsync::PortStatus> ports_in_no_order() const { return daemon_.synchronizer.ports(); }
   [[nodiscard]] std::optional<portsync::PortStatus> port(std::string_view name) const;
   [[nodiscard]] Statistics statistics() const;
+  [[nodiscard]] portsync::Health health() const { return daemon_.monitor.overall(); }
   // The last 100 changes of the verdict or its reason, oldest first.
   [[nodiscard]] std::vector<Transition> health_history() const;
 

@@ -7,6 +7,8 @@
 #include <nlohmann/json.hpp>
 #include <utility>
 
+#include "row_fields.hpp"
+
 namespace portsyncd::control_json {
 namespace {
 
@@ -64,14 +66,11 @@ Json json_of(const portsync::FlapStatistics& flaps) {
           {"last_change_unix_ms", std::move(last_change)}};
 }
 
-// The fields of a row but those that a sink keeps for itself. A sink of JSON has strings with their quotes.
 Json json_of(const portsync::PortRecord* record) {
   if (record == nullptr) return nullptr;
   Json fields = Json::object();
-  for (const auto& [name, value] : record->fields) {
-    if (name.starts_with('@')) continue;
-    const bool quoted = value.size() >= 2 && value.front() == '"';
-    fields[std::string(name)] = quoted ? value.substr(1, value.size() - 2) : value;
+  for (const portsync::Field& field : record->fields) {
+    if (is_shown(field)) fields[std::string(field.name)] = shown_value(field.value);
   }
   return fields;
 }

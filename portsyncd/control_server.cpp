@@ -185,7 +185,7 @@ void ControlServer::answer(Client& client, const control_json::Request& request)
     case Method::statistics:
       return connection.queue(result_line(text_of(control_.statistics())));
     case Method::health:
-      return connection.queue(result_line(text_of(control_.status().health, control_.health_history())));
+      return connection.queue(result_line(text_of(control_.health(), control_.health_history())));
     case Method::monitor:
       client.is_monitor = true;
       ++monitors_;

@@ -22,6 +22,7 @@
 #include "log.hpp"
 #include "org.sonic.PortSync1_adaptor.hpp"
 #include "port_changes.hpp"
+#include "row_fields.hpp"
 #include "sdbus_compat.hpp"
 #include "text_check.hpp"
 
@@ -86,14 +87,11 @@ const char* up_or_down(bool up) {
   return up ? "up" : "down";
 }
 
-// A sink keeps fields for itself, whose names begin so. A sink of JSON has strings with their quotes.
 Row row_of(const PortChanges::Record& record) {
   Row row;
   if (!record) return row;
-  for (const auto& [name, value] : record->fields) {
-    if (name.starts_with('@')) continue;
-    const bool quoted = value.size() >= 2 && value.front() == '"';
-    row.emplace(name, to_utf8(quoted ? value.substr(1, value.size() - 2) : value));
+  for (const portsync::Field& field : record->fields) {
+    if (is_shown(field)) row.emplace(field.name, to_utf8(shown_value(field.value)));
   }
   return row;
 }

@@ -5,6 +5,8 @@
 #include <array>
 #include <utility>
 
+#include "row_fields.hpp"
+
 namespace portsyncd {
 namespace {
 
@@ -20,10 +22,7 @@ constexpr std::array<std::pair<std::string_view, std::string_view>, 3> shown_fie
 
 std::string_view value_of(const portsync::PortRecord* record, std::string_view name) {
   const std::string* value = record == nullptr ? nullptr : find_field(*record, name);
-  if (value == nullptr) return "unknown";
-  const std::string_view text = *value;
-  const bool quoted = text.size() >= 2 && text.front() == '"';  // a JSON string
-  return quoted ? text.substr(1, text.size() - 2) : text;
+  return value == nullptr ? "unknown" : shown_value(*value);
 }
 
 // A row as the journal's fields have it.
