@@ -48,9 +48,19 @@ class DbusCase(Case):
         return daemon
 
     def signals(self) -> Signals:
+        """Those from now on: what the daemon had still to tell, of its start maybe, has been told before."""
         signals = Signals(self.bus)
         self.addCleanup(signals.close)
+        self.bus.call("Resync", "b", "false")
+        process.wait_for(lambda: signals.of("Resynchronized") and self.properties_of(signals, "LastResync"), 10,
+                         "a resync is told")
+        signals.forget()
         return signals
+
+    @staticmethod
+    def properties_of(signals: Signals, name: str) -> list[Any]:
+        return [changed[name]["data"] for interface, changed, _ in signals.of("PropertiesChanged")
+                if interface == NAME and name in changed]
 
     def dbus_lines(self) -> list[str]:
         """What the log says of the bus."""
@@ -207,11 +217,6 @@ class SignalsTold(DbusCase):
         process.wait_for(lambda: self.properties_of(signals, "PortCount") == [self.ports - 1, self.ports], 10,
                          "PortCount is told again")
         self.assertEqual(self.bus.property("SignalsDropped"), 0)
-
-    @staticmethod
-    def properties_of(signals: Signals, name: str) -> list[Any]:
-        return [changed[name]["data"] for interface, changed, _ in signals.of("PropertiesChanged")
-                if interface == NAME and name in changed]
 
     def test_a_resync(self) -> None:
         signals = self.signals()

@@ -70,7 +70,8 @@ class RestartMarker(Case):
         os.utime(marker, (long_ago, long_ago))
         self.systemd_notes("watchdog", "dumped", "ABRT")
         _, said = self.started()
-        self.assertRegex(said, r"^warning watchdog: its loop had stalled for 42\.\d s, since its last ping$")
+        # The file system's clock is some milliseconds behind; a busy machine is slower than that.
+        self.assertRegex(said, r"^warning watchdog: its loop had stalled for 4(1\.9|[2-9]\.\d) s, since its last ping$")
 
     def test_garbage_is_no_restart(self) -> None:
         for garbage in (b"", b"\x00\xff", b"running\nand more\n", b"x" * 100_000):

@@ -144,19 +144,29 @@ class Signals:
     def __init__(self, bus: SystemBus) -> None:
         self._process = process.start(
             ["busctl", "--system", "--json=short", "monitor", f"--match=type='signal',path='{PATH}'"],
-            env={**os.environ, **bus.environment}, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True)
+            env={**os.environ, **bus.environment}, stdout=subprocess.PIPE, stderr=subprocess.DEVNULL, text=True)
         self.told: list[tuple[float, str, Any]] = []
-        assert self._process.stderr is not None
-        while "Monitoring bus message stream" not in (line := self._process.stderr.readline()):
-            if not line:
-                raise AssertionError("busctl monitor has ended")
+        self._listens = threading.Event()
         threading.Thread(target=self._read, daemon=True).start()
+        # Not every busctl says when it has begun: it has when it shows a signal of ours.
+        process.wait_for(lambda: self._listens.is_set() or self._mark(bus), 10, "busctl monitor listens", 0.05)
+
+    @staticmethod
+    def _mark(bus: SystemBus) -> bool:
+        bus.run(["dbus-send", "--system", "--type=signal", PATH, f"{NAME}.Test.Mark"])
+        return False
 
     def _read(self) -> None:
         assert self._process.stdout is not None
         for line in self._process.stdout:
             message = json.loads(line)
+            if message["member"] == "Mark":
+                self._listens.set()
+                continue
             self.told.append((time.monotonic(), message["member"], message["payload"]["data"]))
+
+    def forget(self) -> None:
+        self.told.clear()
 
     def of(self, member: str) -> list[Any]:
         return [data for _, name, data in list(self.told) if name == member]
