@@ -4,6 +4,7 @@
 import array
 import contextlib
 import ctypes
+import errno
 import os
 import signal
 import socket
@@ -231,10 +232,16 @@ class Daemon:
         pidfd = os.pidfd_open(self.pid)
         try:
             for name in os.listdir(f"/proc/{self.pid}/fd"):
-                if not os.readlink(f"/proc/{self.pid}/fd/{name}").startswith("socket:"):
+                try:
+                    target = os.readlink(f"/proc/{self.pid}/fd/{name}")
+                except FileNotFoundError:
+                    continue  # closed since it was listed
+                if not target.startswith("socket:"):
                     continue
                 fd = _libc.syscall(_PIDFD_GETFD, pidfd, int(name), 0)
                 if fd < 0:
+                    if ctypes.get_errno() == errno.EBADF:
+                        continue  # closed since
                     raise OSError(ctypes.get_errno(), "pidfd_getfd")
                 s = socket.socket(fileno=fd)
                 if s.family == family:
