@@ -54,7 +54,7 @@ class DbusCase(Case):
         self.bus.call("Resync", "b", "false")
         process.wait_for(lambda: signals.of("Resynchronized") and self.properties_of(signals, "LastResync"), 10,
                          "a resync is told")
-        signals.forget()
+        signals.told.clear()
         return signals
 
     @staticmethod

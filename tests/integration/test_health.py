@@ -120,14 +120,14 @@ class Rates(HealthCase):
         self.reload("performance", min_success_rate=0)
         self.daemon.wait_status("Healthy")
 
-    def test_p99_over_max_latency_is_degraded(self) -> None:
-        """That it is for the minute of its window, the unit tests say, with time as an argument."""
+    def test_p99_over_max_latency_is_degraded_for_a_minute(self) -> None:
         self.reload("performance", max_latency_us=1)
         self.dut.ip(*(f"link set {self.port(i)} mtu 1600" for i in range(self.ports)))
         self.wait_told("Degraded: p99 latency ")
         self.assertRegex(self.daemon.status(), r"^Degraded: p99 latency \d+ us in the last minute, limit 1 us$")
-        self.reload("performance", max_latency_us=10_000_000)
-        self.daemon.wait_status("Healthy")
+        began = time.monotonic()
+        self.daemon.wait_status("Healthy", 75)  # unasked: nothing happens meanwhile
+        self.assertGreater(time.monotonic() - began, 45)
 
 
 class SyncRate(HealthCase):

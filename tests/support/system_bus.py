@@ -144,17 +144,19 @@ class Signals:
     def __init__(self, bus: SystemBus) -> None:
         self._process = process.start(
             ["busctl", "--system", "--json=short", "monitor", f"--match=type='signal',path='{PATH}'"],
-            env={**os.environ, **bus.environment}, stdout=subprocess.PIPE, stderr=subprocess.DEVNULL, text=True)
+            env={**os.environ, **bus.environment}, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True)
         self.told: list[tuple[float, str, Any]] = []
         self._listens = threading.Event()
         threading.Thread(target=self._read, daemon=True).start()
-        # Not every busctl says when it has begun: it has when it shows a signal of ours.
-        process.wait_for(lambda: self._listens.is_set() or self._mark(bus), 10, "busctl monitor listens", 0.05)
+        process.wait_for(lambda: self._marked(bus), 10, "busctl monitor listens", 0.05)
 
-    @staticmethod
-    def _mark(bus: SystemBus) -> bool:
+    def _marked(self, bus: SystemBus) -> bool:
+        """Not every busctl says when it has begun: it has when it shows a signal of ours."""
+        if self._process.poll() is not None:
+            assert self._process.stderr is not None
+            raise AssertionError(f"busctl monitor has ended: {self._process.stderr.read()}")
         bus.run(["dbus-send", "--system", "--type=signal", PATH, f"{NAME}.Test.Mark"])
-        return False
+        return self._listens.is_set()
 
     def _read(self) -> None:
         assert self._process.stdout is not None
@@ -164,9 +166,6 @@ class Signals:
                 self._listens.set()
                 continue
             self.told.append((time.monotonic(), message["member"], message["payload"]["data"]))
-
-    def forget(self) -> None:
-        self.told.clear()
 
     def of(self, member: str) -> list[Any]:
         return [data for _, name, data in list(self.told) if name == member]
