@@ -7,7 +7,7 @@
 namespace portsync {
 
 // Conditions of the library itself. System calls keep their errno (std::system_category), libnl and hiredis theirs
-// (see netlink/link_source.hpp and redis/state_sink.hpp).
+// (see netlink/link_source.hpp and redis/connection_options.hpp).
 enum class Errc {
   not_supported = 1,  // this object cannot do that, ever; a write-only sink answers read_back() with it
   not_started,        // start() was not called

@@ -54,6 +54,12 @@ Address unix_address(const std::string& path) {
   return address;
 }
 
+// What a subscribed connection is told without having asked, in RESP2. A PING of it is answered by an array, too.
+bool is_message(const Reply& reply) noexcept {
+  if (!reply.is(Reply::Type::array) || reply.size() == 0) return false;
+  return reply[0].text() == "message" || reply[0].text() == "pmessage";
+}
+
 }  // namespace
 
 Connection::Turn::Turn(Connection& connection) : connection_(connection) {
@@ -94,6 +100,12 @@ void Connection::start() noexcept {
   state_ = State::waiting;
   retry_at_ = os::now();
   wake();
+}
+
+void Connection::stop() noexcept {
+  drop_socket();
+  state_ = State::idle;
+  closed_ = false;
 }
 
 void Connection::close(std::error_code error, std::string_view text) {
@@ -308,6 +320,7 @@ void Connection::begin_handshake() {
 }
 
 Connection::Event Connection::on_reply() {
+  if (messages_ && open() && is_message(reply())) return Event::message;
   if (unanswered_.empty()) {
     const Reply extra = reply();
     const Errc code = extra.is_error() ? classify(extra.text()) : Errc::protocol;

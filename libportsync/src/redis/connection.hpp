@@ -8,7 +8,7 @@
 #include <deque>
 #include <optional>
 #include <portsync/pollable.hpp>
-#include <portsync/redis/state_sink.hpp>
+#include <portsync/redis/connection_options.hpp>
 #include <random>
 #include <string>
 #include <string_view>
@@ -44,8 +44,9 @@ class Connection {
  public:
   //   opened  commands() may be used
   //   reply   reply() is the answer to the oldest command that has none yet
+  //   message reply() is a message of a channel: see expect_messages()
   //   closed  no longer open, or an attempt to open has failed: error(). Commands without an answer will get none
-  enum class Event : std::uint8_t { none, opened, reply, closed };
+  enum class Event : std::uint8_t { none, opened, reply, message, closed };
 
   // Throws std::system_error, std::invalid_argument.
   explicit Connection(ConnectionOptions options, Lookup lookup = look_up);
@@ -56,6 +57,11 @@ class Connection {
   [[nodiscard]] int fd() const noexcept { return events_.fd(); }
   // From start() on it connects.
   void start() noexcept;
+  // Ends that, and the connection; what has not been told never is. start() begins anew.
+  void stop() noexcept;
+  // For an owner that subscribes: messages come between the answers, one of which each (P)SUBSCRIBE to one name has. To
+  // be called before start().
+  void expect_messages() noexcept { messages_ = true; }
 
   [[nodiscard]] bool open() const noexcept { return state_ == State::open; }
   // While open: add requests here; they leave with the next send(), or at the end of the Turn. The owner bounds how
@@ -70,6 +76,8 @@ class Connection {
   // Valid until the next Turn::next(), also over close().
   [[nodiscard]] Reply reply() const noexcept { return Reply(*reply_); }
   [[nodiscard]] std::error_code error() const noexcept { return error_; }
+  // Of the connection that is, or was last, open; being connected changes it.
+  [[nodiscard]] const ClientIdentity& identity() const noexcept { return handshake_.identity(); }
 
   [[nodiscard]] const ConnectionStatistics& statistics() const noexcept { return statistics_; }
   // Remembers a text for statistics().last_error, unless it holds the password.
@@ -137,6 +145,7 @@ class Connection {
   os::EventSet events_;
   Resolver resolver_;
   State state_ = State::idle;
+  bool messages_ = false;  // are expected
   TimePoint now_;
 
   std::vector<Address> addresses_;

@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 #pragma once
 
-#include <portsync/redis/state_sink.hpp>
+#include <portsync/redis/connection_options.hpp>
 #include <string>
 #include <string_view>
 

@@ -4,7 +4,7 @@
 #include <array>
 #include <cstddef>
 #include <cstdint>
-#include <portsync/redis/state_sink.hpp>
+#include <portsync/redis/connection_options.hpp>
 #include <string>
 #include <system_error>
 

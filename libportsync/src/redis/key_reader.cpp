@@ -51,6 +51,7 @@ class RedisKeyReader final : public KeyReader {
       if (wanted_ && !reading_ && connection_.open()) begin();
       switch (turn.next()) {
         case Connection::Event::none:
+        case Connection::Event::message:  // not expected: there are none
           return {};
         case Connection::Event::opened:
           wanted_ = true;

@@ -85,6 +85,7 @@ std::error_code RedisStateSink::process() {
     if (tell_result() || tell_closed() || tell_read_back()) continue;
     switch (turn.next()) {
       case Connection::Event::none:
+      case Connection::Event::message:  // not expected: there are none
         return {};
       case Connection::Event::opened:
         on_opened();

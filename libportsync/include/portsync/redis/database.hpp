@@ -3,11 +3,10 @@
 
 #include <cstdint>
 #include <functional>
-#include <initializer_list>
 #include <memory>
 #include <portsync/export.hpp>
 #include <portsync/pollable.hpp>
-#include <portsync/redis/state_sink.hpp>
+#include <portsync/redis/connection_options.hpp>
 #include <string>
 #include <string_view>
 #include <system_error>
@@ -17,10 +16,10 @@ namespace portsync::redis {
 
 // What Redis answered to a command (https://redis.io/docs/latest/develop/reference/protocol-spec, RESP2).
 struct Answer {
-  enum class Type : std::uint8_t { nil, status, string, integer, array };
+  enum class Type : std::uint8_t { nil, status, string, integer, array, error };
 
-  Type type = Type::nil;
-  std::string text;              // status and string
+  Type type = Type::nil;         // error: inside an array only (EXEC, EVAL)
+  std::string text;              // status, string and error
   std::int64_t integer = 0;      // integer
   std::vector<Answer> elements;  // array
 };
@@ -39,8 +38,8 @@ class PORTSYNC_API Database : public Pollable {
     virtual ~Observer();
     // Commands may be sent. Nothing that was read before is known to hold.
     virtual void on_open() = 0;
-    // No longer open. Called after each command without an answer has been answered by `error`: it may have been done
-    // or not.
+    // No longer open, or an attempt to open has failed. Called after each command without an answer has been answered
+    // by `error`: it may have been done or not.
     virtual void on_closed(std::error_code error) = 0;
   };
 
@@ -50,7 +49,9 @@ class PORTSYNC_API Database : public Pollable {
   [[nodiscard]] virtual bool open() const noexcept = 0;
 
   // Adds a command. `handler` may be empty; it is called exactly once, unless the Database is destroyed first.
-  // Errc::not_open: then it never is.
+  // Errc::not_open, or std::errc::invalid_argument (no words): then it never is. Not for commands that have no answer,
+  // or more than one (SUBSCRIBE, MONITOR, CLIENT REPLY), nor for SELECT, which the next connection would not know of.
+  // How many are on their way is bounded by the caller.
   [[nodiscard]] virtual std::error_code command(const std::vector<std::string_view>& words, Handler handler) = 0;
 
   // The server process's run_id (INFO server), another one after every restart of it. "" before the first on_open(), or
@@ -60,7 +61,8 @@ class PORTSYNC_API Database : public Pollable {
   // Text of the latest error, for people; "" = none yet. Never holds a password.
   [[nodiscard]] virtual const std::string& last_error() const noexcept = 0;
 
-  // Gives the connection up and begins anew after the pause.
+  // Gives the connection up, as if it had been lost (std::errc::operation_canceled), and connects anew: at once if it
+  // was open for as long as retry_interval, else after that. Without a connection it changes nothing.
   virtual void reopen() = 0;
 };
 

@@ -1,55 +1,15 @@
 // SPDX-License-Identifier: Apache-2.0
 #pragma once
 
-#include <chrono>
 #include <cstdint>
 #include <memory>
 #include <portsync/export.hpp>
 #include <portsync/port_record.hpp>
+#include <portsync/redis/connection_options.hpp>
 #include <portsync/state_sink.hpp>
 #include <string>
-#include <system_error>
 
 namespace portsync::redis {
-
-// How a connection failed or what Redis refused. Socket errors keep their errno (std::system_category).
-enum class Errc {
-  protocol = 1,  // the answer was not RESP, or not what the command answers
-  timeout,       // no connection, or no answer, within the time allowed
-  end_of_file,   // Redis closed the connection
-  resolve,       // the host name has no address
-  oom,           // -OOM: maxmemory is reached
-  readonly,      // -READONLY: a replica; the connection is opened anew, for the name may lead to the new master
-  noperm,        // -NOPERM: the ACL user may not
-  noauth,        // -NOAUTH: a password is needed
-  wrongpass,     // -WRONGPASS, or AUTH refused
-  loading,       // -LOADING: the dataset is being read
-  busy,          // -BUSY: a script runs
-  misconf,       // -MISCONF: persistence fails
-  noreplicas,    // -NOREPLICAS
-  wrongtype,     // -WRONGTYPE: the key holds something that is not a hash
-  max_clients,   // -ERR max number of clients reached
-  other,         // any other error reply; SinkStatistics::last_error has its text
-};
-
-[[nodiscard]] PORTSYNC_API const std::error_category& error_category() noexcept;
-
-[[nodiscard]] inline std::error_code make_error_code(Errc code) noexcept {
-  return {static_cast<int>(code), error_category()};
-}
-
-struct ConnectionOptions {
-  std::string host = "127.0.0.1";  // name, IPv4 or IPv6; a name is resolved by a short-lived thread at every attempt
-  std::uint16_t port = 6379;
-  std::string socket_path;                           // unix socket; wins over host and port when not empty
-  std::string username;                              // ACL user; "" = the default user
-  std::string password;                              // "" = no AUTH. Appears in no error, statistics or exception
-  int database = 0;                                  // SELECT
-  std::string client_name = "portsyncd";             // CLIENT SETNAME
-  std::chrono::milliseconds timeout{5'000};          // to connect, and for each answer
-  std::chrono::milliseconds retry_interval{2'000};   // pause between attempts to connect, +- 10 %
-  std::chrono::milliseconds probe_interval{10'000};  // PING after this long without traffic; 0 = never
-};
 
 // What erase() does: remove our fields (Redis removes a hash that has none left), or the key with all that is in it.
 enum class EraseMode : std::uint8_t { own_fields, whole_key };
@@ -74,6 +34,3 @@ struct StateSinkOptions {
 [[nodiscard]] PORTSYNC_API std::unique_ptr<StateSink> make_state_sink(StateSinkOptions options);
 
 }  // namespace portsync::redis
-
-template <>
-struct std::is_error_code_enum<portsync::redis::Errc> : std::true_type {};

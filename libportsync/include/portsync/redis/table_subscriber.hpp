@@ -5,7 +5,7 @@
 #include <memory>
 #include <portsync/export.hpp>
 #include <portsync/pollable.hpp>
-#include <portsync/redis/state_sink.hpp>
+#include <portsync/redis/connection_options.hpp>
 #include <string>
 #include <string_view>
 #include <system_error>

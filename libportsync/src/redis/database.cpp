@@ -1,0 +1,177 @@
+// SPDX-License-Identifier: Apache-2.0
+#include <cassert>
+#include <deque>
+#include <portsync/error.hpp>
+#include <portsync/redis/database.hpp>
+#include <utility>
+
+#include "os/process_guard.hpp"
+#include "redis/connection.hpp"
+#include "redis/error_reply.hpp"
+
+namespace portsync::redis {
+namespace {
+
+// As deep as the reader of answers lets them be.
+Answer to_answer(const Reply& reply) {
+  Answer answer;
+  switch (reply.type()) {
+    case Reply::Type::nil:
+      break;
+    case Reply::Type::status:
+      answer.type = Answer::Type::status;
+      answer.text = reply.text();
+      break;
+    case Reply::Type::string:
+      answer.type = Answer::Type::string;
+      answer.text = reply.text();
+      break;
+    case Reply::Type::error:
+      answer.type = Answer::Type::error;
+      answer.text = reply.text();
+      break;
+    case Reply::Type::integer:
+      answer.type = Answer::Type::integer;
+      answer.integer = reply.integer();
+      break;
+    case Reply::Type::array:
+      answer.type = Answer::Type::array;
+      answer.elements.reserve(reply.size());
+      for (std::size_t i = 0; i < reply.size(); ++i) answer.elements.push_back(to_answer(reply[i]));
+      break;
+  }
+  return answer;
+}
+
+class RedisDatabase final : public Database {
+ public:
+  explicit RedisDatabase(ConnectionOptions options) : connection_(std::move(options)) {}
+  ~RedisDatabase() override { assert(!processing_); }
+
+  [[nodiscard]] int fd() const noexcept override { return connection_.fd(); }
+  [[nodiscard]] std::error_code process() override;
+
+  [[nodiscard]] std::error_code start(Observer& observer) override;
+  [[nodiscard]] bool open() const noexcept override { return told_open_ && connection_.open(); }
+  [[nodiscard]] std::error_code command(const std::vector<std::string_view>& words, Handler handler) override;
+  [[nodiscard]] const std::string& run_id() const noexcept override { return run_id_; }
+  [[nodiscard]] const std::string& last_error() const noexcept override { return connection_.statistics().last_error; }
+  void reopen() override;
+
+ private:
+  void on_opened();
+  void on_reply(const Reply& reply);
+  bool tell_lost();
+  bool tell_closed();
+
+  Connection connection_;
+  Observer* observer_ = nullptr;
+  std::deque<Handler> unanswered_;  // one for each command that has no answer yet, in order
+  std::string run_id_;
+  bool processing_ = false;
+  bool told_open_ = false;
+  bool closed_ = false;  // to be told, after each of unanswered_
+  std::error_code close_error_;
+};
+
+std::error_code RedisDatabase::start(Observer& observer) {
+  if (observer_ != nullptr) return portsync::Errc::already_started;
+  observer_ = &observer;
+  connection_.start();
+  return {};
+}
+
+std::error_code RedisDatabase::command(const std::vector<std::string_view>& words, Handler handler) {
+  if (words.empty()) return std::make_error_code(std::errc::invalid_argument);
+  if (!open()) return portsync::Errc::not_open;
+  unanswered_.push_back(std::move(handler));
+  try {
+    connection_.commands().add(words);
+  } catch (...) {
+    unanswered_.pop_back();
+    throw;
+  }
+  if (!processing_) connection_.wake();
+  return {};
+}
+
+void RedisDatabase::reopen() {
+  if (!open()) return;
+  connection_.close(std::make_error_code(std::errc::operation_canceled), "given up to be opened anew");
+}
+
+std::error_code RedisDatabase::process() {
+  const os::ProcessGuard guard(processing_);
+  Connection::Turn turn(connection_);
+  while (turn.more()) {
+    if (tell_lost() || tell_closed()) continue;
+    switch (turn.next()) {
+      case Connection::Event::none:
+      case Connection::Event::message:  // not expected: there are none
+        return {};
+      case Connection::Event::opened:
+        on_opened();
+        break;
+      case Connection::Event::reply:
+        on_reply(connection_.reply());
+        break;
+      case Connection::Event::closed:
+        closed_ = true;
+        close_error_ = connection_.error();
+        told_open_ = false;
+        break;
+    }
+  }
+  return {};
+}
+
+void RedisDatabase::on_opened() {
+  run_id_ = connection_.identity().run_id;
+  told_open_ = true;
+  observer_->on_open();
+}
+
+// The handler is taken out first: whatever is thrown from here on, the next answer goes to the next one.
+void RedisDatabase::on_reply(const Reply& reply) {
+  const Handler handler = std::move(unanswered_.front());
+  unanswered_.pop_front();
+  std::error_code error;
+  Answer answer;
+  if (reply.is_error()) {
+    const Errc code = classify(reply.text());
+    error = code;
+    if (ends_connection(code)) {
+      connection_.close(error, reply.text());
+    } else {
+      connection_.note_error(error, reply.text());
+    }
+  } else if (handler) {
+    answer = to_answer(reply);
+  }
+  if (handler) handler(error, answer);
+}
+
+bool RedisDatabase::tell_lost() {
+  if (!closed_ || unanswered_.empty()) return false;
+  const Handler handler = std::move(unanswered_.front());
+  unanswered_.pop_front();
+  if (handler) handler(close_error_, {});
+  return true;
+}
+
+bool RedisDatabase::tell_closed() {
+  if (!closed_) return false;
+  closed_ = false;
+  observer_->on_closed(close_error_);
+  return true;
+}
+
+}  // namespace
+
+Database::Observer::~Observer() = default;
+
+std::unique_ptr<Database> make_database(ConnectionOptions options) {
+  return std::make_unique<RedisDatabase>(std::move(options));
+}
+
+}  // namespace portsync::redis
