@@ -6,6 +6,7 @@
 #include <boost/test/unit_test.hpp>
 #include <set>
 #include <string>
+#include <string_view>
 
 using namespace portsyncd;
 
@@ -15,12 +16,12 @@ bool ends_with(const std::string& text, const std::string& end) {
   return text.size() >= end.size() && text.substr(text.size() - end.size()) == end;
 }
 
-const CounterMetric& counter(const std::string& name) {
+const CounterMetric& counter(std::string_view name) {
   const auto all = counter_metrics();
   return *std::find_if(all.begin(), all.end(), [&](const auto& metric) { return metric.name == name; });
 }
 
-const GaugeMetric& gauge(const std::string& name) {
+const GaugeMetric& gauge(std::string_view name) {
   const auto all = gauge_metrics();
   return *std::find_if(all.begin(), all.end(), [&](const auto& metric) { return metric.name == name; });
 }
