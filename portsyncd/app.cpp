@@ -1,14 +1,18 @@
 // SPDX-License-Identifier: Apache-2.0
 #include "app.hpp"
 
+#include <unistd.h>
+
 #include <algorithm>
 #include <chrono>
 #include <csignal>
+#include <cstdio>
 #include <cstdlib>
 #include <portsync/json_lines_sink.hpp>
 #include <portsync/netlink/link_source.hpp>
 #include <portsync/redis/key_reader.hpp>
 #include <portsync/redis/state_sink.hpp>
+#include <random>
 #include <utility>
 
 #include "exit_status.hpp"
@@ -33,26 +37,15 @@ portsync::TimePoint now() {
   return portsync::Clock::now();
 }
 
-std::string redis_name(const Config::Database& database) {
-  if (!database.redis_socket.empty()) return "Redis at " + database.redis_socket;
-  const bool is_ipv6 = database.redis_host.find(':') != std::string::npos;
-  const std::string host = is_ipv6 ? "[" + database.redis_host + "]" : database.redis_host;
-  return "Redis at " + host + ":" + std::to_string(database.redis_port);
+std::string client_name_prefix(const std::string& mode) {
+  return "portsyncd-" + mode + "-";
 }
 
-portsync::redis::StateSinkOptions redis_options(const Config& config, const std::string& password) {
-  const Config::Database& database = config.database;
-  portsync::redis::StateSinkOptions options;
-  options.connection.host = database.redis_host;
-  options.connection.port = static_cast<std::uint16_t>(database.redis_port);
-  options.connection.socket_path = database.redis_socket;
-  options.connection.username = database.redis_username;
-  options.connection.password = password;
-  options.connection.database = static_cast<int>(database.state_db_number);
-  options.connection.timeout = seconds(database.connection_timeout_secs);
-  options.connection.retry_interval = seconds(database.retry_interval_secs);
-  options.index = config.sync.port_index;
-  return options;
+// Two containers may have the same process ids.
+std::string make_client_name(const Config& config) {
+  char random[9] = "";
+  std::snprintf(random, sizeof random, "%08x", std::random_device()());
+  return client_name_prefix(config.sync.mode) + std::to_string(::getpid()) + "-" + random;
 }
 
 portsync::netlink::Options netlink_options(const Config& config) {
@@ -88,7 +81,9 @@ void log_hold(const Config::Performance& performance) {
 
 App::App(const LoadedConfig& loaded, LoadConfig load, Output output)
     : config_(loaded.config),
+      databases_(loaded.databases),
       password_(loaded.password),
+      client_name_(make_client_name(config_)),
       load_(std::move(load)),
       output_(output),
       filter_{config_.ports.match, std::nullopt},
@@ -98,7 +93,8 @@ App::App(const LoadedConfig& loaded, LoadConfig load, Output output)
   make_port_reader();
   source_ = portsync::netlink::make_link_source(netlink_options(config_));
   monitor_ = portsync::make_health_monitor(health_options(config_));
-  sync_ = std::make_unique<portsync::Synchronizer>(*source_, synchronizer_options());
+  make_sonic_mode();
+  sync_ = std::make_unique<portsync::Synchronizer>(sonic_ ? sonic_->links() : *source_, synchronizer_options());
   make_sink();
   make_control();
   monitor_->set_listener([this](const auto& before, const auto& health) { on_health(before, health); });
@@ -111,16 +107,33 @@ void App::make_sink() {
     sink_ = portsync::make_json_lines_sink({});
     return sync_->add_sink(*sink_, portsync::json_lines_projection(), "standard output");
   }
-  const auto options = redis_options(config_, password_);
+  const auto options = redis_options();
   sink_ = portsync::redis::make_state_sink(options);
-  sync_->add_sink(*sink_, portsync::redis::make_projection(options), redis_name(config_.database));
+  sync_->add_sink(*sink_, portsync::redis::make_projection(options), server_name(databases_.state_db));
+}
+
+// xcvrd and teammgrd live on the DEL of a key, and on a whole row under a new ifindex.
+portsync::redis::StateSinkOptions App::redis_options() const {
+  portsync::redis::StateSinkOptions options;
+  options.connection = connection_options(databases_.state_db, config_.database, password_, client_name_);
+  options.separator = databases_.state_db.separator;
+  options.index = config_.sync.port_index;
+  if (sonic_) options.erase = portsync::redis::EraseMode::whole_key;
+  return options;
+}
+
+void App::make_sonic_mode() {
+  if (config_.sync.mode != "sonic" || output_ != Output::redis) return;
+  sonic_ = std::make_unique<SonicMode>(loop_, *source_, *monitor_,
+                                       SonicMode::Settings{databases_, config_, password_, client_name_,
+                                                           client_name_prefix("sonic"), notifier_.managed()});
 }
 
 void App::make_control() {
   const bool to_redis = output_ == Output::redis;
   control_ = std::make_unique<Control>(
       Control::Daemon{*sync_, *monitor_, [this] { return statistics(); }, [this] { return reload(); },
-                      to_redis ? redis_name(config_.database) : "standard output", config_.sync.mode});
+                      to_redis ? server_name(databases_.state_db) : "standard output", config_.sync.mode});
 }
 
 // Rows matter more than numbers of them: without an address to listen on portsyncd goes on.
@@ -155,15 +168,16 @@ portsync::SynchronizerOptions App::synchronizer_options() const {
   options.max_hold = effective_hold(config_.performance);
   options.retry_interval = seconds(config_.database.retry_interval_secs);
   options.audit_interval = seconds(config_.sync.audit_interval_secs);
+  options.replace_on_new_ifindex = sonic_ != nullptr;
   return options;
 }
 
 // With ports.scope = "configured" no link is a port before CONFIG_DB has been read.
 void App::make_port_reader() {
-  if (config_.ports.scope != "configured") return;
+  if (config_.ports.scope != "configured" || config_.sync.mode == "sonic") return;
   portsync::redis::KeyReaderOptions options;
-  options.connection = redis_options(config_, password_).connection;
-  options.connection.database = static_cast<int>(config_.database.config_db_number);
+  options.connection = connection_options(databases_.config_db, config_.database, password_, client_name_);
+  options.separator = databases_.config_db.separator;
   port_reader_ = portsync::redis::make_key_reader(std::move(options));
   filter_.configured.emplace();
   ports_known_ = false;
@@ -191,7 +205,9 @@ int App::run() {
   notifier_.status(to_string(monitor_->overall()));
   loop_.on_readable(sync_->fd(), [this] { on_readable(); });
   start_timers();
-  if (const std::error_code error = sync_->start()) {
+  std::error_code error = sync_->start();
+  if (!error && sonic_) error = sonic_->start();
+  if (error) {
     log::error("Cannot start: " + error.message());
     return exit_unavailable;
   }

@@ -21,6 +21,7 @@
 #include "restart_marker.hpp"
 #include "runtime_directory.hpp"
 #include "service_notifier.hpp"
+#include "sonic_mode.hpp"
 #include "statistics_report.hpp"
 
 namespace portsyncd {
@@ -41,6 +42,8 @@ class App {
 
  private:
   void make_port_reader();
+  void make_sonic_mode();
+  [[nodiscard]] portsync::redis::StateSinkOptions redis_options() const;
   void set_configured_ports(const portsync::redis::KeyReader::Names& names);
   void make_sink();
   void make_control();
@@ -73,7 +76,9 @@ class App {
   [[nodiscard]] Statistics statistics() const;
 
   Config config_;
+  const Databases databases_;
   const std::string password_;
+  const std::string client_name_;  // in CLIENT LIST of Redis: no other process has it
   const LoadConfig load_;
   const Output output_;
   portsync::PortFilter filter_;
@@ -84,9 +89,10 @@ class App {
   StatisticsReport report_;
   // The Synchronizer borrows the others: it goes first.
   std::unique_ptr<portsync::redis::KeyReader> port_reader_;  // ports.scope = "configured"
-  std::unique_ptr<portsync::LinkSource> source_;
-  std::unique_ptr<portsync::StateSink> sink_;
   std::unique_ptr<portsync::HealthMonitor> monitor_;
+  std::unique_ptr<portsync::LinkSource> source_;
+  std::unique_ptr<SonicMode> sonic_;  // sync.mode = "sonic"
+  std::unique_ptr<portsync::StateSink> sink_;
   std::unique_ptr<portsync::Synchronizer> sync_;
   std::unique_ptr<Control> control_;
   std::unique_ptr<ControlServer> control_server_;  // nullptr: no socket

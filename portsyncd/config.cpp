@@ -53,8 +53,8 @@ constexpr std::array table{
         "number of APPL_DB"},
     Key{"database", "sonic_db_config", at<database, &C::Database::sonic_db_config>, 0, most_bytes, any,
         Effect::at_start, "SONiC's description of its databases, read when it exists"},
-    Key{"database", "namespace", at<database, &C::Database::name_space>, 0, most_bytes, any, Effect::default_only,
-        "network namespace of a multi-ASIC switch"},
+    Key{"database", "namespace", at<database, &C::Database::name_space>, 0, most_bytes, any, Effect::at_start,
+        "namespace of a multi-ASIC switch whose databases are meant"},
     Key{"database", "connection_timeout_secs", at<database, &C::Database::connection_timeout_secs>, 1, 3600, any,
         Effect::at_start, "how long Redis may take to accept, and to answer"},
     Key{"database", "retry_interval_secs", at<database, &C::Database::retry_interval_secs>, 1, 3600, any,
@@ -65,12 +65,14 @@ constexpr std::array table{
     Key{"ports", "scope", at<&C::ports, &C::Ports::scope>, 0, most_bytes, "all|configured", Effect::at_start,
         "all matching netdevs, or only those configured in CONFIG_DB"},
 
-    Key{"sync", "mode", at<&C::sync, &C::Sync::mode>, 0, most_bytes, "mirror|sonic", Effect::default_only,
+    Key{"sync", "mode", at<&C::sync, &C::Sync::mode>, 0, most_bytes, "mirror|sonic", Effect::at_start,
         "mirror: STATE_DB only; sonic: the full replacement of SONiC's portsyncd"},
     Key{"sync", "audit_interval_secs", at<&C::sync, &C::Sync::audit_interval_secs>, 0, day, any, Effect::live,
         "how often kernel and rows are compared; 0: never"},
     Key{"sync", "port_index", at<&C::sync, &C::Sync::port_index>, 0, 0, any, Effect::at_start,
         "keep the bare hash PORT_TABLE (port: oper state) in STATE_DB"},
+    Key{"sync", "heartbeat_secs", at<&C::sync, &C::Sync::heartbeat_secs>, 0, 3600, any, Effect::at_start,
+        "how often supervisord's listener is told on standard output; 0: never"},
 
     Key{"netlink", "receive_buffer_bytes", at<&C::netlink, &C::Netlink::receive_buffer_bytes>, 4096, 1'073'741'823, any,
         Effect::at_start, "receive buffer of the netlink socket"},
@@ -332,7 +334,6 @@ bool any_error(const std::vector<Problem>& problems) noexcept {
 std::optional<Problem> apply(Config& config, const Setting& setting) {
   const Key& key = *setting.key;
   const std::string name = setting.where + ": " + full_name(key) + ": ";
-  const Value before = value_of({}, key);
   const Key::Slot slot = key.slot(config);
   if (!std::visit(Assign{key, setting.value}, slot)) {
     const bool ignored = setting.on_misfit == Problem::Severity::warning;
@@ -347,19 +348,7 @@ std::optional<Problem> apply(Config& config, const Setting& setting) {
     config.logging.level = "info";
     return Problem{Problem::Severity::warning, text};
   }
-  const Value now = value_of(config, key);
-  if (now == before) return std::nullopt;
-  switch (key.effect) {
-    case Effect::live:
-    case Effect::at_start:
-      return std::nullopt;
-    case Effect::none_yet:
-      return Problem{Problem::Severity::warning, name + "has no effect in this version of portsyncd"};
-    case Effect::default_only:
-      break;
-  }
-  return Problem{Problem::Severity::error, name + to_toml(now) + " is not supported yet by this version of portsyncd," +
-                                               " expected " + to_toml(before)};
+  return std::nullopt;
 }
 
 }  // namespace portsyncd

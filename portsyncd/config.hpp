@@ -37,6 +37,7 @@ struct Config {
     std::string mode = "mirror";
     std::int64_t audit_interval_secs = 60;
     bool port_index = true;
+    std::int64_t heartbeat_secs = 0;
   } sync;
   struct Netlink {
     std::int64_t receive_buffer_bytes = 16'777'216;
@@ -80,10 +81,8 @@ struct Key {
   using Slot = std::variant<bool*, std::int64_t*, double*, std::string*, std::vector<std::string>*>;
 
   enum class Effect : std::uint8_t {
-    live,          // at the start, and by a reload
-    at_start,      // a reload says that it needs a restart
-    none_yet,      // read and checked; another value than the default is answered by a warning
-    default_only,  // another value than the default is an error: going on without it would do the wrong thing
+    live,      // at the start, and by a reload
+    at_start,  // a reload says that it needs a restart
   };
 
   std::string_view section;

@@ -2,6 +2,7 @@
 #include "load_config.hpp"
 
 #include <algorithm>
+#include <array>
 #include <exception>
 #include <initializer_list>
 #include <optional>
@@ -32,6 +33,7 @@ class Loader {
     tell_all(environment.problems);
     if (options.log_level) apply_all({{find_key("logging", "level"), *options.log_level, "--log-level"}});
     load_sonic_db_config();
+    apply_mode();
     check_together();
     load_password();
     return std::move(loaded_);
@@ -69,49 +71,100 @@ class Loader {
 
   // SONiC's file says where its databases are on this switch; whatever the operator has set himself goes over it.
   void load_sonic_db_config() {
-    const Config::Database& database = loaded_.config.database;
-    if (database.sonic_db_config.empty()) return;
-    SonicDbConfig sonic = read_sonic_db_config(database.sonic_db_config);
-    if (!sonic.found && database.sonic_db_config != Config::Database().sonic_db_config) {
-      tell(Severity::warning, origin("database", "sonic_db_config") + ": database.sonic_db_config: there is no file " +
-                                  database.sonic_db_config + "; going on without it");
-    }
+    SonicDbConfig sonic;
+    sonic_file_ = find_sonic_db_config();
+    if (!sonic_file_.empty()) sonic = read_sonic_db_config(sonic_file_);
     tell_all(sonic.problems);
-    if (const SonicDatabase* state_db = sonic.find("STATE_DB")) {
-      take_server(*state_db);
-      take_numbers(sonic, *state_db);
+    if (const SonicDatabase* state_db = sonic.find("STATE_DB")) take_server(*state_db);
+    loaded_.databases.config_db = locate(sonic, "CONFIG_DB", "config_db_number", "|");
+    loaded_.databases.appl_db = locate(sonic, "APPL_DB", "appl_db_number", ":");
+    loaded_.databases.state_db = locate(sonic, "STATE_DB", "state_db_number", "|");
+    find_out_what_is_unknown(sonic);
+  }
+
+  // With a namespace, another file than the one that is set: that lists it.
+  std::string find_sonic_db_config() {
+    const Config::Database& database = loaded_.config.database;
+    const std::string& path = database.sonic_db_config;
+    if (database.name_space.empty() || path.empty()) return path;
+    const std::string found = sonic_db_config_of(database.name_space, path, loaded_.problems);
+    if (found.empty()) {
+      loaded_.databases_unknown = "database_global.json beside " + path + " does not list the namespace " +
+                                  without_control_characters(database.name_space);
     }
+    return found;
+  }
+
+  [[nodiscard]] bool server_is_given() {
+    return std::any_of(server_keys.begin(), server_keys.end(),
+                       [this](const char* name) { return !given("database", name).empty(); });
+  }
+  // Where the operator has set it; "" = nowhere.
+  [[nodiscard]] std::string given(std::string_view section, std::string_view name) {
+    const std::string& from = origin(section, name);
+    return from == sonic_file_ ? "" : from;
   }
 
   // Where the server is comes whole from one source: half of it from each would name a third one.
   void take_server(const SonicDatabase& state_db) {
-    for (const char* name : {"redis_host", "redis_port", "redis_socket"}) {
-      if (!origin("database", name).empty()) return;
-    }
+    if (server_is_given()) return;
     if (!state_db.socket.empty()) return take("redis_socket", state_db.socket);
     take("redis_host", state_db.host);
     take("redis_port", state_db.port);
   }
 
-  void take_numbers(const SonicDbConfig& sonic, const SonicDatabase& state_db) {
-    for (const auto& [name, key] :
-         {std::pair{"STATE_DB", "state_db_number"}, std::pair{"CONFIG_DB", "config_db_number"},
-          std::pair{"APPL_DB", "appl_db_number"}}) {
-      const SonicDatabase* database = sonic.find(name);
-      if (database == nullptr || !origin("database", key).empty()) continue;
-      take(key, database->number);
-      const bool needed = std::string_view(name) == "CONFIG_DB" && loaded_.config.ports.scope == "configured";
-      if (needed && database->instance != state_db.instance) {
-        tell(Severity::error, loaded_.config.database.sonic_db_config + ": CONFIG_DB is on another Redis server than " +
-                                  "STATE_DB, which ports.scope = \"configured\" does not support in this version of " +
-                                  "portsyncd, expected \"all\"");
+  // Every database of the file has a server of its own; a server that the operator has set has them all.
+  DatabaseAddress locate(const SonicDbConfig& sonic, const char* name, const char* number, const char* separator) {
+    const Config::Database& config = loaded_.config.database;
+    const SonicDatabase* database = sonic.find(name);
+    if (database != nullptr && origin("database", number).empty()) take(number, database->number);
+    DatabaseAddress address{config.redis_socket, config.redis_host, config.redis_port, 0, separator, ""};
+    for (const char* key : server_keys) {
+      if (address.origin.empty()) address.origin = origin("database", key);
+    }
+    if (database != nullptr && !server_is_given()) {
+      address.socket = database->socket;
+      address.host = database->host;
+      address.port = database->port;
+      address.origin = sonic_file_;
+    }
+    if (database != nullptr && !database->separator.empty()) address.separator = database->separator;
+    address.number = std::get<std::int64_t>(value_of(loaded_.config, *find_key("database", number)));
+    return address;
+  }
+
+  // Mirror mode without a namespace can do with the defaults: it runs where there is no SONiC, too.
+  void find_out_what_is_unknown(const SonicDbConfig& sonic) {
+    const Config& config = loaded_.config;
+    const std::string& path = config.database.sonic_db_config;
+    const bool is_default = path == Config::Database().sonic_db_config;
+    const bool needed = (config.sync.mode == "sonic" || !config.database.name_space.empty()) && !server_is_given();
+    if (path.empty() || !needed) {
+      loaded_.databases_unknown.clear();
+      if (!sonic.found && !is_default) {
+        tell(Severity::warning, origin("database", "sonic_db_config") +
+                                    ": database.sonic_db_config: there is no file " + path + "; going on without it");
       }
+      return;
+    }
+    if (!loaded_.databases_unknown.empty()) return;
+    if (!sonic.found) {
+      loaded_.databases_unknown = "there is no file " + sonic_file_;
+      return;
+    }
+    for (const char* name : {"CONFIG_DB", "APPL_DB", "STATE_DB"}) {
+      if (sonic.find(name) == nullptr) loaded_.databases_unknown = sonic_file_ + " does not describe " + name;
     }
   }
 
   void take(const char* key, Value value) {
-    apply_all(
-        {{find_key("database", key), std::move(value), loaded_.config.database.sonic_db_config, Severity::warning}});
+    apply_all({{find_key("database", key), std::move(value), sonic_file_, Severity::warning}});
+  }
+
+  // SONiC has no hash of that name, and sonic mode keeps its databases as they are.
+  void apply_mode() {
+    if (loaded_.config.sync.mode != "sonic" || !origin("sync", "port_index").empty()) return;
+    apply_all({{find_key("sync", "port_index"), false, "sync.mode"}});
   }
 
   // What no key can know alone.
@@ -141,7 +194,10 @@ class Loader {
     }
   }
 
+  static constexpr std::array server_keys{"redis_host", "redis_port", "redis_socket"};
+
   LoadedConfig loaded_;
+  std::string sonic_file_;  // what describes the databases; "" = nothing
 };
 
 }  // namespace
@@ -156,20 +212,38 @@ void log_problems(const std::vector<Problem>& problems) {
   }
 }
 
+namespace {
+
+constexpr std::size_t origin_column = 48;
+
+std::string with_origin(std::string line, const std::string& origin) {
+  line.resize(std::max(line.size(), origin_column), ' ');
+  // A path may have any character in it, the end of a line too.
+  return line + "  # " + (origin.empty() ? "default" : without_control_characters(origin)) + "\n";
+}
+
+std::string to_comment(const char* name, const DatabaseAddress& address) {
+  return with_origin(std::string("# ") + name + ": number " + std::to_string(address.number) + " of " +
+                         without_control_characters(server_name(address)),
+                     address.origin);
+}
+
+}  // namespace
+
 std::string to_toml(const LoadedConfig& loaded) {
-  constexpr std::size_t origin_column = 48;
   std::string text =
       std::string("# The configuration of portsyncd ") + portsync::version() + ", and where each value is from\n";
   std::string_view section;
   for (std::size_t i = 0; i < keys().size(); ++i) {
     const Key& key = keys()[i];
     if (std::exchange(section, key.section) != key.section) text += "\n[" + std::string(key.section) + "]\n";
-    std::string line = std::string(key.name) + " = " + to_toml(value_of(loaded.config, key));
-    line.resize(std::max(line.size(), origin_column), ' ');
-    // A path may have any character in it, the end of a line too.
-    text +=
-        line + "  # " + (loaded.origins[i].empty() ? "default" : without_control_characters(loaded.origins[i])) + "\n";
+    text += with_origin(std::string(key.name) + " = " + to_toml(value_of(loaded.config, key)), loaded.origins[i]);
   }
+  text += "\n# Where the databases are.\n";
+  text += to_comment("CONFIG_DB", loaded.databases.config_db);
+  text += to_comment("APPL_DB", loaded.databases.appl_db);
+  text += to_comment("STATE_DB", loaded.databases.state_db);
+  if (!loaded.databases_unknown.empty()) text += "# Not known yet: " + loaded.databases_unknown + "\n";
   return text;
 }
 

@@ -6,6 +6,7 @@
 #include <vector>
 
 #include "config.hpp"
+#include "databases.hpp"
 #include "options.hpp"
 
 namespace portsyncd {
@@ -18,6 +19,9 @@ struct LoadedConfig {
   std::string password;              // of redis_password_file; goes to Redis alone
   std::string file;
   bool file_found = true;
+  Databases databases;
+  // Why it is not known yet where the databases are, which SONiC's description of them will say; "" = it is.
+  std::string databases_unknown;
   std::vector<Problem> problems;  // in the order of the layers and, within the file, of its lines
 };
 

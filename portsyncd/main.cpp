@@ -10,6 +10,7 @@
 #include <utility>
 
 #include "app.hpp"
+#include "database_wait.hpp"
 #include "environment.hpp"
 #include "exit_status.hpp"
 #include "load_config.hpp"
@@ -73,11 +74,18 @@ int run(int argc, const char* const* argv) {
   Options options;
   if (const auto status = parse_options(argc, argv, options)) return *status;
   const auto load = [&options] { return load_config(options, process_environment()); };
-  const LoadedConfig loaded = load();
+  LoadedConfig loaded = load();
   if (options.check_config || options.show_config) return report_config(loaded, options.show_config);
-  const bool valid = !any_error(loaded.problems);
+  bool valid = !any_error(loaded.problems);
   open_log(valid ? loaded.config.logging : Config::Logging());
   log_start(loaded);
+  if (valid && !loaded.databases_unknown.empty() && !options.json_lines) {
+    auto known = wait_for_databases(loaded, load);
+    if (!known) return exit_clean;
+    loaded = *std::move(known);
+    valid = !any_error(loaded.problems);
+    log_problems(loaded.problems);
+  }
   if (!valid) return exit_config;
   if (!loaded.password.empty()) ::prctl(PR_SET_DUMPABLE, 0);  // no core with the password in it
   return run(loaded, load, options.json_lines ? App::Output::json_lines : App::Output::redis);

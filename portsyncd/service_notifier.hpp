@@ -18,6 +18,9 @@ class ServiceNotifier {
   ServiceNotifier& operator=(const ServiceNotifier&) = delete;
   ~ServiceNotifier();
 
+  // Somebody is to be told: systemd manages this service.
+  [[nodiscard]] bool managed() const noexcept { return !path_.empty(); }
+
   void ready(const std::string& status);
   void status(const std::string& status);
   // Before a reload; ready() says that it has ended.

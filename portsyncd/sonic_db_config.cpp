@@ -3,6 +3,7 @@
 
 #include <algorithm>
 #include <exception>
+#include <filesystem>
 #include <nlohmann/json.hpp>
 #include <stdexcept>
 #include <system_error>
@@ -22,13 +23,19 @@ std::string about_database(const std::string& file, const std::string& database,
   return file + ": DATABASES." + database + ": " + what + "; ignored";
 }
 
-void warn(SonicDbConfig& config, std::string text) {
-  config.problems.push_back({Problem::Severity::warning, without_control_characters(std::move(text))});
+void warn(std::vector<Problem>& problems, std::string text) {
+  problems.push_back({Problem::Severity::warning, without_control_characters(std::move(text))});
 }
 
 const Json* member(const Json& object, std::string_view name) {
   const auto found = object.find(name);
   return found == object.end() ? nullptr : &*found;
+}
+
+// A member that is a string, or "".
+std::string text_of(const Json& object, const char* name) {
+  const Json* found = member(object, name);
+  return found != nullptr && found->is_string() ? found->get<std::string>() : std::string();
 }
 
 // A member that must be there; throws std::invalid_argument that says what was expected of it.
@@ -51,29 +58,55 @@ SonicDatabase read_database(const Json& instances, const Json& description) {
   if (!description.is_object()) throw std::invalid_argument("expected an object");
   database.instance = need<std::string>(description, "instance", &Json::is_string, "the name of an instance");
   database.number = need<std::int64_t>(description, "id", &Json::is_number_integer, "an integer");
+  database.separator = text_of(description, "separator");
   const Json* instance = member(instances, database.instance);
   if (instance == nullptr || !instance->is_object()) {
     throw std::invalid_argument("instance: expected one of INSTANCES");
   }
-  if (const Json* socket = member(*instance, "unix_socket_path"); socket != nullptr && socket->is_string()) {
-    database.socket = socket->get<std::string>();
-  }
+  database.socket = text_of(*instance, "unix_socket_path");
   if (!database.socket.empty() && member(*instance, "hostname") == nullptr) return database;
   database.host = need<std::string>(*instance, "hostname", &Json::is_string, "a host name");
   database.port = need<std::int64_t>(*instance, "port", &Json::is_number_integer, "an integer");
   return database;
 }
 
-void read(SonicDbConfig& config, const std::string& text, const std::string& name) {
-  const Json root = Json::parse(text);
+void read(SonicDbConfig& config, const Json& root, const std::string& name) {
   const Json& instances = object_of(root, "INSTANCES");
   for (const auto& [database, description] : object_of(root, "DATABASES").items()) {
     try {
       config.databases.emplace(database, read_database(instances, description));
     } catch (const std::invalid_argument& error) {
-      warn(config, about_database(name, database, error.what()));
+      warn(config.problems, about_database(name, database, error.what()));
     }
   }
+}
+
+// Gives the file's content to use(); whatever is wrong with it is a problem.
+template <typename F>
+void parse(const std::string& text, const std::string& name, const char* what, std::vector<Problem>& problems,
+           const F& use) {
+  try {
+    use(Json::parse(text));
+  } catch (const Json::parse_error& error) {
+    const auto byte = std::min<std::size_t>(error.byte, text.size());
+    const auto lines = std::count(text.begin(), text.begin() + static_cast<std::ptrdiff_t>(byte), '\n');
+    warn(problems,
+         name + ":" + std::to_string(lines + 1) + ": found no JSON here, expected SONiC's " + what + "; ignored");
+  } catch (const std::exception& error) {
+    warn(problems, name + ": " + error.what() + "; ignored");
+  }
+}
+
+// std::nullopt without a problem: there is no such file.
+std::optional<std::string> read_file(const std::string& path, std::vector<Problem>& problems) {
+  try {
+    return read_regular_file(path, most_bytes);
+  } catch (const std::system_error& error) {
+    if (error.code() != std::errc::no_such_file_or_directory) warn(problems, std::string(error.what()) + "; ignored");
+  } catch (const std::invalid_argument& error) {  // not a regular file, or too long
+    warn(problems, std::string(error.what()) + "; ignored");
+  }
+  return std::nullopt;
 }
 
 }  // namespace
@@ -85,32 +118,33 @@ const SonicDatabase* SonicDbConfig::find(std::string_view name) const {
 
 SonicDbConfig parse_sonic_db_config(const std::string& text, const std::string& name) {
   SonicDbConfig config;
-  try {
-    read(config, text, name);
-  } catch (const Json::parse_error& error) {
-    const auto byte = std::min<std::size_t>(error.byte, text.size());
-    const auto lines = std::count(text.begin(), text.begin() + static_cast<std::ptrdiff_t>(byte), '\n');
-    warn(config, name + ":" + std::to_string(lines + 1) +
-                     ": found no JSON here, expected SONiC's database_config.json; ignored");
-  } catch (const std::exception& error) {
-    warn(config, name + ": " + error.what() + "; ignored");
-  }
+  parse(text, name, "database_config.json", config.problems, [&](const Json& root) { read(config, root, name); });
   return config;
 }
 
 SonicDbConfig read_sonic_db_config(const std::string& path) {
-  try {
-    return parse_sonic_db_config(read_regular_file(path, most_bytes), path);
-  } catch (const std::system_error& error) {
-    SonicDbConfig config;
-    config.found = error.code() != std::errc::no_such_file_or_directory;
-    if (config.found) warn(config, std::string(error.what()) + "; ignored");
-    return config;
-  } catch (const std::invalid_argument& error) {  // not a regular file, or too long
-    SonicDbConfig config;
-    warn(config, std::string(error.what()) + "; ignored");
-    return config;
-  }
+  SonicDbConfig config;
+  const auto text = read_file(path, config.problems);
+  config.found = text || !config.problems.empty();
+  if (!text) return config;
+  return parse_sonic_db_config(*text, path);
+}
+
+std::string sonic_db_config_of(const std::string& name_space, const std::string& path, std::vector<Problem>& problems) {
+  const std::filesystem::path directory = std::filesystem::path(path).parent_path();
+  const std::string global = directory / "database_global.json";
+  const auto text = read_file(global, problems);
+  std::string found;
+  if (!text) return found;
+  parse(*text, global, "database_global.json", problems, [&](const Json& root) {
+    const Json* includes = root.is_object() ? member(root, "INCLUDES") : nullptr;
+    if (includes == nullptr || !includes->is_array()) throw std::invalid_argument("INCLUDES: expected an array");
+    for (const Json& include : *includes) {
+      if (!include.is_object() || text_of(include, "namespace") != name_space) continue;
+      if (const std::string file = text_of(include, "include"); !file.empty()) found = directory / file;
+    }
+  });
+  return found;
 }
 
 }  // namespace portsyncd

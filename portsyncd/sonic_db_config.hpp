@@ -18,6 +18,7 @@ struct SonicDatabase {
   std::string host;
   std::int64_t port = 0;
   std::int64_t number = 0;
+  std::string separator;  // "" = the file does not say
 };
 
 struct SonicDbConfig {
@@ -31,7 +32,13 @@ struct SonicDbConfig {
 // Nothing is thrown; what the file lacks, or has in another shape, is a problem or is left out.
 [[nodiscard]] SonicDbConfig read_sonic_db_config(const std::string& path);
 
-// The same for a text already read; `name` stands for the file in places.
+// The file of this kind that describes the databases of a namespace, by database_global.json, which lies in the same
+// directory as `path`. "" when that is not there, or does not list the namespace. What is wrong with it goes to
+// `problems`.
+[[nodiscard]] std::string sonic_db_config_of(const std::string& name_space, const std::string& path,
+                                             std::vector<Problem>& problems);
+
+// The same as read_sonic_db_config() for a text already read; `name` stands for the file in places.
 [[nodiscard]] SonicDbConfig parse_sonic_db_config(const std::string& text, const std::string& name);
 
 }  // namespace portsyncd

@@ -99,8 +99,11 @@ class PORTSYNC_API HealthMonitor : public Pollable {
 
   [[nodiscard]] virtual Health overall() const = 0;
 
-  // Called from report(), process() and set_options(), whenever the verdict or its reason has changed.
+  // Called from report(), process(), set_condition() and set_options(), whenever the verdict or its reason has changed.
   virtual void set_listener(Listener listener) = 0;
+
+  // A trouble of the caller's own, under a name of its choice; the reason is told as it is. Healthy = it is over.
+  virtual void set_condition(const std::string& name, const Health& condition) = 0;
 
   // Judges by other limits from now on.
   virtual void set_options(const HealthOptions& options) = 0;

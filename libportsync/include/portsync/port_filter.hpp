@@ -20,7 +20,7 @@ struct PortFilter {
   // bytes), it is not a sub-interface's ("Ethernet0.10"), and it is configured where that is asked for.
   [[nodiscard]] PORTSYNC_API bool matches_name(std::string_view name) const;
 
-  // matches_name(), and the link is not a VLAN.
+  // matches_name(), and the link is neither a VLAN nor a LAG (kind team: teamsyncd's).
   [[nodiscard]] PORTSYNC_API bool matches(const LinkState& link) const;
 };
 

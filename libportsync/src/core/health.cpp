@@ -63,6 +63,12 @@ class Judge {
   Judgement judgement_;
 };
 
+void judge_condition(const Health& condition, Judge& judge) {
+  if (condition.verdict == Verdict::healthy) return;
+  const bool bad = condition.verdict == Verdict::unhealthy;
+  judge.trouble(bad ? TroubleKind::bad_condition : TroubleKind::condition, condition.reason);
+}
+
 void judge_source(const HealthReport& report, Judge& judge) {
   if (report.deaf_since) {
     const bool too_long = judge.overdue(report.deaf_since);
@@ -168,8 +174,10 @@ Verdict verdict_of(TroubleKind kind) noexcept {
   return kind < TroubleKind::too_many_failures ? Verdict::degraded : Verdict::unhealthy;
 }
 
-Judgement judge(const HealthReport& report, const HealthOptions& options, RatesOver& over, TimePoint now) {
+Judgement judge(const HealthReport& report, const Conditions& conditions, const HealthOptions& options, RatesOver& over,
+                TimePoint now) {
   Judge judge(options.max_stall, now);
+  for (const auto& [name, condition] : conditions) judge_condition(condition, judge);
   judge_source(report, judge);
   for (const SinkReport& sink : report.sinks) judge_sink(sink, judge);
   judge_failures(report, options, over, judge);

@@ -3,6 +3,7 @@
 
 #include <cstddef>
 #include <cstdint>
+#include <map>
 #include <optional>
 #include <portsync/health_monitor.hpp>
 #include <string>
@@ -22,14 +23,16 @@ enum class TroubleKind : std::uint8_t {
   not_open,
   resync,
   no_snapshot,
+  condition,
   deaf,
   // unhealthy
   too_many_failures,
   pending_too_long,
   refused_too_long,
   deaf_too_long,
+  bad_condition,
 };
-constexpr std::size_t kind_count = 14;
+constexpr std::size_t kind_count = 16;
 
 [[nodiscard]] Verdict verdict_of(TroubleKind kind) noexcept;
 
@@ -53,7 +56,11 @@ struct Judgement {
   std::optional<TimePoint> next_change;
 };
 
+// What the caller itself has found amiss, by its names.
+using Conditions = std::map<std::string, Health>;
+
 // Pure. `over` is what the judgement before left, and is brought up to date.
-[[nodiscard]] Judgement judge(const HealthReport& report, const HealthOptions& options, RatesOver& over, TimePoint now);
+[[nodiscard]] Judgement judge(const HealthReport& report, const Conditions& conditions, const HealthOptions& options,
+                              RatesOver& over, TimePoint now);
 
 }  // namespace portsync::core

@@ -19,7 +19,7 @@ void HealthState::set_options(const HealthOptions& options) {
 }
 
 std::optional<Health> HealthState::judge(TimePoint now, WallTime time) {
-  Judgement judgement = core::judge(report_, options_, over_, now);
+  Judgement judgement = core::judge(report_, conditions_, options_, over_, now);
   next_change_ = judgement.next_change;
   Trouble& worst = judgement.worst;
   note(worst.kind, now);

@@ -22,6 +22,7 @@ class HealthState {
 
   void set_options(const HealthOptions& options);
   void set_report(const HealthReport& report) { report_ = report; }
+  void set_condition(const std::string& name, const Health& condition) { conditions_[name] = condition; }
 
   // Judges the report at this time. What health() was before, when it has changed. No call has an earlier time than the
   // one before.
@@ -39,8 +40,9 @@ class HealthState {
 
   HealthOptions options_;
   HealthReport report_;
+  Conditions conditions_;
   RatesOver over_;
-  Trouble told_{TroubleKind::deaf_too_long, "", ""};  // the start: whatever comes is better, and told at once
+  Trouble told_{TroubleKind::bad_condition, "", ""};  // the start: whatever comes is better, and told at once
   Health health_;
   TimePoint told_at_;
   bool started_ = false;  // it has been healthy once

@@ -30,7 +30,7 @@ bool PortFilter::matches_name(std::string_view name) const {
 }
 
 bool PortFilter::matches(const LinkState& link) const {
-  return link.kind != "vlan" && matches_name(link.name);
+  return link.kind != "vlan" && link.kind != "team" && matches_name(link.name);
 }
 
 bool operator==(const PortFilter& a, const PortFilter& b) {

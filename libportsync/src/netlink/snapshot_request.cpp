@@ -14,16 +14,8 @@
 #include "netlink/receive_buffer.hpp"
 
 namespace portsync::netlink {
-namespace {
-
-struct FreeMessage {
-  void operator()(nl_msg* message) const noexcept { nlmsg_free(message); }
-};
-
-}  // namespace
-
 std::error_code SnapshotRequest::send() {
-  const std::unique_ptr<nl_msg, FreeMessage> message(nlmsg_alloc_simple(RTM_GETLINK, NLM_F_DUMP));
+  const Message message(nlmsg_alloc_simple(RTM_GETLINK, NLM_F_DUMP));
   if (!message) return libnl_error(NLE_NOMEM);
   ifinfomsg header{};
   header.ifi_family = AF_UNSPEC;

@@ -34,6 +34,11 @@ class TimedHealthMonitor final : public HealthMonitor {
 
   void set_listener(Listener listener) override { listener_ = std::move(listener); }
 
+  void set_condition(const std::string& name, const Health& condition) override {
+    state_.set_condition(name, condition);
+    judge();
+  }
+
   void set_options(const HealthOptions& options) override {
     state_.set_options(options);
     judge();

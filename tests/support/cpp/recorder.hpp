@@ -49,6 +49,7 @@ class RecordingMonitor final : public HealthMonitor {
   void report(const HealthReport& report) override { reports.push_back(report); }
   [[nodiscard]] Health overall() const override { return {}; }
   void set_listener(Listener) override {}
+  void set_condition(const std::string&, const Health&) override {}
   void set_options(const HealthOptions&) override {}
   [[nodiscard]] std::vector<HealthTransition> history() const override { return {}; }
 

@@ -29,9 +29,10 @@ struct Fixture {
   HealthReport report = all_is_well();
   SinkReport& sink = report.sinks[0];
   HealthOptions options;
+  core::Conditions conditions;
   core::RatesOver over;
 
-  core::Judgement judge(TimePoint now = start) { return core::judge(report, options, over, now); }
+  core::Judgement judge(TimePoint now = start) { return core::judge(report, conditions, options, over, now); }
   std::string verdict(TimePoint now = start) {
     const core::Trouble worst = judge(now).worst;
     return to_string(Health{core::verdict_of(worst.kind), worst.reason});
@@ -309,4 +310,24 @@ BOOST_FIXTURE_TEST_CASE(without_a_sink_there_is_no_rate, Fixture) {
   report.sinks.clear();
   options.min_sync_rate = options.min_success_rate = 200;
   BOOST_TEST(verdict() == "Healthy");
+}
+
+BOOST_FIXTURE_TEST_CASE(a_condition_is_told_as_it_is, Fixture) {
+  conditions["writer"] = {Verdict::degraded, "another portsyncd writes the same rows"};
+  BOOST_TEST(verdict() == "Degraded: another portsyncd writes the same rows");
+  conditions["writer"] = {Verdict::healthy, ""};
+  BOOST_TEST(verdict() == "Healthy");
+}
+
+BOOST_FIXTURE_TEST_CASE(a_bad_condition_is_worse_than_anything, Fixture) {
+  conditions["data"] = {Verdict::unhealthy, "Redis lost its data"};
+  conditions["writer"] = {Verdict::degraded, "another portsyncd"};
+  report.deaf_since = start - 1h;
+  BOOST_TEST(verdict() == "Unhealthy: Redis lost its data");
+}
+
+BOOST_FIXTURE_TEST_CASE(a_condition_says_why_there_is_no_snapshot_yet, Fixture) {
+  report.first_snapshot = false;
+  conditions["ports"] = {Verdict::degraded, "waiting for CONFIG_DB"};
+  BOOST_TEST(verdict() == "Degraded: waiting for CONFIG_DB");
 }

@@ -83,6 +83,7 @@ class DueMonitor final : public HealthMonitor {
   void report(const HealthReport&) override {}
   [[nodiscard]] Health overall() const override { return {}; }
   void set_listener(Listener) override {}
+  void set_condition(const std::string&, const Health&) override {}
   void set_options(const HealthOptions&) override {}
   [[nodiscard]] std::vector<HealthTransition> history() const override { return {}; }
 

@@ -1,0 +1,102 @@
+// SPDX-License-Identifier: Apache-2.0
+#pragma once
+
+#include <chrono>
+#include <cstddef>
+#include <cstdint>
+#include <functional>
+#include <memory>
+#include <portsync/export.hpp>
+#include <portsync/link_source.hpp>
+#include <portsync/pollable.hpp>
+#include <portsync/port_filter.hpp>
+#include <portsync/redis/state_sink.hpp>
+#include <string>
+#include <string_view>
+#include <system_error>
+#include <vector>
+
+namespace portsync::sonic {
+
+// One of SONiC's databases: its server and number are the connection's.
+struct DatabaseOptions {
+  redis::ConnectionOptions connection;
+  std::string separator;  // between a table's name and a row's
+};
+
+struct PortLoaderOptions {
+  DatabaseOptions config_db;
+  DatabaseOptions appl_db;
+  DatabaseOptions state_db;
+  PortFilter filter;  // which links could be ports
+  // Sets a link down: what a stopped swss has left behind at a cold start. Empty = never, such links are adopted. An
+  // error of std::errc::operation_not_permitted ends it for all of them.
+  std::function<std::error_code(std::int32_t ifindex)> set_link_down;
+  // Client names of portsyncd in sonic mode begin with this; the options' own are longer. Another client of APPL_DB
+  // with such a name, that none of ours has, is another loader of the same ports. "" = nobody looks.
+  std::string loader_name_prefix;
+  std::chrono::milliseconds poll_interval{1'000};      // of what should be told and may not be
+  std::chrono::milliseconds missing_after{30'000};     // after PortConfigDone, the first report of missing ports
+  std::chrono::milliseconds missing_interval{60'000};  // and from then on
+};
+
+// How the ports came to be in APPL_DB.
+enum class StartMode : std::uint8_t {
+  cold,     // they are loaded from CONFIG_DB
+  dpu,      // cold, on a DPU: its links exist before orchagent
+  warm,     // they are there
+  adopted,  // they are there: portsyncd alone was restarted
+};
+
+// "cold", "dpu", "warm", "adopted".
+[[nodiscard]] PORTSYNC_API const char* to_string(StartMode mode) noexcept;
+
+// Something the loader tells, for logs and health. What it points to is borrowed for the call. Ignore kinds that you do
+// not know.
+struct LoaderEvent {
+  enum class Kind : std::uint8_t {
+    waiting,           // text = for what; once for each thing
+    started,           // mode, count = ports in CONFIG_DB
+    link_set_down,     // port, ifindex: it is ignored until it is removed
+    link_kept,         // port, ifindex, error: could not be set down; permission: all are adopted
+    running,           // mode, count: links pass from now on; PortConfigDone was written (cold, dpu) or is there
+    port_init_done,    // written and acknowledged
+    ports_missing,     // ports: in CONFIG_DB, and not yet both a link and in APPL_DB
+    write_refused,     // text, error; tried again
+    data_lost,         // final: APPL_DB's server was restarted and PortConfigDone is gone
+    another_loader,    // final: text = its client name
+  };
+  Kind kind = Kind::waiting;
+  StartMode mode = StartMode::cold;
+  std::size_t count = 0;
+  std::int32_t ifindex = 0;
+  std::string_view port;
+  std::string_view text;
+  std::error_code error;
+  const std::vector<std::string>* ports = nullptr;
+};
+
+// What sonic-swss's portsyncd does beside STATE_DB's rows, and the links that count as ports because of it: loads the
+// ports of CONFIG_DB into APPL_DB (cold), says PortConfigDone, lets a link pass only once orchagent has its port in
+// APPL_DB, and says PortInitDone when every port of CONFIG_DB has a link that passed. Reconnects for ever; before
+// PortConfigDone a lost connection begins the start anew.
+//
+// links() is the LinkSource to give to a Synchronizer, which drives it. The loader itself is driven by its own fd().
+class PORTSYNC_API PortLoader : public Pollable {
+ public:
+  using Listener = std::function<void(const LoaderEvent& event)>;
+
+  // Tells nothing before the loader knows how it starts, and no link that waits for its port.
+  [[nodiscard]] virtual LinkSource& links() noexcept = 0;
+
+  // Begins to connect. The listener is called from process() only. Errc::already_started the second time.
+  [[nodiscard]] virtual std::error_code start(Listener listener) = 0;
+
+  // What it waits for, for people; "" = nothing: PortInitDone has been said.
+  [[nodiscard]] virtual std::string waiting_for() const = 0;
+};
+
+// `links` is borrowed and outlives the loader. Throws std::system_error (no descriptor) and std::invalid_argument.
+[[nodiscard]] PORTSYNC_API std::unique_ptr<PortLoader> make_port_loader(LinkSource& links, PortLoaderOptions options);
+
+}  // namespace portsync::sonic

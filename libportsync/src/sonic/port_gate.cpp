@@ -1,0 +1,209 @@
+// SPDX-License-Identifier: Apache-2.0
+#include "sonic/port_gate.hpp"
+
+#include <algorithm>
+#include <portsync/error.hpp>
+#include <utility>
+
+#include "os/process_guard.hpp"
+
+namespace portsync::sonic {
+namespace {
+
+constexpr std::uint32_t source_id = 1;
+
+}  // namespace
+
+PortGate::PortGate(LinkSource& links, PortFilter filter, Observer& observer)
+    : links_source_(links), filter_(std::move(filter)), observer_(observer) {}
+
+std::error_code PortGate::start(Handler handler) {
+  if (handler_) return Errc::already_started;
+  handler_ = std::move(handler);
+  if (const std::error_code error = links_source_.start([this](const LinkEvent& event) { on_event(event); })) {
+    return error;
+  }
+  events_.add(links_source_.fd(), EPOLLIN, source_id);
+  return {};
+}
+
+// The source is asked first and its descriptor never: it reads before it asks, which on the way of a change saves two
+// system calls.
+std::error_code PortGate::process() {
+  const os::ProcessGuard guard(processing_);
+  if (due_) {
+    epoll_event ready[os::EventSet::max_events];
+    events_.poll(ready);  // for the timer that made us readable
+    try {
+      tell_held();
+    } catch (...) {
+      events_.arm(os::now());  // the rest is the next call's
+      throw;
+    }
+    due_ = false;
+  }
+  return links_source_.process();
+}
+
+void PortGate::on_event(const LinkEvent& event) {
+  switch (event.kind) {
+    case LinkEvent::Kind::changed:
+      return on_changed(event);
+    case LinkEvent::Kind::removed:
+      return on_removed(event);
+    case LinkEvent::Kind::snapshot_end:
+      if (!std::exchange(snapshot_, true)) observer_.on_snapshot();
+      if (open_ && !opened_) request_telling();
+      if (opened_) tell(event);
+      return;
+    default:
+      if (opened_) tell(event);
+  }
+}
+
+bool PortGate::may_pass(const LinkState& link) const {
+  return !filter_.matches(link) || admitted_.find(link.name) != admitted_.end();
+}
+
+void PortGate::on_changed(const LinkEvent& event) {
+  Link& link = links_[event.link->ifindex];
+  if (link.place == Place::ignored) return;
+  if (link.place == Place::passed) {
+    const bool renamed = event.before != nullptr && event.before->name != event.link->name;
+    if (!renamed || may_pass(*event.link)) {
+      tell(event);
+      if (renamed && filter_.matches(*event.link)) observer_.on_port(event.link->name);
+      return;
+    }
+    // What is told of it ends here.
+    LinkEvent gone = event;
+    gone.kind = LinkEvent::Kind::removed;
+    gone.link = event.before;
+    tell(gone);
+    link.place = Place::held;
+    hold(link, event);
+    return wait(link);
+  }
+  hold(link, event);
+  if (!opened_) return;
+  if (may_pass(*event.link)) return pass(link, event);
+  wait(link);
+}
+
+void PortGate::on_removed(const LinkEvent& event) {
+  const auto found = links_.find(event.link->ifindex);
+  if (found == links_.end()) return;
+  // Whoever comes next under this name has to be admitted anew.
+  if (const auto name = admitted_.find(event.link->name); name != admitted_.end()) admitted_.erase(name);
+  settle(found->second);
+  const Place place = found->second.place;
+  links_.erase(found);
+  if (place == Place::passed) tell(event);
+}
+
+void PortGate::hold(Link& link, const LinkEvent& event) {
+  link.lasting = event.lasting;
+  if (event.lasting) {
+    link.copy.reset();
+    link.state = event.link;
+    return;
+  }
+  if (!link.copy) link.copy = std::make_unique<LinkState>();
+  *link.copy = *event.link;
+  link.state = link.copy.get();
+}
+
+void PortGate::wait(Link& link) {
+  if (link.waiting && link.name == link.state->name) return;
+  settle(link);
+  link.waiting = true;
+  link.name = link.state->name;
+  observer_.on_waiting(link.name);
+}
+
+void PortGate::settle(Link& link) {
+  if (std::exchange(link.waiting, false)) observer_.on_settled(link.name);
+}
+
+void PortGate::pass(Link& link, const LinkEvent& event) {
+  settle(link);
+  link.place = Place::passed;
+  const std::unique_ptr<LinkState> copy = std::move(link.copy);  // the event may borrow it
+  link.state = nullptr;
+  LinkEvent comes = event;
+  comes.before = nullptr;  // nobody has been told of it yet
+  tell(comes);
+  if (filter_.matches(*event.link)) observer_.on_port(event.link->name);
+}
+
+void PortGate::tell_held() {
+  if (!open_ || !snapshot_) return;
+  LinkEvent event;
+  event.received = os::now();
+  event.cause = opened_ ? Cause::notified : Cause::initial;
+  const bool first = !opened_;
+  if (first) {
+    event.kind = LinkEvent::Kind::snapshot_begin;
+    tell(event);
+  }
+  std::vector<std::int32_t> held;
+  for (const auto& [ifindex, link] : links_) {
+    if (link.place == Place::held) held.push_back(ifindex);
+  }
+  event.kind = LinkEvent::Kind::changed;
+  for (const std::int32_t ifindex : held) {
+    Link& link = links_.at(ifindex);
+    event.link = link.state;
+    event.lasting = link.lasting;
+    if (may_pass(*link.state)) {
+      pass(link, event);
+    } else {
+      wait(link);
+    }
+  }
+  event.link = nullptr;
+  event.lasting = false;
+  if (first) {
+    event.kind = LinkEvent::Kind::snapshot_end;
+    tell(event);
+    opened_ = true;
+  }
+  event.kind = LinkEvent::Kind::drained;
+  tell(event);
+}
+
+std::vector<PortGate::Candidate> PortGate::candidates() const {
+  std::vector<Candidate> found;
+  for (const auto& [ifindex, link] : links_) {
+    if (link.place != Place::held || !filter_.matches(*link.state)) continue;
+    found.push_back({ifindex, link.state->name, link.state->admin_up()});
+  }
+  std::sort(found.begin(), found.end(), [](const auto& a, const auto& b) { return a.name < b.name; });
+  return found;
+}
+
+void PortGate::ignore(std::int32_t ifindex) {
+  const auto found = links_.find(ifindex);
+  if (found == links_.end() || found->second.place != Place::held) return;
+  found->second.place = Place::ignored;
+  found->second.copy.reset();
+  found->second.state = nullptr;
+}
+
+void PortGate::admit(std::string_view name) {
+  if (admitted_.find(name) != admitted_.end()) return;
+  admitted_.emplace(name);
+  request_telling();
+}
+
+void PortGate::open() {
+  open_ = true;
+  request_telling();
+}
+
+void PortGate::request_telling() {
+  due_ = true;
+  events_.arm(os::now());
+}
+
+}  // namespace portsync::sonic

@@ -1,0 +1,543 @@
+// SPDX-License-Identifier: Apache-2.0
+#include <algorithm>
+#include <array>
+#include <chrono>
+#include <optional>
+#include <portsync/redis/database.hpp>
+#include <portsync/redis/table_subscriber.hpp>
+#include <portsync/redis/tables.hpp>
+#include <portsync/sonic/port_loader.hpp>
+#include <set>
+#include <stdexcept>
+#include <tuple>
+#include <utility>
+
+#include "os/event_set.hpp"
+#include "os/process_guard.hpp"
+#include "sonic/port_gate.hpp"
+#include "sonic/start_decision.hpp"
+
+namespace portsync::sonic {
+namespace {
+
+using redis::FieldValues;
+
+constexpr const char* port_table = "PORT_TABLE";
+constexpr const char* port_config_done = "PortConfigDone";
+constexpr const char* port_init_done = "PortInitDone";
+constexpr std::chrono::milliseconds config_poll_interval{100};
+constexpr std::chrono::seconds longest_poll_interval{60};
+constexpr std::size_t links_in_a_turn = 32;  // to be set down: each may take a millisecond
+constexpr int looks_at_another_loader = 3;   // one that has just ended may still be listed
+
+std::string field(const FieldValues& fields, std::string_view name) {
+  const auto found = std::find_if(fields.begin(), fields.end(), [name](const auto& has) { return has.first == name; });
+  return found == fields.end() ? std::string() : found->second;
+}
+
+PortLoaderOptions checked(PortLoaderOptions options) {
+  for (const DatabaseOptions* database : {&options.config_db, &options.appl_db, &options.state_db}) {
+    if (database->separator.empty()) throw std::invalid_argument("sonic: a database's separator is empty");
+  }
+  return options;
+}
+
+class Loader final : public PortLoader, private PortGate::Observer {
+ public:
+  Loader(LinkSource& links, PortLoaderOptions options)
+      : options_(checked(std::move(options))),
+        gate_(links, options_.filter, *this),
+        config_(*this, options_.config_db.connection, "CONFIG_DB"),
+        appl_(*this, options_.appl_db.connection, "APPL_DB"),
+        state_(*this, options_.state_db.connection, "STATE_DB"),
+        staged_(*appl_.database, port_table, options_.appl_db.separator, options_.appl_db.connection.database),
+        subscriber_(
+            redis::make_table_subscriber({options_.appl_db.connection, port_table, options_.appl_db.separator, {}})) {
+    std::uint32_t id = first_database_id;
+    for (const Database* database : databases()) events_.add(database->database->fd(), EPOLLIN, id++);
+    events_.add(subscriber_->fd(), EPOLLIN, subscriber_id);
+  }
+
+  [[nodiscard]] int fd() const noexcept override { return events_.fd(); }
+  [[nodiscard]] LinkSource& links() noexcept override { return gate_; }
+
+  [[nodiscard]] std::error_code start(Listener listener) override {
+    if (listener_) return Errc::already_started;
+    listener_ = std::move(listener);
+    for (Database* database : databases()) {
+      if (const std::error_code error = database->database->start(*database)) return error;
+    }
+    return {};
+  }
+
+  [[nodiscard]] std::error_code process() override {
+    if (!listener_) return Errc::not_started;
+    const os::ProcessGuard guard(processing_);
+    now_ = os::now();
+    epoll_event ready[os::EventSet::max_events];
+    const int count = events_.poll(ready);
+    std::error_code error;
+    for (int i = 0; i < count && !error; ++i) error = dispatch(ready[i].data.u32);
+    if (phase_ != Phase::ended) advance();
+    events_.arm(deadline());
+    return error;
+  }
+
+  [[nodiscard]] std::string waiting_for() const override {
+    if (phase_ == Phase::ended || init_done_) return "";
+    if (phase_ == Phase::running)
+      return std::to_string(missing_.size()) + " of " + std::to_string(ports_.size()) + " ports";
+    for (const Database* database : databases()) {
+      if (!database->read) return database->what();
+    }
+    return snapshot_ ? "APPL_DB to take the ports" : "the first snapshot of the links";
+  }
+
+ private:
+  //   reading       of the databases, and of the first snapshot of the links
+  //   setting_down  what a stopped swss has left behind
+  //   writing       the ports, PortConfigDone and restore_count
+  //   running       links pass when their ports are in APPL_DB; PortInitDone when all have
+  enum class Phase : std::uint8_t { reading, setting_down, writing, running, ended };
+
+  // One of the three, and whether what the start needs of it has been read since it was opened.
+  struct Database final : redis::Database::Observer {
+    Database(Loader& its_loader, const redis::ConnectionOptions& options, const char* its_name)
+        : loader(its_loader), name(its_name), database(redis::make_database(options)) {}
+
+    void on_open() override {
+      asking = read = false;
+      loader.on_open(*this);
+    }
+    void on_closed(std::error_code) override {
+      asking = read = false;
+      loader.on_closed(*this);
+    }
+    [[nodiscard]] std::string what() const {
+      if (!wanted.empty()) return wanted;
+      const std::string& error = database->last_error();
+      return name + (database->open() || error.empty() ? "" : ": " + error);
+    }
+
+    Loader& loader;
+    const std::string name;
+    std::unique_ptr<redis::Database> database;
+    std::string wanted;  // what of it is waited for, when it is not the connection
+    bool asking = false;
+    bool read = false;
+  };
+
+  struct Subscription final : redis::TableSubscriber::Observer {
+    explicit Subscription(Loader& its_loader) : loader(its_loader) {}
+    void on_subscribed() override { loader.to_check_ = loader.waiting_; }
+    void on_event(std::string_view name, std::string_view event) override {
+      const auto found = loader.waiting_.find(name);
+      if (found != loader.waiting_.end() && event != "del") loader.to_check_.insert(*found);
+    }
+    Loader& loader;
+  };
+
+  static constexpr std::uint32_t subscriber_id = 1;
+  static constexpr std::uint32_t first_database_id = 2;
+
+  [[nodiscard]] std::array<Database*, 3> databases() { return {&config_, &appl_, &state_}; }
+  [[nodiscard]] std::array<const Database*, 3> databases() const { return {&config_, &appl_, &state_}; }
+
+  std::error_code dispatch(std::uint32_t id) {
+    if (id == os::EventSet::timer_id) return {};
+    if (id == subscriber_id) return subscriber_->process();
+    return databases().at(id - first_database_id)->database->process();
+  }
+
+  void tell(const LoaderEvent& event) const { listener_(event); }
+
+  // ---- the start
+
+  void on_open(Database& database) {
+    database.wanted.clear();
+    if (phase_ == Phase::running) {
+      if (&database == &appl_) look_for_port_config_done();
+    } else if (phase_ != Phase::ended) {
+      begin_again();
+    }
+  }
+
+  void on_closed(Database& database) {
+    if (&database == &appl_) checking_ = false;
+    if (phase_ == Phase::writing || phase_ == Phase::setting_down) begin_again();
+    if (phase_ == Phase::reading) told_waiting(database.what());
+  }
+
+  // What was read may not hold any more, and what was written may not be there: both are found out by reading.
+  void begin_again() {
+    phase_ = Phase::reading;
+    ++attempt_;
+    for (Database* database : databases()) database->asking = database->read = false;
+    next_poll_.reset();
+  }
+
+  // An error reply, or nothing to go on with yet.
+  void try_again(std::chrono::milliseconds pause) {
+    begin_again();
+    next_poll_ = now_ + pause;
+  }
+
+  void told_waiting(const std::string& text) {
+    if (std::exchange(told_waiting_, text) != text) tell({.kind = LoaderEvent::Kind::waiting, .text = text});
+  }
+
+  void advance() {
+    if (phase_ == Phase::reading) {
+      if (!next_poll_ || now_ >= *next_poll_) {
+        next_poll_.reset();
+        if (config_.database->open() && !config_.asking && !config_.read) read_config();
+        if (appl_.database->open() && !appl_.asking && !appl_.read) read_appl();
+        if (state_.database->open() && !state_.asking && !state_.read) read_state();
+      }
+      if (config_.read && appl_.read && state_.read && snapshot_) begin();
+    }
+    if (phase_ == Phase::setting_down) set_some_down();
+    if (phase_ == Phase::running) run();
+  }
+
+  // Wraps what is to be done with an answer: nothing when the start was begun anew since, and again after a pause when
+  // it is an error. A lost connection's errors are followed by on_closed().
+  template <typename F>
+  auto answer(Database& database, F use) {
+    return [this, &database, use = std::move(use), attempt = attempt_](std::error_code error, const auto& answer) {
+      if (attempt != attempt_) return;
+      if (!error) return use(answer);
+      if (!database.database->open()) return;
+      refused("cannot read " + database.name + ": " + database.database->last_error(), error);
+    };
+  }
+
+  auto written(Database& database) {
+    ++unwritten_;
+    return [this, &database, attempt = attempt_](std::error_code error) {
+      if (attempt != attempt_) return;
+      if (error && database.database->open()) {
+        return refused("cannot write " + database.name + ": " + database.database->last_error(), error);
+      }
+      if (!error) on_one_written();
+    };
+  }
+
+  void refused(const std::string& text, std::error_code error) {
+    tell({.kind = LoaderEvent::Kind::write_refused, .text = text, .error = error});
+    try_again(options_.poll_interval);
+  }
+
+  void read_config() {
+    config_.asking = true;
+    std::ignore = config_.database->command({"GET", "CONFIG_DB_INITIALIZED"},
+                                            answer(config_, [this](const redis::Answer& initialized) {
+                                              if (initialized.text == "1") return read_ports();
+                                              config_.wanted = "CONFIG_DB_INITIALIZED in CONFIG_DB";
+                                              told_waiting(config_.wanted);
+                                              config_.asking = false;
+                                              next_poll_ = now_ + config_poll_interval;
+                                            }));
+  }
+
+  void read_ports() {
+    config_.wanted.clear();
+    redis::TableReader metadata(*config_.database, "DEVICE_METADATA", options_.config_db.separator);
+    std::ignore = metadata.read("localhost", answer(config_, [this](const FieldValues& fields) {
+                                  evidence_.dpu = field(fields, "switch_type") == "dpu";
+                                }));
+    redis::TableReader ports(*config_.database, "PORT", options_.config_db.separator);
+    std::ignore = ports.read_all(answer(config_, [this](const std::vector<redis::TableRow>& rows) {
+      ports_ = rows;
+      config_.read = true;
+    }));
+  }
+
+  void read_appl() {
+    appl_.asking = true;
+    if (!options_.loader_name_prefix.empty()) {
+      // Who may not ask is not kept from working by it.
+      std::ignore = appl_.database->command(
+          {"CLIENT", "LIST"}, [this, attempt = attempt_](std::error_code error, const redis::Answer& list) {
+            if (!error && attempt == attempt_) look_for_another_loader(list.text);
+          });
+    }
+    look_for(port_config_done,
+             answer(appl_, [this](const redis::Answer& found) { evidence_.port_config_done = found.integer > 0; }));
+    look_for(port_init_done,
+             answer(appl_, [this](const redis::Answer& found) { evidence_.port_init_done = found.integer > 0; }));
+    redis::TableReader published(*appl_.database, port_table, options_.appl_db.separator);
+    std::ignore = published.names(answer(appl_, [this](const std::set<std::string, std::less<>>& names) {
+      published_ = names;
+      if (!another_loader_.empty()) return try_again(options_.poll_interval);
+      appl_.read = true;
+    }));
+  }
+
+  // In either form: published, or staged and not taken yet.
+  void look_for(const char* name, redis::Database::Handler handler) {
+    const std::string published = port_table + options_.appl_db.separator + name;
+    std::ignore = appl_.database->command({"EXISTS", published, "_" + published}, std::move(handler));
+  }
+
+  void look_for_another_loader(const std::string& client_list) {
+    const auto others =
+        other_clients(client_list, options_.loader_name_prefix, options_.appl_db.connection.client_name);
+    another_loader_ = others.empty() ? "" : others.front();
+    if (another_loader_.empty()) {
+      looks_ = 0;
+      return;
+    }
+    told_waiting(another_loader_ + ", another portsyncd that loads these ports, to end");
+    if (++looks_ < looks_at_another_loader) return;
+    phase_ = Phase::ended;
+    tell({.kind = LoaderEvent::Kind::another_loader, .text = another_loader_});
+  }
+
+  void read_state() {
+    state_.asking = true;
+    evidence_.warm_enabled = false;
+    redis::TableReader enable(*state_.database, "WARM_RESTART_ENABLE_TABLE", options_.state_db.separator);
+    for (const char* whose : {"system", "swss"}) {
+      std::ignore = enable.read(whose, answer(state_, [this](const FieldValues& fields) {
+                                  if (field(fields, "enable") == "true") evidence_.warm_enabled = true;
+                                }));
+    }
+    redis::TableReader warm(*state_.database, "WARM_RESTART_TABLE", options_.state_db.separator);
+    std::ignore = warm.read("portsyncd", answer(state_, [this](const FieldValues& fields) {
+                              evidence_.restore_count.reset();
+                              for (const auto& [name, value] : fields) {
+                                if (name == "restore_count") evidence_.restore_count = value;
+                              }
+                              state_.read = true;
+                            }));
+  }
+
+  // What has been counted for this start is not counted again when its answer was lost.
+  void begin() {
+    decision_ = decide(evidence_);
+    if (restore_count_) decision_.restore_count = restore_count_;
+    restore_count_ = decision_.restore_count;
+    run_id_ = appl_.database->run_id();
+    // A second try finds its own PortConfigDone, and is no other start for that.
+    if (!std::exchange(started_, true)) {
+      tell({.kind = LoaderEvent::Kind::started, .mode = decision_.mode, .count = ports_.size()});
+      if (decision_.set_leftovers_down) leftovers_ = gate_.candidates();
+    }
+    phase_ = Phase::setting_down;
+  }
+
+  // Before PortConfigDone, after which orchagent makes links that must not be taken for leftovers.
+  void set_some_down() {
+    if (!options_.set_link_down) leftovers_.clear();
+    for (std::size_t i = 0; i < links_in_a_turn && !leftovers_.empty(); ++i) {
+      const PortGate::Candidate link = std::move(leftovers_.back());
+      leftovers_.pop_back();
+      const std::error_code error = options_.set_link_down(link.ifindex);
+      if (error == std::errc::no_such_device) continue;
+      if (error) {
+        tell({.kind = LoaderEvent::Kind::link_kept, .ifindex = link.ifindex, .port = link.name, .error = error});
+        if (error == std::errc::operation_not_permitted) leftovers_.clear();
+        continue;
+      }
+      gate_.ignore(link.ifindex);
+      tell({.kind = LoaderEvent::Kind::link_set_down, .ifindex = link.ifindex, .port = link.name});
+    }
+    if (leftovers_.empty()) write();
+  }
+
+  void write() {
+    phase_ = Phase::writing;
+    unwritten_ = 1;  // until all has been sent
+    if (decision_.restore_count) {
+      redis::TableWriter warm(*state_.database, "WARM_RESTART_TABLE", options_.state_db.separator);
+      std::ignore = warm.set("portsyncd", {{"restore_count", *decision_.restore_count}}, written(state_));
+    }
+    if (decision_.load_ports) {
+      if (!ports_.empty()) std::ignore = staged_.set(ports_, written(appl_));
+      std::ignore = staged_.set({{port_config_done, {{"count", std::to_string(ports_.size())}}}}, written(appl_));
+    }
+    on_one_written();
+  }
+
+  void on_one_written() {
+    if (--unwritten_ == 0) on_written();
+  }
+
+  void on_written() {
+    tell({.kind = LoaderEvent::Kind::running, .mode = decision_.mode, .count = ports_.size()});
+    phase_ = Phase::running;
+    next_poll_.reset();
+    init_done_ = !decision_.say_init_done;
+    missing_.clear();
+    for (const redis::TableRow& row : ports_) missing_.insert(row.name);
+    report_missing_at_ = now_ + options_.missing_after;
+    for (const std::string& name : published_) gate_.admit(name);
+    gate_.open();
+  }
+
+  // ---- and from then on
+
+  void on_snapshot() override {
+    snapshot_ = true;
+    wake();
+  }
+  void on_waiting(const std::string& name) override {
+    waiting_.insert(name);
+    to_check_.insert(name);
+    poll_interval_ = options_.poll_interval;
+    wake();
+  }
+  void on_settled(const std::string& name) override {
+    waiting_.erase(name);
+    to_check_.erase(name);
+  }
+  void on_port(const std::string& name) override {
+    if (missing_.erase(name) != 0 && missing_.empty()) wake();
+  }
+  // The gate is driven by the Synchronizer: what it tells is dealt with in our own process().
+  void wake() { events_.arm(TimePoint{}); }
+
+  void run() {
+    if (next_poll_ && now_ >= *next_poll_) {
+      next_poll_.reset();
+      to_check_ = waiting_;
+      poll_interval_ = std::min<std::chrono::milliseconds>(2 * poll_interval_, longest_poll_interval);
+      if (waiting_.empty() && std::exchange(subscribed_, false)) subscriber_->stop();
+    }
+    if (!appl_.database->open()) return;
+    if (!checking_ && !to_check_.empty()) check_names();
+    if (!init_done_ && !saying_init_done_ && missing_.empty()) say_init_done();
+    if (!init_done_ && now_ >= report_missing_at_) report_missing();
+  }
+
+  // A name that is not there yet is waited for by subscription. Where keyspace events are off it is looked for, ever
+  // more rarely.
+  void check_names() {
+    checking_ = true;
+    const std::vector<std::string> names(to_check_.begin(), to_check_.end());
+    to_check_.clear();
+    redis::TableReader published(*appl_.database, port_table, options_.appl_db.separator);
+    const std::error_code error = published.existing(names, [this](std::error_code failed, const auto& there) {
+      checking_ = false;
+      if (!failed) {
+        for (const std::string& name : there) gate_.admit(name);
+      }
+      next_poll_ = now_ + poll_interval_;
+      const bool some_wait = failed || std::any_of(waiting_.begin(), waiting_.end(), [&there](const auto& name) {
+                               return there.find(name) == there.end();
+                             });
+      if (some_wait && !std::exchange(subscribed_, true)) std::ignore = subscriber_->start(subscription_);
+    });
+    if (error) checking_ = false;
+  }
+
+  void say_init_done() {
+    saying_init_done_ = true;
+    const std::error_code error = staged_.set({{port_init_done, {{"lanes", "0"}}}}, [this](std::error_code failed) {
+      saying_init_done_ = false;
+      if (!failed) return on_init_done();
+      init_done_unsure_ = true;
+      if (appl_.database->open()) {
+        tell({.kind = LoaderEvent::Kind::write_refused,
+              .text = "cannot write APPL_DB: " + appl_.database->last_error(),
+              .error = failed});
+      }
+    });
+    if (error) saying_init_done_ = false;
+  }
+
+  void on_init_done() {
+    init_done_ = true;
+    tell({.kind = LoaderEvent::Kind::port_init_done});
+  }
+
+  void report_missing() {
+    report_missing_at_ = now_ + options_.missing_interval;
+    if (missing_.empty()) return;
+    const std::vector<std::string> names(missing_.begin(), missing_.end());
+    tell({.kind = LoaderEvent::Kind::ports_missing, .count = ports_.size(), .ports = &names});
+  }
+
+  // APPL_DB is open again. Only another server process that knows nothing of PortConfigDone has lost what orchagent
+  // lives on; a pause, or a restart with its data, has not.
+  void look_for_port_config_done() {
+    to_check_ = waiting_;
+    const std::string run_id = appl_.database->run_id();
+    const bool another = !run_id.empty() && !run_id_.empty() && run_id != run_id_;
+    look_for(port_config_done, [this, run_id, another](std::error_code error, const redis::Answer& found) {
+      if (error || phase_ != Phase::running) return;
+      if (another && found.integer == 0) {
+        phase_ = Phase::ended;
+        return tell({.kind = LoaderEvent::Kind::data_lost});
+      }
+      if (!run_id.empty()) run_id_ = run_id;
+    });
+    if (!init_done_unsure_) return;
+    saying_init_done_ = true;  // until it is known whether it has been said
+    look_for(port_init_done, [this](std::error_code error, const redis::Answer& found) {
+      saying_init_done_ = false;
+      if (error) return;
+      init_done_unsure_ = false;
+      if (found.integer > 0 && !init_done_) on_init_done();
+    });
+  }
+
+  [[nodiscard]] std::optional<TimePoint> deadline() const {
+    if (phase_ == Phase::ended) return std::nullopt;
+    if (phase_ == Phase::setting_down) return now_;
+    std::optional<TimePoint> first = next_poll_;
+    if (phase_ == Phase::running && !init_done_)
+      first = std::min(first.value_or(report_missing_at_), report_missing_at_);
+    return first;
+  }
+
+  const PortLoaderOptions options_;
+  PortGate gate_;
+  Database config_;
+  Database appl_;
+  Database state_;
+  redis::ProducerTable staged_;
+  std::unique_ptr<redis::TableSubscriber> subscriber_;
+  Subscription subscription_{*this};
+  os::EventSet events_;
+  Listener listener_;
+  TimePoint now_;
+
+  Phase phase_ = Phase::reading;
+  std::uint64_t attempt_ = 0;  // the start was begun so often: answers to an earlier one are of no use
+  Evidence evidence_;
+  Decision decision_;
+  std::vector<redis::TableRow> ports_;  // of CONFIG_DB
+  std::set<std::string, std::less<>> published_;
+  std::vector<PortGate::Candidate> leftovers_;
+  std::optional<std::string> restore_count_;  // as this start has, or may have, written it
+  std::size_t unwritten_ = 0;
+  std::string run_id_;  // of the server that PortConfigDone was seen in
+  std::string another_loader_;
+  int looks_ = 0;
+  std::string told_waiting_;
+  bool started_ = false;
+  bool snapshot_ = false;
+
+  std::set<std::string, std::less<>> missing_;   // in CONFIG_DB, and no link has passed yet
+  std::set<std::string, std::less<>> waiting_;   // links that wait for APPL_DB
+  std::set<std::string, std::less<>> to_check_;  // of these, to be looked for
+  std::chrono::milliseconds poll_interval_{0};
+  std::optional<TimePoint> next_poll_;
+  TimePoint report_missing_at_;
+  bool checking_ = false;
+  bool subscribed_ = false;
+  bool init_done_ = false;
+  bool saying_init_done_ = false;
+  bool init_done_unsure_ = false;  // its answer was lost
+  bool processing_ = false;
+};
+
+}  // namespace
+
+std::unique_ptr<PortLoader> make_port_loader(LinkSource& links, PortLoaderOptions options) {
+  return std::make_unique<Loader>(links, std::move(options));
+}
+
+}  // namespace portsync::sonic

@@ -1,0 +1,76 @@
+// SPDX-License-Identifier: Apache-2.0
+#include "sonic/start_decision.hpp"
+
+#include <charconv>
+#include <cstdint>
+
+namespace portsync::sonic {
+namespace {
+
+// std::nullopt when it is no count: then portsyncd has not been started warm before, and is not now.
+std::optional<std::uint64_t> count_in(const std::optional<std::string>& text) {
+  if (!text) return std::nullopt;
+  std::uint64_t count = 0;
+  const char* end = text->data() + text->size();
+  const auto result = std::from_chars(text->data(), end, count);
+  if (result.ec != std::errc() || result.ptr != end) return std::nullopt;
+  return count;
+}
+
+std::string_view next_line(std::string_view& text) {
+  const std::string_view line = text.substr(0, text.find('\n'));
+  text.remove_prefix(std::min(text.size(), line.size() + 1));
+  return line;
+}
+
+}  // namespace
+
+const char* to_string(StartMode mode) noexcept {
+  switch (mode) {
+    case StartMode::cold:
+      return "cold";
+    case StartMode::dpu:
+      return "dpu";
+    case StartMode::warm:
+      return "warm";
+    case StartMode::adopted:
+      return "adopted";
+  }
+  return "unknown";
+}
+
+Decision decide(const Evidence& evidence) {
+  Decision decision;
+  const std::optional<std::uint64_t> restored = count_in(evidence.restore_count);
+  if (evidence.warm_enabled && restored) {
+    decision.mode = StartMode::warm;
+    decision.restore_count = std::to_string(*restored + 1);
+    return decision;
+  }
+  if (evidence.restore_count != "0") decision.restore_count = "0";
+  if (evidence.port_config_done) {
+    decision.mode = StartMode::adopted;
+    decision.say_init_done = !evidence.port_init_done;
+    return decision;
+  }
+  decision.mode = evidence.dpu ? StartMode::dpu : StartMode::cold;
+  decision.load_ports = true;
+  decision.set_leftovers_down = !evidence.dpu;
+  return decision;
+}
+
+std::vector<std::string> other_clients(std::string_view client_list, std::string_view prefix, std::string_view own) {
+  constexpr std::string_view key = " name=";
+  std::vector<std::string> names;
+  while (!client_list.empty()) {
+    const std::string_view line = next_line(client_list);
+    const auto at = line.find(key);
+    if (at == std::string_view::npos) continue;
+    const std::string_view rest = line.substr(at + key.size());
+    const std::string_view name = rest.substr(0, rest.find(' '));
+    if (name.substr(0, prefix.size()) == prefix && name != own) names.emplace_back(name);
+  }
+  return names;
+}
+
+}  // namespace portsync::sonic

@@ -1,0 +1,178 @@
+// SPDX-License-Identifier: Apache-2.0
+#include "sonic_mode.hpp"
+
+#include <poll.h>
+#include <unistd.h>
+
+#include <algorithm>
+#include <chrono>
+#include <stdexcept>
+#include <string_view>
+#include <utility>
+
+#include "exit_status.hpp"
+#include "log.hpp"
+#include "log_line.hpp"
+
+namespace portsyncd {
+namespace {
+
+using portsync::Verdict;
+using portsync::sonic::LoaderEvent;
+
+constexpr std::size_t most_names = 16;  // of missing ports, in one line
+
+std::string join(const std::vector<std::string>& names) {
+  std::string text;
+  for (std::size_t i = 0; i < std::min(names.size(), most_names); ++i) text += (i == 0 ? "" : " ") + names[i];
+  if (names.size() > most_names) text += " and " + std::to_string(names.size() - most_names) + " more";
+  return text;
+}
+
+// As supervisord's event listener of SONiC expects it (a process communication event). Whoever does not read is not
+// waited for.
+void write_heartbeat() {
+  constexpr std::string_view heartbeat = "<!--XSUPERVISOR:BEGIN-->heartbeat<!--XSUPERVISOR:END-->";
+  pollfd out{STDOUT_FILENO, POLLOUT, 0};
+  if (::poll(&out, 1, 0) != 1 || (out.revents & POLLOUT) == 0) return;
+  [[maybe_unused]] const auto size = ::write(STDOUT_FILENO, heartbeat.data(), heartbeat.size());
+}
+
+}  // namespace
+
+SonicMode::SonicMode(EventLoop& loop, portsync::LinkSource& links, portsync::HealthMonitor& monitor, Settings settings)
+    : loop_(loop), monitor_(monitor), settings_(std::move(settings)) {
+  portsync::sonic::PortLoaderOptions options;
+  options.config_db = database(settings_.databases.config_db);
+  options.appl_db = database(settings_.databases.appl_db);
+  options.state_db = database(settings_.databases.state_db);
+  options.filter.match = settings_.config.ports.match;
+  options.loader_name_prefix = settings_.client_name_prefix;
+  if (!settings_.on_host) {
+    options.set_link_down = [this](std::int32_t ifindex) { return set_link_down(ifindex); };
+  }
+  loader_ = portsync::sonic::make_port_loader(links, std::move(options));
+}
+
+portsync::sonic::DatabaseOptions SonicMode::database(const DatabaseAddress& address) const {
+  return {connection_options(address, settings_.config.database, settings_.password, settings_.client_name),
+          address.separator};
+}
+
+std::error_code SonicMode::set_link_down(std::int32_t ifindex) {
+  try {
+    if (!link_control_) link_control_ = std::make_unique<portsync::netlink::LinkControl>();
+    return link_control_->set_down(ifindex);
+  } catch (const std::system_error& error) {
+    return error.code();
+  }
+}
+
+std::error_code SonicMode::start() {
+  loop_.on_readable(loader_->fd(), [this] { process(); });
+  start_heartbeat();
+  set_condition(Verdict::degraded, "waiting for " + loader_->waiting_for());
+  return loader_->start([this](const LoaderEvent& event) { on_event(event); });
+}
+
+void SonicMode::process() {
+  if (const std::error_code error = loader_->process()) {
+    log::error("Cannot go on: " + error.message());
+    loop_.exit(exit_unavailable);
+  }
+}
+
+void SonicMode::start_heartbeat() {
+  if (settings_.config.sync.heartbeat_secs == 0) return;
+  write_heartbeat();
+  loop_.every(std::chrono::seconds(settings_.config.sync.heartbeat_secs), [] { write_heartbeat(); });
+}
+
+void SonicMode::set_condition(Verdict verdict, const std::string& reason) {
+  monitor_.set_condition("sonic", {verdict, reason});
+}
+
+void SonicMode::on_event(const LoaderEvent& event) {
+  const std::string text(event.text);
+  switch (event.kind) {
+    case LoaderEvent::Kind::waiting:
+      log::info("Waiting for " + text);
+      return set_condition(Verdict::degraded, "waiting for " + text);
+    case LoaderEvent::Kind::started:
+      return on_started(event);
+    case LoaderEvent::Kind::link_set_down:
+      return log::info(LogLine("Link of an earlier swss set down, ignored until it is removed")
+                           .add("port", event.port)
+                           .add("ifindex", event.ifindex)
+                           .text());
+    case LoaderEvent::Kind::link_kept:
+      return log::warning(LogLine("Link of an earlier swss is there and could not be set down: taken for a port's")
+                              .add("port", event.port)
+                              .add("ifindex", event.ifindex)
+                              .add("error", event.error.message())
+                              .text());
+    case LoaderEvent::Kind::running:
+      set_condition(Verdict::healthy, "");
+      return log::info(LogLine("PortConfigDone").add("start", to_string(event.mode)).add("count", event.count).text());
+    case LoaderEvent::Kind::port_init_done:
+      set_condition(Verdict::healthy, "");
+      return log::info("PortInitDone");
+    case LoaderEvent::Kind::ports_missing:
+      return on_ports_missing(event);
+    case LoaderEvent::Kind::write_refused:
+      log::error(text);
+      return set_condition(Verdict::degraded, text);
+    case LoaderEvent::Kind::data_lost:
+      return on_data_lost();
+    case LoaderEvent::Kind::another_loader:
+      log::error("Another portsyncd loads these ports (" + text +
+                 "): this one ends, for two would write over each other; stop the other one first");
+      return loop_.exit(exit_unavailable);
+  }
+}
+
+void SonicMode::on_started(const LoaderEvent& event) {
+  log::info(LogLine("Ports are configured in CONFIG_DB")
+                .add("start", to_string(event.mode))
+                .add("ports", event.count)
+                .text());
+  follow_logger();
+}
+
+// What keeps orchagent from going on is told for as long as it does.
+void SonicMode::on_ports_missing(const LoaderEvent& event) {
+  const std::string text = std::to_string(event.ports->size()) + " of " + std::to_string(event.count) +
+                           " ports have no netdev, or are not in APPL_DB: " + join(*event.ports);
+  log::warning("PortInitDone is held back: " + text);
+  set_condition(Verdict::degraded, text);
+}
+
+void SonicMode::on_data_lost() {
+  const std::string text =
+      server_name(settings_.databases.appl_db) + " was restarted and has lost APPL_DB, PortConfigDone with it";
+  if (!settings_.on_host) {
+    log::error(text + ": ending, so that swss starts anew as a whole");
+    return loop_.exit(exit_temporary);
+  }
+  log::error(text + ": restart swss, and then portsyncd");
+  set_condition(Verdict::unhealthy, text + "; restart swss, and then portsyncd");
+}
+
+// Of what CONFIG_DB says, the destination gives way to one that is configured, and to the journal.
+void SonicMode::follow_logger() {
+  const bool output_is_free = settings_.config.logging.target == "auto" && !settings_.on_host;
+  const auto set_output = [output_is_free](const std::string& output) {
+    if (!output_is_free) return;
+    try {
+      log::open({output == "SYSLOG" ? "syslog" : "stderr", ""});
+    } catch (const std::runtime_error& error) {
+      log::warning(std::string(error.what()) + "; the log stays where it is");
+    }
+  };
+  const DatabaseAddress& config_db = settings_.databases.config_db;
+  logger_ =
+      std::make_unique<SonicLogger>(loop_, database(config_db).connection, config_db.separator,
+                                    SonicLogger::Handlers{[](log::Level level) { log::set_level(level); }, set_output});
+}
+
+}  // namespace portsyncd
