@@ -20,10 +20,12 @@ struct TemporaryFolder {
   TemporaryFolder& operator=(const TemporaryFolder&) = delete;
   ~TemporaryFolder() { std::filesystem::remove_all(path); }
 
-  [[nodiscard]] std::string write(const std::string& name, const std::string& content) const {
+  std::string write(const std::string& name, const std::string& content) const {
     std::ofstream(path / name) << content;
     return path / name;
   }
+
+  [[nodiscard]] std::string file(const std::string& name) const { return path / name; }
 
   std::filesystem::path path;
 };

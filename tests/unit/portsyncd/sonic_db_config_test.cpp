@@ -106,18 +106,6 @@ BOOST_AUTO_TEST_CASE(a_key_set_explicitly_wins_and_a_server_is_taken_whole_or_no
   BOOST_TEST(by_environment.config.database.state_db_number == 16);
 }
 
-BOOST_AUTO_TEST_CASE(configured_ports_on_another_server_are_refused) {
-  Fixture f;
-  std::string moved = as_on_a_switch;
-  const std::string config_db = "\"CONFIG_DB\": {\"id\": 4, \"separator\": \"|\", \"instance\": \"redis";
-  moved.insert(moved.find(config_db) + config_db.size(), "2");
-  f.sonic = f.folder.write("moved.json", moved);
-  BOOST_TEST(f.load().problems.empty());
-  const LoadedConfig loaded = f.load("[ports]\nscope = \"configured\"\n");
-  BOOST_REQUIRE_EQUAL(loaded.problems.size(), 1U);
-  BOOST_TEST(any_error(loaded.problems));
-}
-
 BOOST_AUTO_TEST_CASE(a_file_asked_for_that_is_not_there_is_a_warning) {
   Fixture f;
   f.sonic = "/does/not/exist";
@@ -126,4 +114,73 @@ BOOST_AUTO_TEST_CASE(a_file_asked_for_that_is_not_there_is_a_warning) {
   BOOST_TEST(!any_error(loaded.problems));
   BOOST_TEST(loaded.problems[0].text.find("there is no file /does/not/exist") != std::string::npos);
   BOOST_TEST(parse_sonic_db_config(as_on_a_switch, "f").found);
+}
+
+BOOST_FIXTURE_TEST_CASE(every_database_has_its_own_server_number_and_separator, Fixture) {
+  std::string text = as_on_a_switch;
+  const std::string config_db = R"("CONFIG_DB": {"id": 4, "separator": "|", "instance": "redis")";
+  text.replace(text.find(config_db), config_db.size(),
+               R"("CONFIG_DB": {"id": 7, "separator": "~", "instance": "redis2")");
+  folder.write("database_config.json", text);
+  const LoadedConfig loaded = load("[sync]\nmode = \"sonic\"\n");
+  BOOST_TEST(loaded.databases_unknown == "");
+  BOOST_TEST(server_name(loaded.databases.config_db) == "Redis at 10.0.0.2:6380");
+  BOOST_TEST(loaded.databases.config_db.number == 7);
+  BOOST_TEST(loaded.databases.config_db.separator == "~");
+  BOOST_TEST(loaded.databases.config_db.origin == sonic);
+  BOOST_TEST(server_name(loaded.databases.appl_db) == "Redis at /var/run/redis/redis.sock");
+  BOOST_TEST(loaded.databases.appl_db.separator == ":");
+  BOOST_TEST(loaded.databases.state_db.number == 16);
+}
+
+BOOST_FIXTURE_TEST_CASE(a_server_that_is_set_has_all_databases, Fixture) {
+  const LoadedConfig loaded = load("redis_socket = \"/run/mine.sock\"\n[sync]\nmode = \"sonic\"\n");
+  for (const DatabaseAddress* database :
+       {&loaded.databases.config_db, &loaded.databases.appl_db, &loaded.databases.state_db}) {
+    BOOST_TEST(server_name(*database) == "Redis at /run/mine.sock");
+  }
+}
+
+BOOST_FIXTURE_TEST_CASE(sonic_mode_waits_for_the_file_and_for_all_of_it, Fixture) {
+  const std::string mode = "[sync]\nmode = \"sonic\"\n";
+  sonic = folder.file("late.json");
+  BOOST_TEST(load().databases_unknown == "");
+  BOOST_TEST(load(mode).databases_unknown == "there is no file " + sonic);
+  folder.write("late.json", R"({"INSTANCES": {"redis": {"unix_socket_path": "/s"}},
+                                 "DATABASES": {"STATE_DB": {"id": 6, "instance": "redis"}}})");
+  BOOST_TEST(load(mode).databases_unknown == sonic + " does not describe APPL_DB");
+  folder.write("late.json", as_on_a_switch);
+  BOOST_TEST(load(mode).databases_unknown == "");
+}
+
+BOOST_FIXTURE_TEST_CASE(in_sonic_mode_there_is_no_index_unless_it_is_set, Fixture) {
+  BOOST_TEST(load().config.sync.port_index);
+  BOOST_TEST(!load("[sync]\nmode = \"sonic\"\n").config.sync.port_index);
+  BOOST_TEST(load("[sync]\nmode = \"sonic\"\nport_index = true\n").config.sync.port_index);
+}
+
+BOOST_FIXTURE_TEST_CASE(a_namespace_has_the_file_that_database_global_json_lists, Fixture) {
+  const std::string asic0 = "namespace = \"asic0\"\n";
+  BOOST_TEST(load(asic0).databases_unknown ==
+             "database_global.json beside " + sonic + " does not list the namespace asic0");
+  folder.write("database_global.json", R"({"INCLUDES": [{"include": "database_config.json"},
+      {"container_name": "database0", "namespace": "asic0", "include": "asic0.json"}]})");
+  BOOST_TEST(load(asic0).databases_unknown == "there is no file " + folder.file("asic0.json"));
+  std::string text = as_on_a_switch;
+  text.replace(text.find("/var/run/redis/"), 15, "/var/run/redis0/");
+  folder.write("asic0.json", text);
+  const LoadedConfig loaded = load(asic0);
+  BOOST_TEST(loaded.databases_unknown == "");
+  BOOST_TEST(server_name(loaded.databases.state_db) == "Redis at /var/run/redis0/redis.sock");
+  BOOST_TEST(loaded.config.database.redis_socket == "/var/run/redis0/redis.sock");
+  BOOST_TEST(origin(loaded, "redis_socket") == folder.file("asic0.json"));
+}
+
+BOOST_FIXTURE_TEST_CASE(a_bad_list_of_namespaces_is_a_warning, Fixture) {
+  for (const char* text : {"{", "[]", R"({"INCLUDES": 1})", R"({"INCLUDES": [1, {"namespace": 2}]})"}) {
+    folder.write("database_global.json", text);
+    const LoadedConfig loaded = load("namespace = \"asic0\"\n");
+    BOOST_TEST(!any_error(loaded.problems), text);
+    BOOST_TEST(!loaded.databases_unknown.empty(), text);
+  }
 }
