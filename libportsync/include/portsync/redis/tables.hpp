@@ -13,8 +13,9 @@
 #include <vector>
 
 // SONiC's tables: a row is a hash under the key table + separator + name. The objects here are views that hold no state
-// but their names: they borrow the Database, which calls their handlers from its process(). Each function returns
-// Errc::not_open, and never calls its handler, when the Database is not open.
+// but their names: they borrow the Database, which calls their handlers from its process(), once for each call, also
+// when the object has gone. Each function returns Errc::not_open, and never calls its handler, when the Database is not
+// open. A call that asks for nothing (no names, no rows) is answered, too.
 
 namespace portsync::redis {
 
@@ -36,7 +37,8 @@ class PORTSYNC_API TableReader {
   // One row (HGETALL); no fields: there is no such row.
   [[nodiscard]] std::error_code read(std::string_view name, RowHandler handler);
   // All rows, in the order of their names: SCAN, never KEYS, and then HGETALL in one pipeline. A row that goes
-  // meanwhile is left out. More than 65,536 rows are Errc::protocol.
+  // meanwhile is left out, and so is what is not a hash. More than 65,536 rows are Errc::protocol. With an error there
+  // are none.
   [[nodiscard]] std::error_code read_all(RowsHandler handler);
   // All names (SCAN).
   [[nodiscard]] std::error_code names(NamesHandler handler);
@@ -55,7 +57,8 @@ class PORTSYNC_API TableWriter {
 
   using Handler = std::function<void(std::error_code error)>;
 
-  // Sets these fields (one HSET, one keyspace event) and leaves the row's others alone.
+  // Sets these fields (one HSET, one keyspace event) and leaves the row's others alone. std::errc::invalid_argument: no
+  // fields, and the handler is never called.
   [[nodiscard]] std::error_code set(std::string_view name, const FieldValues& fields, Handler handler);
   // Removes the row (DEL). One that is not there is removed without an error.
   [[nodiscard]] std::error_code del(std::string_view name, Handler handler);
@@ -67,8 +70,10 @@ class PORTSYNC_API TableWriter {
 };
 
 // The producer's side of sonic-swss-common's ProducerStateTable: rows are staged under "_TABLE:name" and taken over by
-// the consumer, orchagent as a rule, which then makes the real row. Each call is one command and atomic (a Lua script,
-// sent as such, so that a restarted server needs no other); a row that waits already is not announced again.
+// the consumer, orchagent as a rule, which then makes the real row. A call is one command and atomic (a Lua script,
+// sent as such, so that a restarted server needs no other), or several one after the other when it has more than 128
+// rows or tens of thousands of words. Each row that does not wait already is announced by a message of its own. A row
+// that is refused is neither staged nor announced, the others are, and the handler has the first refusal.
 class PORTSYNC_API ProducerTable {
  public:
   // `number` is the database's, which is in the channel's name: "PORT_TABLE_CHANNEL@0".
