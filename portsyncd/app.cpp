@@ -37,8 +37,9 @@ portsync::TimePoint now() {
   return portsync::Clock::now();
 }
 
+// "" = of any mode.
 std::string client_name_prefix(const std::string& mode) {
-  return "portsyncd-" + mode + "-";
+  return "portsyncd-" + mode + (mode.empty() ? "" : "-");
 }
 
 // Two containers may have the same process ids.
@@ -129,6 +130,15 @@ void App::make_sonic_mode() {
                                                            client_name_prefix("sonic"), notifier_.managed()});
 }
 
+void App::look_for_second_writer() {
+  if (output_ != Output::redis) return;
+  const DatabaseAddress& state_db = databases_.state_db;
+  second_writer_ = std::make_unique<SecondWriter>(
+      loop_, *monitor_,
+      SecondWriter::Settings{connection_options(state_db, config_.database, password_, client_name_),
+                             state_db.separator, client_name_prefix(""), sonic_ == nullptr});
+}
+
 void App::make_control() {
   const bool to_redis = output_ == Output::redis;
   control_ = std::make_unique<Control>(
@@ -207,6 +217,7 @@ int App::run() {
   start_timers();
   std::error_code error = sync_->start();
   if (!error && sonic_) error = sonic_->start();
+  look_for_second_writer();
   if (error) {
     log::error("Cannot start: " + error.message());
     return exit_unavailable;
@@ -364,6 +375,7 @@ Control::Outcome App::apply_reload(const LoadedConfig& wanted) {
   sync_->set_options(synchronizer_options());
   event_log_.set_max_latency(microseconds(config_.performance.max_latency_us));
   monitor_->set_options(health_options(config_));
+  if (second_writer_) second_writer_->look();
   // What has changed is told by the more talkative of the two levels.
   const log::Level level = log::parse_level(config_.logging.level).value_or(log::Level::info);
   log::set_level(std::min(level, log::level()));

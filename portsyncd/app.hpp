@@ -20,6 +20,7 @@
 #include "metrics_exporter.hpp"
 #include "restart_marker.hpp"
 #include "runtime_directory.hpp"
+#include "second_writer.hpp"
 #include "service_notifier.hpp"
 #include "sonic_mode.hpp"
 #include "statistics_report.hpp"
@@ -43,6 +44,7 @@ class App {
  private:
   void make_port_reader();
   void make_sonic_mode();
+  void look_for_second_writer();
   [[nodiscard]] portsync::redis::StateSinkOptions redis_options() const;
   void set_configured_ports(const portsync::redis::KeyReader::Names& names);
   void make_sink();
@@ -91,6 +93,7 @@ class App {
   std::unique_ptr<portsync::redis::KeyReader> port_reader_;  // ports.scope = "configured"
   std::unique_ptr<portsync::HealthMonitor> monitor_;
   std::unique_ptr<portsync::LinkSource> source_;
+  std::unique_ptr<SecondWriter> second_writer_;
   std::unique_ptr<SonicMode> sonic_;  // sync.mode = "sonic"
   std::unique_ptr<portsync::StateSink> sink_;
   std::unique_ptr<portsync::Synchronizer> sync_;

@@ -89,7 +89,7 @@ void SonicMode::start_heartbeat() {
 }
 
 void SonicMode::set_condition(Verdict verdict, const std::string& reason) {
-  monitor_.set_condition("sonic", {verdict, reason});
+  monitor_.set_condition("ports", {verdict, reason});
 }
 
 void SonicMode::on_event(const LoaderEvent& event) {

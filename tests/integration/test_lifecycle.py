@@ -143,7 +143,8 @@ class Readiness(Case):
         rss, descriptors = daemon.rss_bytes(), daemon.descriptors()
         self.finish(self.load("mixed", 100_000))
         self.wait_equal()
-        self.assertEqual(daemon.descriptors(), descriptors)
+        # A look for a second writer has a connection for a moment.
+        process.wait_for(lambda: daemon.descriptors() <= descriptors, 5, "no more descriptors than before")
         if not SANITIZED:
             self.assertLess(daemon.rss_bytes() - rss, 512 * 1024)
             self.assertLess(daemon.rss_bytes(), 16 << 20)

@@ -2,6 +2,7 @@
 """A real redis-server on a private socket, and the troubles it can have."""
 
 import os
+import re
 import shutil
 import signal
 import subprocess
@@ -106,12 +107,12 @@ class Redis:
         """How many error replies of this name the server has sent; its own count, whatever the daemon says."""
         return int(self.info("errorstats").get("errorstat_" + name, "count=0").split("=")[1])
 
-    def client_ids(self, name: str = "portsyncd") -> list[int]:
-        """The ids of the connections that have this name."""
+    def client_ids(self, name: str = r"portsyncd-(mirror|sonic)-\d+-[0-9a-f]{8}") -> list[int]:
+        """The ids of the connections that have a name like this; as it is, those that portsyncd has for its rows."""
         found = []
         for line in self.db.call("CLIENT", "LIST").splitlines():
             words = dict(word.split("=", 1) for word in line.split(" ") if "=" in word)
-            if words.get("name") == name:
+            if re.fullmatch(name, words.get("name", "")):
                 found.append(int(words["id"]))
         return found
 

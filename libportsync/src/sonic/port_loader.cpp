@@ -3,6 +3,7 @@
 #include <array>
 #include <chrono>
 #include <optional>
+#include <portsync/redis/client_list.hpp>
 #include <portsync/redis/database.hpp>
 #include <portsync/redis/table_subscriber.hpp>
 #include <portsync/redis/tables.hpp>
@@ -281,9 +282,13 @@ class Loader final : public PortLoader, private PortGate::Observer {
   }
 
   void look_for_another_loader(const std::string& client_list) {
-    const auto others =
-        other_clients(client_list, options_.loader_name_prefix, options_.appl_db.connection.client_name);
-    another_loader_ = others.empty() ? "" : others.front();
+    const std::string& prefix = options_.loader_name_prefix;
+    const std::string& own = options_.appl_db.connection.client_name;
+    const auto names = redis::client_names(client_list);
+    const auto other = std::find_if(names.begin(), names.end(), [&](const std::string& name) {
+      return name.substr(0, prefix.size()) == prefix && name.substr(0, own.size()) != own;
+    });
+    another_loader_ = other == names.end() ? "" : *other;
     if (another_loader_.empty()) {
       looks_ = 0;
       return;

@@ -17,12 +17,6 @@ std::optional<std::uint64_t> count_in(const std::optional<std::string>& text) {
   return count;
 }
 
-std::string_view next_line(std::string_view& text) {
-  const std::string_view line = text.substr(0, text.find('\n'));
-  text.remove_prefix(std::min(text.size(), line.size() + 1));
-  return line;
-}
-
 }  // namespace
 
 const char* to_string(StartMode mode) noexcept {
@@ -57,20 +51,6 @@ Decision decide(const Evidence& evidence) {
   decision.load_ports = true;
   decision.set_leftovers_down = !evidence.dpu;
   return decision;
-}
-
-std::vector<std::string> other_clients(std::string_view client_list, std::string_view prefix, std::string_view own) {
-  constexpr std::string_view key = " name=";
-  std::vector<std::string> names;
-  while (!client_list.empty()) {
-    const std::string_view line = next_line(client_list);
-    const auto at = line.find(key);
-    if (at == std::string_view::npos) continue;
-    const std::string_view rest = line.substr(at + key.size());
-    const std::string_view name = rest.substr(0, rest.find(' '));
-    if (name.substr(0, prefix.size()) == prefix && name != own) names.emplace_back(name);
-  }
-  return names;
 }
 
 }  // namespace portsync::sonic

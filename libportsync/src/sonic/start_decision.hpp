@@ -4,8 +4,6 @@
 #include <optional>
 #include <portsync/sonic/port_loader.hpp>
 #include <string>
-#include <string_view>
-#include <vector>
 
 namespace portsync::sonic {
 
@@ -29,9 +27,5 @@ struct Decision {
 // swss.sh flushes APPL_DB on a cold start: PortConfigDone in it means that portsyncd alone was restarted, or warm.
 // Pure.
 [[nodiscard]] Decision decide(const Evidence& evidence);
-
-// The names of the clients in CLIENT LIST's answer that begin with `prefix`, but for `own`. Pure.
-[[nodiscard]] std::vector<std::string> other_clients(std::string_view client_list, std::string_view prefix,
-                                                     std::string_view own);
 
 }  // namespace portsync::sonic

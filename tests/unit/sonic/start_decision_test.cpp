@@ -66,17 +66,3 @@ BOOST_AUTO_TEST_CASE(warm_without_a_count_is_a_cold_start) {
 BOOST_AUTO_TEST_CASE(a_count_of_a_warm_start_before_is_reset_by_a_cold_one) {
   BOOST_TEST(decide({.restore_count = "3"}).restore_count.value() == "0");
 }
-
-BOOST_AUTO_TEST_CASE(other_clients_are_those_of_our_kind_with_another_name) {
-  const std::string list =
-      "id=3 addr=/run/redis.sock:0 laddr=/run/redis.sock:0 fd=8 name=portsyncd-sonic-1-a age=5\n"
-      "id=4 addr=/run/redis.sock:0 name=portsyncd-sonic-2-b age=5 idle=0\n"
-      "id=5 addr=/run/redis.sock:0 name= age=5\n"
-      "id=6 addr=/run/redis.sock:0 name=orchagent age=5\n"
-      "id=7 addr=/run/redis.sock:0 name=portsyncd-mirror-3-c age=5";
-  BOOST_TEST(other_clients(list, "portsyncd-sonic-", "portsyncd-sonic-1-a") ==
-             std::vector<std::string>{"portsyncd-sonic-2-b"});
-  BOOST_TEST(other_clients(list, "portsyncd-sonic-", "portsyncd-sonic-9-z").size() == 2U);
-  BOOST_TEST(other_clients("", "portsyncd-", "x").empty());
-  BOOST_TEST(other_clients("\n\nname\n name=", "portsyncd-", "x").empty());
-}

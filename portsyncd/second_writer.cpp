@@ -1,0 +1,83 @@
+// SPDX-License-Identifier: Apache-2.0
+#include "second_writer.hpp"
+
+#include <sys/epoll.h>
+
+#include <algorithm>
+#include <chrono>
+#include <portsync/redis/client_list.hpp>
+#include <tuple>
+#include <utility>
+
+#include "log.hpp"
+
+namespace portsyncd {
+namespace {
+
+using namespace std::chrono_literals;
+using portsync::Verdict;
+using portsync::redis::Answer;
+
+constexpr std::chrono::seconds first_look = 2s;  // one that is about to be replaced may be there for a moment
+constexpr std::chrono::seconds look_interval = 60s;
+
+}  // namespace
+
+SecondWriter::SecondWriter(EventLoop& loop, portsync::HealthMonitor& monitor, Settings settings)
+    : loop_(loop), monitor_(monitor), settings_(std::move(settings)), own_name_(settings_.state_db.client_name) {
+  loop_.after(first_look, [this] { look(); });
+  loop_.every(look_interval, [this] { look(); });
+}
+
+// Redis that is away is the sink's to tell.
+void SecondWriter::look() {
+  watch_.reset();
+  auto options = settings_.state_db;
+  options.client_name += "-look";
+  database_ = portsync::redis::make_database(std::move(options));
+  watch_.emplace(loop_, database_->fd(), EPOLLIN, [this](std::uint32_t) { std::ignore = database_->process(); });
+  std::ignore = database_->start(*this);
+}
+
+void SecondWriter::on_open() {
+  other_.clear();
+  std::ignore = database_->command({"CLIENT", "LIST"}, [this](std::error_code error, const Answer& list) {
+    if (error) return log::debug("Cannot look for a second writer: " + database_->last_error());
+    const std::string& prefix = settings_.client_name_prefix;
+    for (const std::string& name : portsync::redis::client_names(list.text)) {
+      if (name.starts_with(prefix) && !name.starts_with(own_name_)) other_ = "the Redis client " + name;
+    }
+  });
+  const std::string row = "WARM_RESTART_TABLE" + settings_.separator + "portsyncd";
+  std::ignore = database_->command({"EXISTS", row}, [this, row](std::error_code error, const Answer& count) {
+    const bool sonic = settings_.look_for_sonic && !error && count.integer > 0;
+    if (other_.empty() && sonic) other_ = "SONiC's own portsyncd (" + row + " of STATE_DB is there)";
+    found(other_);
+    close_later();
+  });
+}
+
+void SecondWriter::on_closed(std::error_code) {
+  close_later();
+}
+
+void SecondWriter::found(const std::string& writer) {
+  if (std::exchange(writer_, writer) == writer) return;
+  if (writer.empty()) {
+    log::info("No other portsyncd writes the same rows any more");
+    return monitor_.set_condition("second writer", {Verdict::healthy, ""});
+  }
+  const std::string text = "a second writer of the same rows: " + writer;
+  log::warning("There is " + text + "; stop one of the two");
+  monitor_.set_condition("second writer", {Verdict::degraded, text});
+}
+
+// Not from inside the connection's own call.
+void SecondWriter::close_later() {
+  loop_.after(0ms, [this] {
+    watch_.reset();
+    database_.reset();
+  });
+}
+
+}  // namespace portsyncd

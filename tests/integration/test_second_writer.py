@@ -1,0 +1,38 @@
+# SPDX-License-Identifier: Apache-2.0
+"""Two that keep the same rows would write over each other: it is said who else does."""
+
+from support.case import Case
+from support.daemon import Config
+from support.redis_server import STATE_DB
+
+
+class SecondWriter(Case):
+    config: Config = {"health": {"max_stall_seconds": 60}}
+
+    def test_another_portsyncd_is_named_and_forgotten(self) -> None:
+        other = self.redis.connect()
+        other.call("CLIENT", "SETNAME", "portsyncd-mirror-1-0a0b0c0d")
+        self.daemon.wait_status("Degraded: a second writer of the same rows: "
+                                "the Redis client portsyncd-mirror-1-0a0b0c0d")
+        self.daemon.wait_for_log("warning There is a second writer of the same rows")
+        other.close()
+        self.daemon.reload()
+        self.daemon.wait_status("Healthy")
+        self.daemon.wait_for_log("No other portsyncd writes the same rows any more")
+
+    def test_sonics_own_is_told_by_what_it_leaves_in_state_db(self) -> None:
+        state_db = self.redis.connect(STATE_DB)
+        state_db.call("HSET", "WARM_RESTART_TABLE|portsyncd", "restore_count", "0")
+        self.daemon.wait_status("Degraded: a second writer of the same rows: "
+                                "SONiC's own portsyncd (WARM_RESTART_TABLE|portsyncd of STATE_DB is there)")
+        state_db.call("DEL", "WARM_RESTART_TABLE|portsyncd")
+        self.daemon.reload()
+        self.daemon.wait_status("Healthy")
+
+    def test_alone_it_is_healthy(self) -> None:
+        self.daemon.wait_status("Healthy")
+        self.daemon.notifications.clear()
+        for _ in range(3):
+            self.daemon.reload()
+        self.daemon.wait_status("Healthy")
+        self.assertNotIn("second writer", self.daemon.log())
