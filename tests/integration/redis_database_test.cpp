@@ -64,6 +64,7 @@ BOOST_FIXTURE_TEST_CASE(every_type_of_answer, Fixture) {
 BOOST_FIXTURE_TEST_CASE(commands_are_answered_in_order_and_from_process_alone, Fixture) {
   open();
   for (int i = 0; i < 3000; ++i) ask({"INCR", "n"});
+  BOOST_TEST(readable(*database));
   BOOST_TEST(heard.empty());
   until([this] { return heard.size() == 3000U; });
   for (std::size_t i = 0; i < heard.size(); ++i) {
