@@ -125,9 +125,20 @@ portsync::redis::StateSinkOptions App::redis_options() const {
 
 void App::make_sonic_mode() {
   if (config_.sync.mode != "sonic" || output_ != Output::redis) return;
-  sonic_ = std::make_unique<SonicMode>(loop_, *source_, *monitor_,
-                                       SonicMode::Settings{databases_, config_, password_, client_name_,
-                                                           client_name_prefix("sonic"), notifier_.managed()});
+  sonic_ = std::make_unique<SonicMode>(
+      loop_, *source_, *monitor_,
+      SonicMode::Settings{databases_, config_, password_, client_name_, client_name_prefix("sonic"),
+                          notifier_.managed(), [this] { return rows_are_stored(); },
+                          [this] { return databases_have_changed(); }});
+}
+
+bool App::rows_are_stored() const {
+  return sink_->statistics().open && sync_->drained();
+}
+
+bool App::databases_have_changed() const {
+  const LoadedConfig wanted = load_();
+  return !any_error(wanted.problems) && wanted.databases_unknown.empty() && !(wanted.databases == databases_);
 }
 
 void App::look_for_second_writer() {
@@ -300,6 +311,7 @@ void App::on_readable() {
     log::error("Cannot go on: " + error.message());
     return loop_.exit(exit_unavailable);
   }
+  if (sonic_) sonic_->rows_may_be_stored();
   // The first snapshot may have been stored before it was known which links are ports.
   if (!ready_ && ports_known_ && sync_->synchronized() && (!port_reader_ || sync_->drained())) report_ready();
   if (event_log_.holds_back() || notifier_.waiting()) tell_later();
@@ -331,6 +343,7 @@ void App::on_stop(int signal_number) {
   log::info(signal_number == SIGTERM ? "SIGTERM: stopping" : "SIGINT: stopping");
   stopping_ = true;
   notifier_.stopping();
+  if (sonic_) sonic_->stop();
   sync_->stop();
   loop_.after(stop_limit, [this] { finish(); });
   if (sync_->drained()) finish();
@@ -388,6 +401,7 @@ Control::Outcome App::apply_reload(const LoadedConfig& wanted) {
     warn_of_watchdog();
   }
   log::set_level(level);
+  if (sonic_) sonic_->on_log_reset();
   return std::nullopt;
 }
 

@@ -38,12 +38,14 @@ class App {
   // `load` gives what was `loaded`, anew, for a reload. Throws std::system_error that names what could not be opened.
   App(const LoadedConfig& loaded, LoadConfig load, Output output);
 
-  // Returns the exit status.
+  // Returns the exit status; exit_begin_again: an App is to be made anew, with what is loaded then.
   [[nodiscard]] int run();
 
  private:
   void make_port_reader();
   void make_sonic_mode();
+  [[nodiscard]] bool rows_are_stored() const;
+  [[nodiscard]] bool databases_have_changed() const;
   void look_for_second_writer();
   [[nodiscard]] portsync::redis::StateSinkOptions redis_options() const;
   void set_configured_ports(const portsync::redis::KeyReader::Names& names);

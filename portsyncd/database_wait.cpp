@@ -5,9 +5,11 @@
 #include <csignal>
 #include <string>
 #include <utility>
+#include <vector>
 
 #include "event_loop.hpp"
 #include "exit_status.hpp"
+#include "heartbeat.hpp"
 #include "log.hpp"
 #include "service_notifier.hpp"
 
@@ -22,7 +24,8 @@ constexpr std::chrono::seconds ping_interval = 1s;
 
 class Wait {
  public:
-  Wait(const LoadedConfig& loaded, const std::function<LoadedConfig()>& load) : load_(load) {
+  Wait(const LoadedConfig& loaded, const std::function<LoadedConfig()>& load)
+      : load_(load), problems_(text_of(loaded.problems)) {
     std::signal(SIGPIPE, SIG_IGN);
     tell(loaded.databases_unknown);
     for (const int number : {SIGTERM, SIGINT}) {
@@ -33,9 +36,11 @@ class Wait {
       });
     }
     loop_.on_signal(SIGHUP, [this] { look(); });
+    loop_.on_signal(SIGUSR1, [] { log::info("No statistics yet: waiting for the databases"); });
     loop_.every(look_interval, [this] { look(); });
     loop_.after(ready_limit, [this] { notifier_.ready(status()); });
     if (notifier_.watchdog_timeout()) loop_.every(ping_interval, [this] { notifier_.ping_watchdog(); });
+    start_heartbeat(loop_, loaded.config.sync.heartbeat_secs);
   }
 
   std::optional<LoadedConfig> run() {
@@ -44,11 +49,23 @@ class Wait {
   }
 
  private:
+  // A file that is being edited is no reason to end.
   void look() {
     LoadedConfig loaded = load_();
-    if (!any_error(loaded.problems) && !loaded.databases_unknown.empty()) return tell(loaded.databases_unknown);
+    if (std::string problems = text_of(loaded.problems); problems != problems_) {
+      problems_ = std::move(problems);
+      log_problems(loaded.problems);
+    }
+    if (const Problem* error = first_error(loaded.problems)) return tell(error->text);
+    if (!loaded.databases_unknown.empty()) return tell(loaded.databases_unknown);
     found_ = std::move(loaded);
     loop_.exit(exit_clean);
+  }
+
+  static std::string text_of(const std::vector<Problem>& problems) {
+    std::string text;
+    for (const Problem& problem : problems) text += problem.text + '\n';
+    return text;
   }
 
   void tell(const std::string& unknown) {
@@ -62,6 +79,7 @@ class Wait {
   const std::function<LoadedConfig()>& load_;
   EventLoop loop_;
   ServiceNotifier notifier_;
+  std::string problems_;
   std::string unknown_;
   std::optional<LoadedConfig> found_;
 };

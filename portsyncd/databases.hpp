@@ -17,12 +17,16 @@ struct DatabaseAddress {
   std::int64_t number = 0;
   std::string separator;  // between a table's name and a row's
   std::string origin;     // of what is known of the server, for people: "" = the default
+
+  bool operator==(const DatabaseAddress&) const = default;
 };
 
 struct Databases {
   DatabaseAddress config_db;
   DatabaseAddress appl_db;
   DatabaseAddress state_db;
+
+  bool operator==(const Databases&) const = default;
 };
 
 // "Redis at /run/redis.sock", "Redis at 127.0.0.1:6379", "Redis at [::1]:6379".

@@ -76,19 +76,21 @@ int run(int argc, const char* const* argv) {
   const auto load = [&options] { return load_config(options, process_environment()); };
   LoadedConfig loaded = load();
   if (options.check_config || options.show_config) return report_config(loaded, options.show_config);
-  bool valid = !any_error(loaded.problems);
+  const bool valid = !any_error(loaded.problems);
   open_log(valid ? loaded.config.logging : Config::Logging());
   log_start(loaded);
-  if (valid && !loaded.databases_unknown.empty() && !options.json_lines) {
-    auto known = wait_for_databases(loaded, load);
-    if (!known) return exit_clean;
-    loaded = *std::move(known);
-    valid = !any_error(loaded.problems);
-    log_problems(loaded.problems);
-  }
   if (!valid) return exit_config;
   if (!loaded.password.empty()) ::prctl(PR_SET_DUMPABLE, 0);  // no core with the password in it
-  return run(loaded, load, options.json_lines ? App::Output::json_lines : App::Output::redis);
+  for (;;) {
+    if (!loaded.databases_unknown.empty() && !options.json_lines) {
+      auto known = wait_for_databases(loaded, load);
+      if (!known) return exit_clean;
+      loaded = *std::move(known);
+    }
+    const int status = run(loaded, load, options.json_lines ? App::Output::json_lines : App::Output::redis);
+    if (status != exit_begin_again) return status;
+    if (LoadedConfig again = load(); !any_error(again.problems)) loaded = std::move(again);
+  }
 }
 
 }  // namespace

@@ -42,18 +42,19 @@ void SecondWriter::look() {
 void SecondWriter::on_open() {
   other_.clear();
   std::ignore = database_->command({"CLIENT", "LIST"}, [this](std::error_code error, const Answer& list) {
-    if (error) return log::debug("Cannot look for a second writer: " + database_->last_error());
+    failed_ = static_cast<bool>(error);
     const std::string& prefix = settings_.client_name_prefix;
-    for (const std::string& name : portsync::redis::client_names(list.text)) {
+    for (const auto& [id, name] : portsync::redis::named_clients(list.text)) {
       if (name.starts_with(prefix) && !name.starts_with(own_name_)) other_ = "the Redis client " + name;
     }
   });
   const std::string row = "WARM_RESTART_TABLE" + settings_.separator + "portsyncd";
   std::ignore = database_->command({"EXISTS", row}, [this, row](std::error_code error, const Answer& count) {
-    const bool sonic = settings_.look_for_sonic && !error && count.integer > 0;
+    close_later();
+    if (error || failed_) return log::debug("Cannot look for a second writer: " + database_->last_error());
+    const bool sonic = settings_.look_for_sonic && count.integer > 0;
     if (other_.empty() && sonic) other_ = "SONiC's own portsyncd (" + row + " of STATE_DB is there)";
     found(other_);
-    close_later();
   });
 }
 

@@ -42,8 +42,9 @@ class SecondWriter final : private portsync::redis::Database::Observer {
   const std::string own_name_;  // ours all begin with it
   std::unique_ptr<portsync::redis::Database> database_;
   std::optional<EventLoop::Watch> watch_;
-  std::string other_;   // found by this look
-  std::string writer_;  // as it was told
+  std::string other_;    // found by this look
+  bool failed_ = false;  // it has: nothing is known
+  std::string writer_;   // as it was told
 };
 
 }  // namespace portsyncd

@@ -18,6 +18,7 @@ namespace {
 using Json = nlohmann::json;
 
 constexpr std::size_t most_bytes = 256U * 1024;
+constexpr std::size_t longest_socket_path = 107;  // sockaddr_un
 
 std::string about_database(const std::string& file, const std::string& database, const char* what) {
   return file + ": DATABASES." + database + ": " + what + "; ignored";
@@ -64,9 +65,13 @@ SonicDatabase read_database(const Json& instances, const Json& description) {
     throw std::invalid_argument("instance: expected one of INSTANCES");
   }
   database.socket = text_of(*instance, "unix_socket_path");
+  if (database.socket.size() > longest_socket_path) throw std::invalid_argument("unix_socket_path: too long");
   if (!database.socket.empty() && member(*instance, "hostname") == nullptr) return database;
   database.host = need<std::string>(*instance, "hostname", &Json::is_string, "a host name");
   database.port = need<std::int64_t>(*instance, "port", &Json::is_number_integer, "an integer");
+  if (!database.socket.empty()) return database;
+  if (database.host.empty()) throw std::invalid_argument("hostname: expected a host name");
+  if (database.port < 1 || database.port > 65535) throw std::invalid_argument("port: expected 1 to 65535");
   return database;
 }
 

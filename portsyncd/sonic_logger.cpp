@@ -59,6 +59,12 @@ SonicLogger::SonicLogger(EventLoop& loop, const portsync::redis::ConnectionOptio
   std::ignore = subscriber_->start(*this);
 }
 
+void SonicLogger::take_again() {
+  level_.clear();
+  output_.clear();
+  read();
+}
+
 void SonicLogger::read() {
   portsync::redis::TableReader reader(*database_, table, separator_);
   std::ignore = reader.read(own_row, [this](std::error_code error, const FieldValues& fields) {

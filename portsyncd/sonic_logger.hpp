@@ -31,6 +31,9 @@ class SonicLogger final : private portsync::redis::Database::Observer,
   SonicLogger(EventLoop& loop, const portsync::redis::ConnectionOptions& config_db, std::string separator,
               Handlers handlers);
 
+  // Tells the handlers once more what the row says.
+  void take_again();
+
  private:
   void on_open() override { read(); }
   void on_closed(std::error_code) override {}

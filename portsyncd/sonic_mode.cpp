@@ -1,9 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
 #include "sonic_mode.hpp"
 
-#include <poll.h>
-#include <unistd.h>
-
 #include <algorithm>
 #include <chrono>
 #include <stdexcept>
@@ -11,6 +8,7 @@
 #include <utility>
 
 #include "exit_status.hpp"
+#include "heartbeat.hpp"
 #include "log.hpp"
 #include "log_line.hpp"
 
@@ -21,21 +19,13 @@ using portsync::Verdict;
 using portsync::sonic::LoaderEvent;
 
 constexpr std::size_t most_names = 16;  // of missing ports, in one line
+constexpr std::chrono::seconds databases_interval{1};
 
 std::string join(const std::vector<std::string>& names) {
   std::string text;
   for (std::size_t i = 0; i < std::min(names.size(), most_names); ++i) text += (i == 0 ? "" : " ") + names[i];
   if (names.size() > most_names) text += " and " + std::to_string(names.size() - most_names) + " more";
   return text;
-}
-
-// As supervisord's event listener of SONiC expects it (a process communication event). Whoever does not read is not
-// waited for.
-void write_heartbeat() {
-  constexpr std::string_view heartbeat = "<!--XSUPERVISOR:BEGIN-->heartbeat<!--XSUPERVISOR:END-->";
-  pollfd out{STDOUT_FILENO, POLLOUT, 0};
-  if (::poll(&out, 1, 0) != 1 || (out.revents & POLLOUT) == 0) return;
-  [[maybe_unused]] const auto size = ::write(STDOUT_FILENO, heartbeat.data(), heartbeat.size());
 }
 
 }  // namespace
@@ -48,6 +38,7 @@ SonicMode::SonicMode(EventLoop& loop, portsync::LinkSource& links, portsync::Hea
   options.state_db = database(settings_.databases.state_db);
   options.filter.match = settings_.config.ports.match;
   options.loader_name_prefix = settings_.client_name_prefix;
+  options.rows_are_stored = settings_.rows_are_stored;
   if (!settings_.on_host) {
     options.set_link_down = [this](std::int32_t ifindex) { return set_link_down(ifindex); };
   }
@@ -70,7 +61,8 @@ std::error_code SonicMode::set_link_down(std::int32_t ifindex) {
 
 std::error_code SonicMode::start() {
   loop_.on_readable(loader_->fd(), [this] { process(); });
-  start_heartbeat();
+  start_heartbeat(loop_, settings_.config.sync.heartbeat_secs);
+  look_at_databases_later();
   set_condition(Verdict::degraded, "waiting for " + loader_->waiting_for());
   return loader_->start([this](const LoaderEvent& event) { on_event(event); });
 }
@@ -82,10 +74,16 @@ void SonicMode::process() {
   }
 }
 
-void SonicMode::start_heartbeat() {
-  if (settings_.config.sync.heartbeat_secs == 0) return;
-  write_heartbeat();
-  loop_.every(std::chrono::seconds(settings_.config.sync.heartbeat_secs), [] { write_heartbeat(); });
+// The file comes late, and is replaced: an old one may name a server that is not there.
+void SonicMode::look_at_databases_later() {
+  loop_.after(databases_interval, [this] {
+    if (started_) return;
+    if (settings_.databases_have_changed()) {
+      log::info("The databases are described anew: beginning again");
+      return loop_.exit(exit_begin_again);
+    }
+    look_at_databases_later();
+  });
 }
 
 void SonicMode::set_condition(Verdict verdict, const std::string& reason) {
@@ -105,15 +103,18 @@ void SonicMode::on_event(const LoaderEvent& event) {
                            .add("port", event.port)
                            .add("ifindex", event.ifindex)
                            .text());
-    case LoaderEvent::Kind::link_kept:
-      return log::warning(LogLine("Link of an earlier swss is there and could not be set down: taken for a port's")
+    case LoaderEvent::Kind::links_kept:
+      return log::warning(LogLine("Links of an earlier swss are there and were not set down: taken for the ports'")
+                              .add("links", event.count)
                               .add("port", event.port)
-                              .add("ifindex", event.ifindex)
-                              .add("error", event.error.message())
+                              .add("reason", event.error.message())
                               .text());
     case LoaderEvent::Kind::running:
       set_condition(Verdict::healthy, "");
+      if (!text.empty()) log::warning(text);
       return log::info(LogLine("PortConfigDone").add("start", to_string(event.mode)).add("count", event.count).text());
+    case LoaderEvent::Kind::resumed:
+      return set_condition(Verdict::healthy, "");
     case LoaderEvent::Kind::port_init_done:
       set_condition(Verdict::healthy, "");
       return log::info("PortInitDone");
@@ -136,6 +137,7 @@ void SonicMode::on_started(const LoaderEvent& event) {
                 .add("start", to_string(event.mode))
                 .add("ports", event.count)
                 .text());
+  started_ = true;
   follow_logger();
 }
 
@@ -156,6 +158,10 @@ void SonicMode::on_data_lost() {
   }
   log::error(text + ": restart swss, and then portsyncd");
   set_condition(Verdict::unhealthy, text + "; restart swss, and then portsyncd");
+}
+
+void SonicMode::on_log_reset() {
+  if (logger_) logger_->take_again();
 }
 
 // Of what CONFIG_DB says, the destination gives way to one that is configured, and to the journal.

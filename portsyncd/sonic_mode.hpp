@@ -27,6 +27,9 @@ class SonicMode {
     std::string client_name_prefix;  // which other loaders of these ports have too
     // systemd manages us on a host: no port is set down, and lost data is not a reason to exit.
     bool on_host = false;
+    std::function<bool()> rows_are_stored;  // those of all links told
+    // While the start waits: whether SONiC's description of the databases says something else by now.
+    std::function<bool()> databases_have_changed;
   };
 
   // `links` and `monitor` are borrowed. Throws std::system_error.
@@ -36,6 +39,13 @@ class SonicMode {
   [[nodiscard]] portsync::LinkSource& links() noexcept { return loader_->links(); }
 
   [[nodiscard]] std::error_code start();
+  // Writes nothing from now on.
+  void stop() { loader_->stop(); }
+
+  // To be called after the Synchronizer has been processed.
+  void rows_may_be_stored() { loader_->rows_may_be_stored(); }
+  // The log was set up anew, by the configuration alone.
+  void on_log_reset();
 
  private:
   [[nodiscard]] portsync::sonic::DatabaseOptions database(const DatabaseAddress& address) const;
@@ -46,7 +56,7 @@ class SonicMode {
   void on_ports_missing(const portsync::sonic::LoaderEvent& event);
   void on_data_lost();
   void follow_logger();
-  void start_heartbeat();
+  void look_at_databases_later();
   void set_condition(portsync::Verdict verdict, const std::string& reason);
 
   EventLoop& loop_;
@@ -55,6 +65,7 @@ class SonicMode {
   std::unique_ptr<portsync::netlink::LinkControl> link_control_;
   std::unique_ptr<portsync::sonic::PortLoader> loader_;
   std::unique_ptr<SonicLogger> logger_;
+  bool started_ = false;
 };
 
 }  // namespace portsyncd

@@ -39,8 +39,11 @@ int free_port() {
 std::string write_config(const DaemonOptions& options, const Testbed& bed) {
   const std::string path = bed.file("portsyncd." + std::to_string(runs) + ".conf");
   std::ofstream file(path);
-  file << "[database]\nredis_socket = \"" << bed.redis_path() << "\"\n\n[logging]\nlevel = \"" << options.log_level
-       << "\"\n";
+  const bool sonic = !options.sonic_db_config.empty();
+  file << "[database]\n"
+       << (sonic ? "sonic_db_config = \"" + options.sonic_db_config : "redis_socket = \"" + bed.redis_path())
+       << "\"\n\n[sync]\nmode = \"" << (sonic ? "sonic" : "mirror") << "\"\n\n[logging]\nlevel = \""
+       << options.log_level << "\"\ntarget = \"stderr\"\n";
   if (options.receive_buffer_bytes > 0) {
     file << "\n[netlink]\nreceive_buffer_bytes = " << options.receive_buffer_bytes << '\n';
   }

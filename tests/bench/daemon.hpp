@@ -20,6 +20,7 @@ struct DaemonOptions {
   std::size_t receive_buffer_bytes = 0;  // 0 = the daemon's default
   std::string bus_address;               // of the system bus that it serves; "" = D-Bus is off
   bool metrics = false;
+  std::string sonic_db_config;  // sync.mode = "sonic", with the databases that this file describes
 };
 
 class Daemon {

@@ -51,6 +51,7 @@ std::vector<Measurement> measurements(const Options& options) {
       {"first-sync", 512, measure_first_sync},
       {"first-sync", 1024, measure_first_sync},
       {"foreign-keys", 1024, measure_first_sync_beside_others},
+      {"sonic-start", 1028, measure_sonic_start},
       {"first-sync", 4096, measure_first_sync},
       {"overrun", 4096, measure_overrun},
       {"memory", 4096, measure_memory},
@@ -68,7 +69,8 @@ std::vector<Measurement> measurements(const Options& options) {
 [[noreturn]] void usage(int status) {
   std::fprintf(status == 0 ? stdout : stderr,
                "portsyncd_bench [--ports N] [--json FILE] [--quick] [--pin] [--all-on] [--daemon PATH] [NAME...]\n"
-               "NAME: latency drain sustained overrun redis-restart memory idle first-sync foreign-keys; all of them "
+               "NAME: latency drain sustained overrun redis-restart memory idle first-sync foreign-keys sonic-start; "
+               "all of them "
                "when none is given\n"
                "--pin: the daemon on the last processor, Redis and the load on the first\n"
                "--all-on: with D-Bus, on a bus of its own, and metrics\n");

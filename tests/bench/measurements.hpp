@@ -27,6 +27,8 @@ void measure_sustained(Bench& bench);
 void measure_first_sync(Bench& bench);
 // The same, with 20,000 keys of others in the database.
 void measure_first_sync_beside_others(Bench& bench);
+// In sonic mode: from exec to PortConfigDone, and to every row, with an orchagent that takes at once.
+void measure_sonic_start(Bench& bench);
 // Redis is killed and comes back empty.
 void measure_redis_restart(Bench& bench);
 // More events than the receive buffer holds.

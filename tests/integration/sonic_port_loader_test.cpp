@@ -95,8 +95,10 @@ struct Fixture {
         return events.push_back("started " + std::string(to_string(event.mode)) + " " + std::to_string(event.count));
       case LoaderEvent::Kind::link_set_down:
         return events.push_back("down " + std::string(event.port));
-      case LoaderEvent::Kind::link_kept:
-        return events.push_back("kept " + std::string(event.port));
+      case LoaderEvent::Kind::links_kept:
+        return events.push_back("kept " + std::to_string(event.count));
+      case LoaderEvent::Kind::resumed:
+        return events.push_back("resumed");
       case LoaderEvent::Kind::running:
         return events.push_back("running");
       case LoaderEvent::Kind::port_init_done:
@@ -284,6 +286,28 @@ BOOST_FIXTURE_TEST_CASE(who_may_not_set_links_down_adopts_them, Fixture) {
   snapshot({make_link(10, "Ethernet0"), make_link(11, "Ethernet4")});
   BOOST_REQUIRE(happens("running"));
   BOOST_TEST(set_down.size() == 1U);
+  BOOST_TEST(std::count(events.begin(), events.end(), "kept 2") == 1);
+  pop();
+  BOOST_TEST(is_told("Ethernet0"));
+}
+
+BOOST_FIXTURE_TEST_CASE(what_swss_does_not_make_is_never_set_down, Fixture) {
+  options.filter.match = {"*"};
+  configure({"Ethernet0", "front1"});
+  start();
+  snapshot({make_link(1, "lo"), make_link(2, "eth0"), make_link(10, "Ethernet0"), make_link(11, "front1")});
+  BOOST_REQUIRE(happens("running"));
+  std::sort(set_down.begin(), set_down.end());
+  BOOST_TEST((set_down == std::vector<std::int32_t>{10, 11}));
+}
+
+BOOST_FIXTURE_TEST_CASE(on_a_host_leftovers_are_adopted_and_it_is_said, Fixture) {
+  options.set_link_down = nullptr;
+  configure({"Ethernet0"});
+  start();
+  snapshot({make_link(10, "Ethernet0")});
+  BOOST_TEST(happens("kept 1"));
+  BOOST_REQUIRE(happens("running"));
   pop();
   BOOST_TEST(is_told("Ethernet0"));
 }
@@ -363,6 +387,133 @@ BOOST_FIXTURE_TEST_CASE(a_server_that_knows_no_port_config_done_has_lost_its_dat
   BOOST_TEST(happens("data lost"));
 }
 
+BOOST_FIXTURE_TEST_CASE(data_lost_while_it_adopts_is_a_loss_too, Fixture) {
+  appl({"HSET", "PORT_TABLE:PortConfigDone", "count", "1"});
+  configure({"Ethernet0"});
+  options.poll_interval = 60s;
+  redis(0, {"ACL", "SETUSER", "default", "-@hash", "+hgetall"});  // restore_count cannot be written
+  start();
+  snapshot();
+  BOOST_REQUIRE(happens("refused"));
+  server.kill();
+  server.start();
+  configure({"Ethernet0"});
+  BOOST_TEST(happens("data lost"));
+  BOOST_TEST(appl({"DBSIZE"}) == "0");
+}
+
+BOOST_FIXTURE_TEST_CASE(into_a_database_that_lost_its_data_nothing_is_written, Fixture) {
+  run_cold({"Ethernet0"});
+  pop();
+  server.kill();
+  links.change(make_link(10, "Ethernet0"));
+  settle();
+  server.start();
+  appl({"HSET", "PORT_TABLE:Ethernet0", "lanes", "1"});  // all that PortInitDone would wait for
+  BOOST_TEST(happens("data lost"));
+  settle();
+  BOOST_TEST(std::count(events.begin(), events.end(), "init done") == 0);
+  BOOST_TEST(appl({"KEYS", "_*"}) == "");
+}
+
+BOOST_FIXTURE_TEST_CASE(a_refused_look_for_lost_data_is_repeated, Fixture) {
+  run_cold({"Ethernet0"});
+  server.kill();
+  settle();
+  server.start(true, {"--rename-command", "EXISTS", ""});
+  settle();
+  settle();
+  BOOST_TEST(std::count(events.begin(), events.end(), "resumed") == 0);
+  server.kill();
+  server.start();
+  BOOST_TEST(happens("data lost"));
+}
+
+BOOST_FIXTURE_TEST_CASE(appl_db_away_while_it_runs_is_told_and_its_return_too, Fixture) {
+  run_cold({"Ethernet0"});
+  appl({"CLIENT", "KILL", "TYPE", "normal", "SKIPME", "yes"});
+  BOOST_TEST(happens("resumed"));
+  BOOST_TEST(std::any_of(events.begin(), events.end(),
+                         [](const std::string& event) { return event.rfind("waiting for APPL_DB", 0) == 0; }));
+}
+
+BOOST_FIXTURE_TEST_CASE(while_appl_db_is_away_it_rests, Fixture) {
+  options.missing_after = 1ms;
+  run_cold({"Ethernet0"});
+  server.kill();
+  settle();
+  int turns = 0;
+  (void)drive(
+      [&] {
+        ++turns;
+        return false;
+      },
+      200ms);
+  BOOST_TEST(turns < 200);
+}
+
+BOOST_FIXTURE_TEST_CASE(a_refused_port_init_done_is_told_once_and_tried_again_with_pauses, Fixture) {
+  run_cold({"Ethernet0"});
+  pop();
+  redis(0, {"CONFIG", "SET", "maxmemory", "1"});
+  links.change(make_link(10, "Ethernet0"));
+  BOOST_REQUIRE(happens("refused"));
+  (void)drive([] { return false; }, 300ms);
+  BOOST_TEST(std::count(events.begin(), events.end(), "refused") == 1);
+  const std::string calls = appl({"INFO", "commandstats"});
+  const std::size_t at = calls.find("cmdstat_eval:calls=");
+  BOOST_REQUIRE(at != std::string::npos);
+  BOOST_TEST(std::stoi(calls.substr(at + 19)) < 40);
+  redis(0, {"CONFIG", "SET", "maxmemory", "0"});
+  BOOST_TEST(happens("init done"));
+}
+
+BOOST_FIXTURE_TEST_CASE(port_init_done_waits_for_the_rows, Fixture) {
+  bool stored = false;
+  options.rows_are_stored = [&stored] { return stored; };
+  run_cold({"Ethernet0"});
+  pop();
+  links.change(make_link(10, "Ethernet0"));
+  BOOST_REQUIRE(is_told("Ethernet0"));
+  settle();
+  BOOST_TEST(appl({"EXISTS", "_PORT_TABLE:PortInitDone"}) == "0");
+  stored = true;
+  loader->rows_may_be_stored();
+  BOOST_TEST(happens("init done"));
+}
+
+BOOST_FIXTURE_TEST_CASE(ports_that_were_refused_have_no_port_config_done, Fixture) {
+  appl({"SET", "_PORT_TABLE:Ethernet4", "a string"});
+  configure({"Ethernet0", "Ethernet4"});
+  start();
+  snapshot();
+  BOOST_REQUIRE(happens("refused"));
+  settle();
+  BOOST_TEST(appl({"EXISTS", "_PORT_TABLE:PortConfigDone"}) == "0");
+  appl({"DEL", "_PORT_TABLE:Ethernet4"});
+  BOOST_REQUIRE(happens("running"));
+  BOOST_TEST(appl({"HGETALL", "_PORT_TABLE:PortConfigDone"}) == "count 2");
+}
+
+BOOST_FIXTURE_TEST_CASE(a_cold_start_that_is_interrupted_does_not_become_a_warm_one, Fixture) {
+  redis(6, {"HSET", "WARM_RESTART_ENABLE_TABLE|swss", "enable", "true"});
+  redis(6,
+        {"HSET", "WARM_RESTART_TABLE|portsyncd", "restore_count", "0"});  // as it would be, had it been written first
+  run_cold({"Ethernet0"});
+  BOOST_TEST(events.front() == "started cold 1");
+}
+
+BOOST_FIXTURE_TEST_CASE(stopped_it_writes_nothing, Fixture) {
+  configure({"Ethernet0"});
+  start();
+  settle();
+  loader->stop();
+  snapshot({make_link(10, "Ethernet0")});
+  settle();
+  BOOST_TEST(appl({"DBSIZE"}) == "0");
+  BOOST_TEST(set_down.empty());
+}
+
 BOOST_FIXTURE_TEST_CASE(a_lost_connection_is_no_loss_of_data, Fixture) {
   run_cold({"Ethernet0"});
   appl({"FLUSHDB"});  // the same server process
@@ -404,6 +555,17 @@ BOOST_FIXTURE_TEST_CASE(a_second_loader_gives_way, Fixture) {
   snapshot();
   BOOST_TEST(happens("another portsyncd-sonic-other"));
   BOOST_TEST(appl({"DBSIZE"}) == "0");
+}
+
+BOOST_FIXTURE_TEST_CASE(of_two_that_start_together_the_older_goes_on, Fixture) {
+  configure({"Ethernet0"});
+  options.loader_name_prefix = "portsyncd-sonic-";
+  start();
+  settle();
+  RedisClient younger(server.socket_path());
+  younger({"CLIENT", "SETNAME", "portsyncd-sonic-other"});
+  snapshot();
+  BOOST_TEST(happens("running"));
 }
 
 BOOST_FIXTURE_TEST_CASE(a_predecessor_that_has_just_ended_is_waited_for, Fixture) {

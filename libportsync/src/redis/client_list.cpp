@@ -1,6 +1,8 @@
 // SPDX-License-Identifier: Apache-2.0
 #include <algorithm>
+#include <charconv>
 #include <portsync/redis/client_list.hpp>
+#include <utility>
 
 namespace portsync::redis {
 namespace {
@@ -14,17 +16,20 @@ std::string_view take_until(std::string_view& text, char separator) {
 
 }  // namespace
 
-std::vector<std::string> client_names(std::string_view client_list) {
-  constexpr std::string_view key = "name=";
-  std::vector<std::string> names;
+std::vector<ListedClient> named_clients(std::string_view client_list) {
+  std::vector<ListedClient> clients;
   while (!client_list.empty()) {
     std::string_view line = take_until(client_list, '\n');
+    ListedClient client;
     while (!line.empty()) {
-      const std::string_view word = take_until(line, ' ');
-      if (word.size() > key.size() && word.substr(0, key.size()) == key) names.emplace_back(word.substr(key.size()));
+      std::string_view value = take_until(line, ' ');
+      const std::string_view key = take_until(value, '=');
+      if (key == "id") std::from_chars(value.data(), value.data() + value.size(), client.id);
+      if (key == "name") client.name = value;
     }
+    if (!client.name.empty()) clients.push_back(std::move(client));
   }
-  return names;
+  return clients;
 }
 
 }  // namespace portsync::redis

@@ -31,13 +31,17 @@ std::error_code PortGate::start(Handler handler) {
 // system calls.
 std::error_code PortGate::process() {
   const os::ProcessGuard guard(processing_);
-  if (due_) {
+  if (timer_set_) {
     epoll_event ready[os::EventSet::max_events];
-    events_.poll(ready);  // for the timer that made us readable
+    const int count = events_.poll(ready);
+    timer_set_ =
+        std::none_of(ready, ready + count, [](const auto& event) { return event.data.u32 == os::EventSet::timer_id; });
+  }
+  if (due_) {
     try {
       tell_held();
     } catch (...) {
-      events_.arm(os::now());  // the rest is the next call's
+      request_telling();  // the rest is the next call's
       throw;
     }
     due_ = false;
@@ -70,6 +74,7 @@ void PortGate::on_changed(const LinkEvent& event) {
   if (link.place == Place::ignored) return;
   if (link.place == Place::passed) {
     const bool renamed = event.before != nullptr && event.before->name != event.link->name;
+    if (renamed) forget(event.before->name);
     if (!renamed || may_pass(*event.link)) {
       tell(event);
       if (renamed && filter_.matches(*event.link)) observer_.on_port(event.link->name);
@@ -93,8 +98,7 @@ void PortGate::on_changed(const LinkEvent& event) {
 void PortGate::on_removed(const LinkEvent& event) {
   const auto found = links_.find(event.link->ifindex);
   if (found == links_.end()) return;
-  // Whoever comes next under this name has to be admitted anew.
-  if (const auto name = admitted_.find(event.link->name); name != admitted_.end()) admitted_.erase(name);
+  forget(event.link->name);
   settle(found->second);
   const Place place = found->second.place;
   links_.erase(found);
@@ -113,16 +117,26 @@ void PortGate::hold(Link& link, const LinkEvent& event) {
   link.state = link.copy.get();
 }
 
+// Of two links that wait under one name, one is about to be renamed or removed.
 void PortGate::wait(Link& link) {
   if (link.waiting && link.name == link.state->name) return;
   settle(link);
   link.waiting = true;
   link.name = link.state->name;
-  observer_.on_waiting(link.name);
+  if (++waiting_[link.name] == 1) observer_.on_waiting(link.name);
 }
 
 void PortGate::settle(Link& link) {
-  if (std::exchange(link.waiting, false)) observer_.on_settled(link.name);
+  if (!std::exchange(link.waiting, false)) return;
+  const auto count = waiting_.find(link.name);
+  if (--count->second > 0) return;
+  waiting_.erase(count);
+  observer_.on_settled(link.name);
+}
+
+// Whoever comes next under this name has to be admitted anew.
+void PortGate::forget(std::string_view name) {
+  if (const auto admitted = admitted_.find(name); admitted != admitted_.end()) admitted_.erase(admitted);
 }
 
 void PortGate::pass(Link& link, const LinkEvent& event) {
@@ -132,6 +146,7 @@ void PortGate::pass(Link& link, const LinkEvent& event) {
   link.state = nullptr;
   LinkEvent comes = event;
   comes.before = nullptr;  // nobody has been told of it yet
+  if (!opened_) used_.insert(event.link->name);
   tell(comes);
   if (filter_.matches(*event.link)) observer_.on_port(event.link->name);
 }
@@ -167,6 +182,7 @@ void PortGate::tell_held() {
     event.kind = LinkEvent::Kind::snapshot_end;
     tell(event);
     opened_ = true;
+    admitted_ = std::exchange(used_, {});  // no link has the others
   }
   event.kind = LinkEvent::Kind::drained;
   tell(event);
@@ -192,6 +208,7 @@ void PortGate::ignore(std::int32_t ifindex) {
 
 void PortGate::admit(std::string_view name) {
   if (admitted_.find(name) != admitted_.end()) return;
+  if (opened_ && waiting_.find(name) == waiting_.end()) return;  // it has gone since
   admitted_.emplace(name);
   request_telling();
 }
@@ -203,6 +220,7 @@ void PortGate::open() {
 
 void PortGate::request_telling() {
   due_ = true;
+  timer_set_ = true;  // it may fire after process() was called for another reason
   events_.arm(os::now());
 }
 

@@ -1,8 +1,10 @@
 // SPDX-License-Identifier: Apache-2.0
 #pragma once
 
+#include <cstddef>
 #include <cstdint>
 #include <functional>
+#include <map>
 #include <memory>
 #include <portsync/link_source.hpp>
 #include <portsync/port_filter.hpp>
@@ -53,7 +55,7 @@ class PortGate final : public LinkSource {
   [[nodiscard]] std::vector<Candidate> candidates() const;
   // Nothing is told of this link until it is removed: what comes under its name and another ifindex is another link.
   void ignore(std::int32_t ifindex);
-  // A link of this name is a port: until it is removed, and from then on once more only when this is called again.
+  // A link of this name is a port: the one that waits, or, before it opens, any. Until the link is removed or renamed.
   void admit(std::string_view name);
   // Begins to tell, with what there is.
   void open();
@@ -76,6 +78,7 @@ class PortGate final : public LinkSource {
   void wait(Link& link);
   void settle(Link& link);
   void pass(Link& link, const LinkEvent& event);
+  void forget(std::string_view name);
   [[nodiscard]] bool may_pass(const LinkState& link) const;
   void request_telling();
   void tell_held();
@@ -88,10 +91,13 @@ class PortGate final : public LinkSource {
   os::EventSet events_;
   std::unordered_map<std::int32_t, Link> links_;
   std::set<std::string, std::less<>> admitted_;
+  std::set<std::string, std::less<>> used_;                  // of these, while it opens
+  std::map<std::string, std::size_t, std::less<>> waiting_;  // links that wait under the name
   bool open_ = false;
   bool opened_ = false;  // and told
   bool snapshot_ = false;
-  bool due_ = false;  // held links may have become tellable
+  bool due_ = false;        // held links may have become tellable
+  bool timer_set_ = false;  // and has not been seen to fire
   bool processing_ = false;
 };
 

@@ -26,10 +26,11 @@ using redis::FieldValues;
 constexpr const char* port_table = "PORT_TABLE";
 constexpr const char* port_config_done = "PortConfigDone";
 constexpr const char* port_init_done = "PortInitDone";
+constexpr std::string_view front_panel = "Ethernet";  // how SONiC's names of ports begin
 constexpr std::chrono::milliseconds config_poll_interval{100};
 constexpr std::chrono::seconds longest_poll_interval{60};
 constexpr std::size_t links_in_a_turn = 32;  // to be set down: each may take a millisecond
-constexpr int looks_at_another_loader = 3;   // one that has just ended may still be listed
+constexpr int another_loader_intervals = 3;  // one that has just ended may be listed for a moment
 
 std::string field(const FieldValues& fields, std::string_view name) {
   const auto found = std::find_if(fields.begin(), fields.end(), [name](const auto& has) { return has.first == name; });
@@ -71,6 +72,15 @@ class Loader final : public PortLoader, private PortGate::Observer {
     return {};
   }
 
+  void stop() override {
+    phase_ = Phase::ended;
+    ++attempt_;
+  }
+
+  void rows_may_be_stored() override {
+    if (wants_to_say_init_done()) wake();
+  }
+
   [[nodiscard]] std::error_code process() override {
     if (!listener_) return Errc::not_started;
     const os::ProcessGuard guard(processing_);
@@ -86,18 +96,20 @@ class Loader final : public PortLoader, private PortGate::Observer {
 
   [[nodiscard]] std::string waiting_for() const override {
     if (phase_ == Phase::ended || init_done_) return "";
+    if (!another_loader_.empty()) return another_loader_ + ", another portsyncd that loads these ports, to end";
     if (phase_ == Phase::running)
       return std::to_string(missing_.size()) + " of " + std::to_string(ports_.size()) + " ports";
-    for (const Database* database : databases()) {
-      if (!database->read) return database->what();
-    }
-    return snapshot_ ? "APPL_DB to take the ports" : "the first snapshot of the links";
+    if (!config_.read) return config_.what();
+    if (!snapshot_) return "the first snapshot of the links";
+    if (!appl_.read) return appl_.what();
+    if (!state_.read) return state_.what();
+    return "APPL_DB to take the ports";
   }
 
  private:
   //   reading       of the databases, and of the first snapshot of the links
   //   setting_down  what a stopped swss has left behind
-  //   writing       the ports, PortConfigDone and restore_count
+  //   writing       the ports, then PortConfigDone, then restore_count
   //   running       links pass when their ports are in APPL_DB; PortInitDone when all have
   enum class Phase : std::uint8_t { reading, setting_down, writing, running, ended };
 
@@ -112,6 +124,7 @@ class Loader final : public PortLoader, private PortGate::Observer {
     }
     void on_closed(std::error_code) override {
       asking = read = false;
+      wanted.clear();
       loader.on_closed(*this);
     }
     [[nodiscard]] std::string what() const {
@@ -157,16 +170,17 @@ class Loader final : public PortLoader, private PortGate::Observer {
   void on_open(Database& database) {
     database.wanted.clear();
     if (phase_ == Phase::running) {
-      if (&database == &appl_) look_for_port_config_done();
+      if (&database == &appl_) lost_sight_ = true;
     } else if (phase_ != Phase::ended) {
       begin_again();
     }
   }
 
   void on_closed(Database& database) {
-    if (&database == &appl_) checking_ = false;
     if (phase_ == Phase::writing || phase_ == Phase::setting_down) begin_again();
-    if (phase_ == Phase::reading) told_waiting(database.what());
+    if (&database != &appl_ || phase_ != Phase::running) return;
+    checking_ = looking_ = false;
+    told_waiting(appl_.what());
   }
 
   // What was read may not hold any more, and what was written may not be there: both are found out by reading.
@@ -184,21 +198,36 @@ class Loader final : public PortLoader, private PortGate::Observer {
   }
 
   void told_waiting(const std::string& text) {
+    told_refusal_.clear();
     if (std::exchange(told_waiting_, text) != text) tell({.kind = LoaderEvent::Kind::waiting, .text = text});
   }
 
+  // APPL_DB and STATE_DB are read last: what they say of the start must not be as old as the wait for the rest.
   void advance() {
     if (phase_ == Phase::reading) {
       if (!next_poll_ || now_ >= *next_poll_) {
         next_poll_.reset();
-        if (config_.database->open() && !config_.asking && !config_.read) read_config();
-        if (appl_.database->open() && !appl_.asking && !appl_.read) read_appl();
-        if (state_.database->open() && !state_.asking && !state_.read) read_state();
+        if (may_read(config_)) read_config();
+        if (config_.read && snapshot_ && may_read(appl_)) read_appl();
+        if (config_.read && snapshot_ && may_read(state_)) read_state();
       }
       if (config_.read && appl_.read && state_.read && snapshot_) begin();
+      if (phase_ == Phase::reading && told_refusal_.empty() && is_stuck()) told_waiting(waiting_for());
     }
     if (phase_ == Phase::setting_down) set_some_down();
     if (phase_ == Phase::running) run();
+  }
+
+  [[nodiscard]] static bool may_read(const Database& database) {
+    return database.database->open() && !database.asking && !database.read;
+  }
+
+  // Not just on its way: nothing goes on before something else happens.
+  [[nodiscard]] bool is_stuck() const {
+    if (!config_.wanted.empty() || !another_loader_.empty()) return true;
+    return std::any_of(needed_.begin(), needed_.end(), [](const Database* database) {
+      return !database->database->open() && !database->database->last_error().empty();
+    });
   }
 
   // Wraps what is to be done with an answer: nothing when the start was begun anew since, and again after a pause when
@@ -213,20 +242,25 @@ class Loader final : public PortLoader, private PortGate::Observer {
     };
   }
 
-  auto written(Database& database) {
-    ++unwritten_;
-    return [this, &database, attempt = attempt_](std::error_code error) {
+  template <typename F>
+  auto written(Database& database, F next) {
+    return [this, &database, next = std::move(next), attempt = attempt_](std::error_code error) {
       if (attempt != attempt_) return;
-      if (error && database.database->open()) {
-        return refused("cannot write " + database.name + ": " + database.database->last_error(), error);
-      }
-      if (!error) on_one_written();
+      if (!error) return next();
+      if (!database.database->open()) return;
+      refused("cannot write " + database.name + ": " + database.database->last_error(), error);
     };
   }
 
   void refused(const std::string& text, std::error_code error) {
-    tell({.kind = LoaderEvent::Kind::write_refused, .text = text, .error = error});
+    tell_refused(text, error);
     try_again(options_.poll_interval);
+  }
+
+  void tell_refused(const std::string& text, std::error_code error) {
+    told_waiting_.clear();
+    if (std::exchange(told_refusal_, text) == text) return;
+    tell({.kind = LoaderEvent::Kind::write_refused, .text = text, .error = error});
   }
 
   void read_config() {
@@ -235,7 +269,6 @@ class Loader final : public PortLoader, private PortGate::Observer {
                                             answer(config_, [this](const redis::Answer& initialized) {
                                               if (initialized.text == "1") return read_ports();
                                               config_.wanted = "CONFIG_DB_INITIALIZED in CONFIG_DB";
-                                              told_waiting(config_.wanted);
                                               config_.asking = false;
                                               next_poll_ = now_ + config_poll_interval;
                                             }));
@@ -263,8 +296,11 @@ class Loader final : public PortLoader, private PortGate::Observer {
             if (!error && attempt == attempt_) look_for_another_loader(list.text);
           });
     }
-    look_for(port_config_done,
-             answer(appl_, [this](const redis::Answer& found) { evidence_.port_config_done = found.integer > 0; }));
+    look_for(port_config_done, answer(appl_, [this](const redis::Answer& found) {
+               evidence_.port_config_done = found.integer > 0;
+               if (!evidence_.port_config_done && is_another_server()) return end_for_lost_data();
+               if (evidence_.port_config_done) saw_port_config_done();
+             }));
     look_for(port_init_done,
              answer(appl_, [this](const redis::Answer& found) { evidence_.port_init_done = found.integer > 0; }));
     redis::TableReader published(*appl_.database, port_table, options_.appl_db.separator);
@@ -281,21 +317,39 @@ class Loader final : public PortLoader, private PortGate::Observer {
     std::ignore = appl_.database->command({"EXISTS", published, "_" + published}, std::move(handler));
   }
 
+  // The server process that APPL_DB's connection is to is not the one in which PortConfigDone was seen, or staged.
+  [[nodiscard]] bool is_another_server() const {
+    const std::string& run_id = appl_.database->run_id();
+    return !run_id.empty() && !run_id_.empty() && run_id != run_id_;
+  }
+  void saw_port_config_done() {
+    if (!appl_.database->run_id().empty()) run_id_ = appl_.database->run_id();
+  }
+  void end_for_lost_data() {
+    stop();
+    tell({.kind = LoaderEvent::Kind::data_lost});
+  }
+
+  // Of two that start together the younger gives way, and of one that runs already whoever comes.
   void look_for_another_loader(const std::string& client_list) {
     const std::string& prefix = options_.loader_name_prefix;
     const std::string& own = options_.appl_db.connection.client_name;
-    const auto names = redis::client_names(client_list);
-    const auto other = std::find_if(names.begin(), names.end(), [&](const std::string& name) {
-      return name.substr(0, prefix.size()) == prefix && name.substr(0, own.size()) != own;
-    });
-    another_loader_ = other == names.end() ? "" : *other;
-    if (another_loader_.empty()) {
-      looks_ = 0;
+    const auto clients = redis::named_clients(client_list);
+    const auto is_own = [&own](const auto& client) { return client.name.substr(0, own.size()) == own; };
+    const auto older = [](const auto& a, const auto& b) { return a.id < b.id; };
+    std::vector<redis::ListedClient> loaders;
+    std::copy_if(clients.begin(), clients.end(), std::back_inserter(loaders),
+                 [&prefix](const auto& client) { return client.name.substr(0, prefix.size()) == prefix; });
+    const auto oldest = std::min_element(loaders.begin(), loaders.end(), older);
+    if (oldest == loaders.end() || is_own(*oldest)) {
+      another_loader_.clear();
+      another_loader_since_.reset();
       return;
     }
-    told_waiting(another_loader_ + ", another portsyncd that loads these ports, to end");
-    if (++looks_ < looks_at_another_loader) return;
-    phase_ = Phase::ended;
+    another_loader_ = oldest->name;
+    if (!another_loader_since_) another_loader_since_ = now_;
+    if (now_ - *another_loader_since_ < another_loader_intervals * options_.poll_interval) return;
+    stop();
     tell({.kind = LoaderEvent::Kind::another_loader, .text = another_loader_});
   }
 
@@ -322,56 +376,84 @@ class Loader final : public PortLoader, private PortGate::Observer {
   void begin() {
     decision_ = decide(evidence_);
     if (restore_count_) decision_.restore_count = restore_count_;
-    restore_count_ = decision_.restore_count;
-    run_id_ = appl_.database->run_id();
     // A second try finds its own PortConfigDone, and is no other start for that.
     if (!std::exchange(started_, true)) {
       tell({.kind = LoaderEvent::Kind::started, .mode = decision_.mode, .count = ports_.size()});
-      if (decision_.set_leftovers_down) leftovers_ = gate_.candidates();
+      if (decision_.set_leftovers_down) leftovers_ = leftovers();
     }
     phase_ = Phase::setting_down;
   }
 
+  // What swss makes, whatever else the filter matches.
+  [[nodiscard]] std::vector<PortGate::Candidate> leftovers() const {
+    std::vector<PortGate::Candidate> links = gate_.candidates();
+    const auto is_of_others = [this](const PortGate::Candidate& link) {
+      return link.name.compare(0, front_panel.size(), front_panel) != 0 &&
+             std::none_of(ports_.begin(), ports_.end(), [&link](const auto& port) { return port.name == link.name; });
+    };
+    links.erase(std::remove_if(links.begin(), links.end(), is_of_others), links.end());
+    return links;
+  }
+
   // Before PortConfigDone, after which orchagent makes links that must not be taken for leftovers.
   void set_some_down() {
-    if (!options_.set_link_down) leftovers_.clear();
+    if (!options_.set_link_down) keep_leftovers(std::make_error_code(std::errc::operation_not_supported));
     for (std::size_t i = 0; i < links_in_a_turn && !leftovers_.empty(); ++i) {
-      const PortGate::Candidate link = std::move(leftovers_.back());
-      leftovers_.pop_back();
+      const PortGate::Candidate& link = leftovers_.back();
       const std::error_code error = options_.set_link_down(link.ifindex);
-      if (error == std::errc::no_such_device) continue;
-      if (error) {
-        tell({.kind = LoaderEvent::Kind::link_kept, .ifindex = link.ifindex, .port = link.name, .error = error});
-        if (error == std::errc::operation_not_permitted) leftovers_.clear();
-        continue;
+      if (error == std::errc::operation_not_permitted) {
+        keep_leftovers(error);
+        break;
       }
-      gate_.ignore(link.ifindex);
-      tell({.kind = LoaderEvent::Kind::link_set_down, .ifindex = link.ifindex, .port = link.name});
+      if (!error) {
+        gate_.ignore(link.ifindex);
+        tell({.kind = LoaderEvent::Kind::link_set_down, .ifindex = link.ifindex, .port = link.name});
+      } else if (error != std::errc::no_such_device) {
+        tell({.kind = LoaderEvent::Kind::links_kept, .count = 1, .port = link.name, .error = error});
+      }
+      leftovers_.pop_back();
     }
     if (leftovers_.empty()) write();
   }
 
-  void write() {
-    phase_ = Phase::writing;
-    unwritten_ = 1;  // until all has been sent
-    if (decision_.restore_count) {
-      redis::TableWriter warm(*state_.database, "WARM_RESTART_TABLE", options_.state_db.separator);
-      std::ignore = warm.set("portsyncd", {{"restore_count", *decision_.restore_count}}, written(state_));
-    }
-    if (decision_.load_ports) {
-      if (!ports_.empty()) std::ignore = staged_.set(ports_, written(appl_));
-      std::ignore = staged_.set({{port_config_done, {{"count", std::to_string(ports_.size())}}}}, written(appl_));
-    }
-    on_one_written();
+  void keep_leftovers(std::error_code error) {
+    if (leftovers_.empty()) return;
+    tell({.kind = LoaderEvent::Kind::links_kept, .count = leftovers_.size(), .error = error});
+    leftovers_.clear();
   }
 
-  void on_one_written() {
-    if (--unwritten_ == 0) on_written();
+  // One after the other: a start that ends in between must find neither PortConfigDone without its ports nor a count of
+  // a start that was none.
+  void write() {
+    phase_ = Phase::writing;
+    if (!decision_.load_ports) return write_restore_count();
+    if (ports_.empty()) return write_port_config_done();
+    std::ignore = staged_.set(ports_, written(appl_, [this] { write_port_config_done(); }));
+  }
+
+  void write_port_config_done() {
+    saw_port_config_done();  // it may be there though its answer is lost
+    std::ignore = staged_.set({{port_config_done, {{"count", std::to_string(ports_.size())}}}},
+                              written(appl_, [this] { write_restore_count(); }));
+  }
+
+  void write_restore_count() {
+    restore_count_ = decision_.restore_count;
+    if (!decision_.restore_count) return on_written();
+    redis::TableWriter warm(*state_.database, "WARM_RESTART_TABLE", options_.state_db.separator);
+    std::ignore =
+        warm.set("portsyncd", {{"restore_count", *decision_.restore_count}}, written(state_, [this] { on_written(); }));
   }
 
   void on_written() {
-    tell({.kind = LoaderEvent::Kind::running, .mode = decision_.mode, .count = ports_.size()});
     phase_ = Phase::running;
+    told_waiting_.clear();
+    told_refusal_.clear();
+    tell({.kind = LoaderEvent::Kind::running,
+          .mode = decision_.mode,
+          .count = ports_.size(),
+          .text = run_id_.empty() ? "the server does not say its run_id: whether it has lost its data cannot be told"
+                                  : ""});
     next_poll_.reset();
     init_done_ = !decision_.say_init_done;
     missing_.clear();
@@ -398,23 +480,45 @@ class Loader final : public PortLoader, private PortGate::Observer {
     to_check_.erase(name);
   }
   void on_port(const std::string& name) override {
-    if (missing_.erase(name) != 0 && missing_.empty()) wake();
+    missing_.erase(name);
+    if (wants_to_say_init_done()) wake();
   }
   // The gate is driven by the Synchronizer: what it tells is dealt with in our own process().
   void wake() { events_.arm(TimePoint{}); }
 
   void run() {
+    close_what_was_read();
     if (next_poll_ && now_ >= *next_poll_) {
       next_poll_.reset();
       to_check_ = waiting_;
       poll_interval_ = std::min<std::chrono::milliseconds>(2 * poll_interval_, longest_poll_interval);
       if (waiting_.empty() && std::exchange(subscribed_, false)) subscriber_->stop();
     }
-    if (!appl_.database->open()) return;
-    if (!checking_ && !to_check_.empty()) check_names();
-    if (!init_done_ && !saying_init_done_ && missing_.empty()) say_init_done();
     if (!init_done_ && now_ >= report_missing_at_) report_missing();
+    if (!appl_.database->open() || (retry_at_ && now_ < *retry_at_)) return;
+    retry_at_.reset();
+    if (lost_sight_) {
+      if (!looking_) look_for_port_config_done();
+      return;  // nothing is written into a database that may have lost its data
+    }
+    if (!checking_ && !to_check_.empty()) check_names();
+    if (wants_to_say_init_done() && rows_are_stored()) say_init_done();
   }
+
+  // CONFIG_DB and STATE_DB have told what the start needed.
+  void close_what_was_read() {
+    for (Database* database : {&config_, &state_}) {
+      if (!database->database) continue;
+      events_.remove(database->database->fd());
+      database->database.reset();
+    }
+    needed_.clear();
+  }
+
+  [[nodiscard]] bool wants_to_say_init_done() const {
+    return phase_ == Phase::running && missing_.empty() && !init_done_ && !saying_init_done_;
+  }
+  [[nodiscard]] bool rows_are_stored() const { return !options_.rows_are_stored || options_.rows_are_stored(); }
 
   // A name that is not there yet is waited for by subscription. Where keyspace events are off it is looked for, ever
   // more rarely.
@@ -425,9 +529,10 @@ class Loader final : public PortLoader, private PortGate::Observer {
     redis::TableReader published(*appl_.database, port_table, options_.appl_db.separator);
     const std::error_code error = published.existing(names, [this](std::error_code failed, const auto& there) {
       checking_ = false;
-      if (!failed) {
-        for (const std::string& name : there) gate_.admit(name);
+      if (failed && appl_.database->open()) {
+        tell_refused("cannot read APPL_DB: " + appl_.database->last_error(), failed);
       }
+      for (const std::string& name : there) gate_.admit(name);
       next_poll_ = now_ + poll_interval_;
       const bool some_wait = failed || std::any_of(waiting_.begin(), waiting_.end(), [&there](const auto& name) {
                                return there.find(name) == there.end();
@@ -439,17 +544,15 @@ class Loader final : public PortLoader, private PortGate::Observer {
 
   void say_init_done() {
     saying_init_done_ = true;
-    const std::error_code error = staged_.set({{port_init_done, {{"lanes", "0"}}}}, [this](std::error_code failed) {
+    std::ignore = staged_.set({{port_init_done, {{"lanes", "0"}}}}, [this](std::error_code failed) {
       saying_init_done_ = false;
+      if (phase_ != Phase::running) return;
       if (!failed) return on_init_done();
       init_done_unsure_ = true;
-      if (appl_.database->open()) {
-        tell({.kind = LoaderEvent::Kind::write_refused,
-              .text = "cannot write APPL_DB: " + appl_.database->last_error(),
-              .error = failed});
-      }
+      retry_at_ = now_ + options_.poll_interval;
+      if (!appl_.database->open()) return;
+      tell_refused("cannot write APPL_DB: " + appl_.database->last_error(), failed);
     });
-    if (error) saying_init_done_ = false;
   }
 
   void on_init_done() {
@@ -467,24 +570,25 @@ class Loader final : public PortLoader, private PortGate::Observer {
   // APPL_DB is open again. Only another server process that knows nothing of PortConfigDone has lost what orchagent
   // lives on; a pause, or a restart with its data, has not.
   void look_for_port_config_done() {
-    to_check_ = waiting_;
-    const std::string run_id = appl_.database->run_id();
-    const bool another = !run_id.empty() && !run_id_.empty() && run_id != run_id_;
-    look_for(port_config_done, [this, run_id, another](std::error_code error, const redis::Answer& found) {
-      if (error || phase_ != Phase::running) return;
-      if (another && found.integer == 0) {
-        phase_ = Phase::ended;
-        return tell({.kind = LoaderEvent::Kind::data_lost});
-      }
-      if (!run_id.empty()) run_id_ = run_id;
+    looking_ = true;
+    look_for(port_config_done, [this](std::error_code error, const redis::Answer& found) {
+      if (!error && phase_ == Phase::running && found.integer == 0 && is_another_server()) end_for_lost_data();
     });
-    if (!init_done_unsure_) return;
-    saying_init_done_ = true;  // until it is known whether it has been said
     look_for(port_init_done, [this](std::error_code error, const redis::Answer& found) {
-      saying_init_done_ = false;
-      if (error) return;
-      init_done_unsure_ = false;
-      if (found.integer > 0 && !init_done_) on_init_done();
+      looking_ = false;
+      if (phase_ != Phase::running) return;
+      if (error) {  // LOADING, for one: it is looked at again
+        retry_at_ = now_ + options_.poll_interval;
+        return;
+      }
+      lost_sight_ = false;
+      saw_port_config_done();
+      to_check_ = waiting_;
+      told_waiting_.clear();
+      tell({.kind = LoaderEvent::Kind::resumed});
+      // Warm, the one that is there may be of the time before.
+      const bool said = std::exchange(init_done_unsure_, false) && found.integer > 0;
+      if (said && decision_.mode != StartMode::warm && !init_done_) on_init_done();
     });
   }
 
@@ -492,6 +596,7 @@ class Loader final : public PortLoader, private PortGate::Observer {
     if (phase_ == Phase::ended) return std::nullopt;
     if (phase_ == Phase::setting_down) return now_;
     std::optional<TimePoint> first = next_poll_;
+    if (retry_at_) first = std::min(first.value_or(*retry_at_), *retry_at_);
     if (phase_ == Phase::running && !init_done_)
       first = std::min(first.value_or(report_missing_at_), report_missing_at_);
     return first;
@@ -502,6 +607,7 @@ class Loader final : public PortLoader, private PortGate::Observer {
   Database config_;
   Database appl_;
   Database state_;
+  std::vector<const Database*> needed_{&config_, &appl_, &state_};  // for the start
   redis::ProducerTable staged_;
   std::unique_ptr<redis::TableSubscriber> subscriber_;
   Subscription subscription_{*this};
@@ -517,11 +623,11 @@ class Loader final : public PortLoader, private PortGate::Observer {
   std::set<std::string, std::less<>> published_;
   std::vector<PortGate::Candidate> leftovers_;
   std::optional<std::string> restore_count_;  // as this start has, or may have, written it
-  std::size_t unwritten_ = 0;
-  std::string run_id_;  // of the server that PortConfigDone was seen in
+  std::string run_id_;                        // of the server process in which PortConfigDone was seen, or staged
   std::string another_loader_;
-  int looks_ = 0;
+  std::optional<TimePoint> another_loader_since_;
   std::string told_waiting_;
+  std::string told_refusal_;
   bool started_ = false;
   bool snapshot_ = false;
 
@@ -530,8 +636,11 @@ class Loader final : public PortLoader, private PortGate::Observer {
   std::set<std::string, std::less<>> to_check_;  // of these, to be looked for
   std::chrono::milliseconds poll_interval_{0};
   std::optional<TimePoint> next_poll_;
+  std::optional<TimePoint> retry_at_;  // what APPL_DB has refused while running
   TimePoint report_missing_at_;
   bool checking_ = false;
+  bool lost_sight_ = false;  // APPL_DB was closed: what it holds is not known
+  bool looking_ = false;     // at it
   bool subscribed_ = false;
   bool init_done_ = false;
   bool saying_init_done_ = false;

@@ -36,7 +36,7 @@ const char* to_string(StartMode mode) noexcept {
 Decision decide(const Evidence& evidence) {
   Decision decision;
   const std::optional<std::uint64_t> restored = count_in(evidence.restore_count);
-  if (evidence.warm_enabled && restored) {
+  if (evidence.warm_enabled && restored && evidence.port_config_done) {
     decision.mode = StartMode::warm;
     decision.restore_count = std::to_string(*restored + 1);
     return decision;

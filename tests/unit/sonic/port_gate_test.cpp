@@ -66,6 +66,11 @@ struct Fixture : PortGate::Observer {
     take();
     observed.clear();
   }
+  void pass(std::int32_t ifindex, const std::string& name) {
+    source.change(make_link(ifindex, name));
+    gate.admit(name);
+    process();
+  }
   [[nodiscard]] bool readable() const {
     pollfd waits{gate.fd(), POLLIN, 0};
     return ::poll(&waits, 1, 0) == 1;
@@ -153,8 +158,7 @@ BOOST_FIXTURE_TEST_CASE(a_link_that_goes_while_it_waits_was_never_told, Fixture)
 
 BOOST_FIXTURE_TEST_CASE(after_a_removal_the_name_is_admitted_anew, Fixture) {
   open_empty();
-  gate.admit("Ethernet0");
-  source.change(make_link(2, "Ethernet0"));
+  pass(2, "Ethernet0");
   source.remove(2);
   BOOST_TEST(take() == (Lines{"Ethernet0 comes notified", "Ethernet0 goes"}));
   seen();
@@ -165,20 +169,21 @@ BOOST_FIXTURE_TEST_CASE(after_a_removal_the_name_is_admitted_anew, Fixture) {
 
 BOOST_FIXTURE_TEST_CASE(a_rename_to_an_unknown_name_ends_what_was_told, Fixture) {
   open_empty();
-  gate.admit("Ethernet0");
-  source.change(make_link(2, "Ethernet0"));
+  pass(2, "Ethernet0");
   take();
   source.change(make_link(2, "Ethernet9"));
   BOOST_TEST(take() == Lines{"Ethernet0 goes"});
   source.change(make_link(2, "Ethernet0"));
+  BOOST_TEST(take().empty());
+  gate.admit("Ethernet0");
+  process();
   BOOST_TEST(take() == Lines{"Ethernet0 comes notified"});
 }
 
 BOOST_FIXTURE_TEST_CASE(a_rename_to_an_admitted_name_is_told_as_a_rename, Fixture) {
   open_empty();
-  gate.admit("Ethernet0");
-  gate.admit("Ethernet4");
-  source.change(make_link(2, "Ethernet0"));
+  pass(2, "Ethernet0");
+  pass(3, "Ethernet4");  // its own new name is on its way
   seen();
   take();
   source.change(make_link(2, "Ethernet4"));
@@ -202,6 +207,36 @@ BOOST_FIXTURE_TEST_CASE(a_waiting_link_renamed_waits_under_its_new_name, Fixture
   BOOST_TEST(seen() == Lines{"settled Ethernet4"});
 }
 
+BOOST_FIXTURE_TEST_CASE(of_two_links_of_one_name_the_one_that_stays_waits_on, Fixture) {
+  open_empty();
+  source.change(make_link(10, "Ethernet0"));
+  source.change(make_link(11, "Ethernet0"));
+  source.remove(10);
+  BOOST_TEST(seen() == Lines{"waiting Ethernet0"});
+  gate.admit("Ethernet0");
+  process();
+  BOOST_TEST(take() == Lines{"Ethernet0 comes notified"});
+  BOOST_TEST(seen() == (Lines{"settled Ethernet0", "port Ethernet0"}));
+}
+
+BOOST_FIXTURE_TEST_CASE(a_name_that_no_link_has_is_not_admitted_for_later, Fixture) {
+  snapshot({make_link(2, "Ethernet0")});
+  gate.admit("Ethernet0");
+  gate.admit("Ethernet4");
+  gate.open();
+  process();
+  gate.admit("Ethernet8");
+  process();
+  take();
+  source.change(make_link(3, "Ethernet4"));
+  source.change(make_link(4, "Ethernet8"));
+  BOOST_TEST(take().empty());
+  source.change(make_link(2, "eth0"));
+  take();
+  source.change(make_link(5, "Ethernet0"));
+  BOOST_TEST(take().empty());
+}
+
 BOOST_FIXTURE_TEST_CASE(an_ignored_link_is_never_told_and_its_successor_is, Fixture) {
   snapshot({make_link(2, "Ethernet0")});
   const auto candidates = gate.candidates();
@@ -216,6 +251,9 @@ BOOST_FIXTURE_TEST_CASE(an_ignored_link_is_never_told_and_its_successor_is, Fixt
   source.change(make_link(2, "Ethernet0", false));
   BOOST_TEST(take().empty());
   source.change(make_link(3, "Ethernet0"));  // before the old one's removal is heard of
+  BOOST_TEST(take().empty());
+  gate.admit("Ethernet0");
+  process();
   BOOST_TEST(take() == Lines{"Ethernet0 comes notified"});
   source.remove(2);
   BOOST_TEST(take().empty());

@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 #pragma once
 
+#include <cstdint>
 #include <portsync/export.hpp>
 #include <string>
 #include <string_view>
@@ -8,8 +9,12 @@
 
 namespace portsync::redis {
 
-// The names in Redis's answer to CLIENT LIST (https://redis.io/docs/latest/commands/client-list), as its clients have
-// set them, in its order; a client without one is left out.
-[[nodiscard]] PORTSYNC_API std::vector<std::string> client_names(std::string_view client_list);
+struct ListedClient {
+  std::int64_t id = 0;  // grows from client to client of one server process
+  std::string name;
+};
+
+// The clients that have a name, of Redis's answer to CLIENT LIST (https://redis.io/docs/latest/commands/client-list).
+[[nodiscard]] PORTSYNC_API std::vector<ListedClient> named_clients(std::string_view client_list);
 
 }  // namespace portsync::redis

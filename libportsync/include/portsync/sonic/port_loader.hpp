@@ -35,6 +35,9 @@ struct PortLoaderOptions {
   // Client names of portsyncd in sonic mode begin with this; the options' own are longer. Another client of APPL_DB
   // with such a name, that none of ours has, is another loader of the same ports. "" = nobody looks.
   std::string loader_name_prefix;
+  // Asked before PortInitDone, which means that STATE_DB has the ports' rows: those of all links told are stored. Empty
+  // = nobody waits for rows.
+  std::function<bool()> rows_are_stored;
   std::chrono::milliseconds poll_interval{1'000};      // of what should be told and may not be
   std::chrono::milliseconds missing_after{30'000};     // after PortConfigDone, the first report of missing ports
   std::chrono::milliseconds missing_interval{60'000};  // and from then on
@@ -55,16 +58,18 @@ enum class StartMode : std::uint8_t {
 // not know.
 struct LoaderEvent {
   enum class Kind : std::uint8_t {
-    waiting,           // text = for what; once for each thing
-    started,           // mode, count = ports in CONFIG_DB
-    link_set_down,     // port, ifindex: it is ignored until it is removed
-    link_kept,         // port, ifindex, error: could not be set down; permission: all are adopted
-    running,           // mode, count: links pass from now on; PortConfigDone was written (cold, dpu) or is there
-    port_init_done,    // written and acknowledged
-    ports_missing,     // ports: in CONFIG_DB, and not yet both a link and in APPL_DB
-    write_refused,     // text, error; tried again
-    data_lost,         // final: APPL_DB's server was restarted and PortConfigDone is gone
-    another_loader,    // final: text = its client name
+    waiting,         // text = for what, whenever that changes; while it runs, APPL_DB
+    started,         // mode, count = ports in CONFIG_DB
+    link_set_down,   // port, ifindex: it is ignored until it is removed
+    links_kept,      // count, error = why; port, when it is one: there at a cold start, not set down, taken for ports'
+    running,         // mode, count; links pass from now on; PortConfigDone was written (cold, dpu) or is there. text =
+                     // what cannot be told, "" = nothing
+    resumed,         // APPL_DB is there again, and has lost nothing
+    port_init_done,  // written and acknowledged
+    ports_missing,   // ports: in CONFIG_DB, and not yet both a link and in APPL_DB; count = of how many
+    write_refused,   // text, error; tried again, and told once
+    data_lost,       // final: APPL_DB's server was restarted and PortConfigDone is gone
+    another_loader,  // final: text = its client name
   };
   Kind kind = Kind::waiting;
   StartMode mode = StartMode::cold;
@@ -91,6 +96,12 @@ class PORTSYNC_API PortLoader : public Pollable {
 
   // Begins to connect. The listener is called from process() only. Errc::already_started the second time.
   [[nodiscard]] virtual std::error_code start(Listener listener) = 0;
+
+  // Writes nothing from now on, and changes no link; links() goes on.
+  virtual void stop() = 0;
+
+  // rows_are_stored() may say something else now. Costs nothing when nobody waits for it.
+  virtual void rows_may_be_stored() = 0;
 
   // What it waits for, for people; "" = nothing: PortInitDone has been said.
   [[nodiscard]] virtual std::string waiting_for() const = 0;
