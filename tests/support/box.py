@@ -44,13 +44,13 @@ def libraries_of(binary: str) -> set[str]:
 class Box:
     """Runs until close(). `folders` are seen inside at /mnt/NAME, read-only."""
 
-    def __init__(self, root: Path, folders: dict[str, Path], log: Path) -> None:
+    def __init__(self, root: Path, folders: dict[str, Path], log: Path, network: str = "--private-network") -> None:
         self._log = log
         binds = [f"--bind-ro={path}:/mnt/{name}" for name, path in folders.items()]
         with open(log, "ab") as output:
             self._nspawn = process.start(
                 ["systemd-nspawn", "--quiet", "--directory", str(root), "--volatile=overlay", "--boot", "--register=no",
-                 "--keep-unit", "--private-network", "--machine", f"portsync{os.getpid()}", "--console=read-only",
+                 "--keep-unit", network, "--machine", f"portsync{os.getpid()}", "--console=read-only",
                  "--link-journal=no", *binds], stdout=output, stderr=output)
         self.pid = 0
         try:
@@ -94,8 +94,8 @@ class Box:
         process.end(self._nspawn)
 
 
-class BoxCase(unittest.TestCase):
-    """Before each test: a box, with the build at /mnt/build and the sources at /mnt/source."""
+class RootCase(unittest.TestCase):
+    """Before each test: a root that boot() boots, with the build at /mnt/build and the sources at /mnt/source."""
 
     box: Box
 
@@ -109,13 +109,15 @@ class BoxCase(unittest.TestCase):
         build = Path(os.environ["PORTSYNC_BUILD"])
         binary = program("portsyncd/portsyncd")
         try:
-            root = debian_root.make_root("", build / "system-root", PACKAGES + sorted(libraries_of(binary)))
+            self.root = debian_root.make_root("", build / "system-root", PACKAGES + sorted(libraries_of(binary)))
         except debian_root.CannotMakeRoot as e:
             self.fail(str(e))
-        source = Path(__file__).resolve().parents[2]
-        log = build / "system-root.log"
+        self.folders = {"build": build, "source": Path(__file__).resolve().parents[2]}
+
+    def boot(self, network: str = "--private-network") -> None:
+        log = Path(os.environ["PORTSYNC_BUILD"], "system-root.log")
         log.unlink(missing_ok=True)
-        self.box = Box(root, {"build": build, "source": source}, log)
+        self.box = Box(self.root, self.folders, log, network)
         self.addCleanup(self.box.close)
 
     def show(self, unit: str, name: str) -> str:
@@ -134,17 +136,31 @@ class BoxCase(unittest.TestCase):
         except process.TimedOut as e:
             raise AssertionError(f"{e}; it said {said[-500:]!r}") from None
 
+    def healthy(self) -> None:
+        self.wait_for("systemctl show -p StatusText portsyncd", "StatusText=Healthy\n")
 
-class InstalledCase(BoxCase):
-    """Before each test: a box with four ports whose other ends are in `far`; install() takes the guide's steps."""
+    def pid(self) -> str:
+        return self.show("portsyncd", "MainPID")
+
+
+class BoxCase(RootCase):
+    """Before each test: a box with four ports whose other ends are in `far`."""
 
     def setUp(self) -> None:
         super().setUp()
+        self.boot()
         self.far = netns.Netns()
         self.addCleanup(self.far.close)
         self.far.ip(*(f"link add name p{i} index {20000 + i} type veth peer name Ethernet{4 * i} index {100 + i} "
                       f"netns {self.box.pid}" for i in range(4)), *(f"link set p{i} up" for i in range(4)))
         self.box.run("for i in 0 4 8 12; do ip link set Ethernet$i up; done")
+
+
+class InstalledCase(BoxCase):
+    """The same; install() takes the guide's steps of an installation by hand."""
+
+    def setUp(self) -> None:
+        super().setUp()
         # The guide is read in a checkout that has been built.
         self.box.run("mkdir /root/checkout && ln -s /mnt/source/portsyncd /root/checkout/ && "
                      "ln -s /mnt/build /root/checkout/build")
@@ -152,9 +168,3 @@ class InstalledCase(BoxCase):
     def install(self) -> None:
         for step in STEPS.strip().splitlines():
             self.box.run(f"cd /root/checkout && {step}")
-
-    def healthy(self) -> None:
-        self.wait_for("systemctl show -p StatusText portsyncd", "StatusText=Healthy\n")
-
-    def pid(self) -> str:
-        return self.show("portsyncd", "MainPID")

@@ -1,0 +1,55 @@
+# SPDX-License-Identifier: Apache-2.0
+"""The Debian packages of this checkout, in a box."""
+
+import os
+import re
+import shutil
+import subprocess
+import unittest
+from pathlib import Path
+
+from support.box import RootCase
+
+INSTALL = "apt-get install -y /mnt/packages/portsyncd_*.deb"
+
+
+def folder() -> Path:
+    """Where they are: made by tests/packages.sh of the build under test, or those of PORTSYNC_PACKAGES."""
+    given = os.environ.get("PORTSYNC_PACKAGES")
+    if given:
+        return Path(given)
+    if shutil.which("dh") is None or shutil.which("dpkg-buildpackage") is None:
+        raise unittest.SkipTest("debhelper is not installed")
+    build = Path(os.environ["PORTSYNC_BUILD"])
+    packages = build / "packages"
+    script = Path(__file__).resolve().parents[1] / "packages.sh"
+    done = subprocess.run([script, "--of", build, packages], capture_output=True, text=True, check=False)
+    if done.returncode != 0:
+        raise AssertionError(f"the packages are not made:\n{done.stdout[-3000:]}{done.stderr[-3000:]}")
+    return packages
+
+
+def portsyncd() -> Path:
+    return next(folder().glob("portsyncd_*.deb"))
+
+
+def changed(package: Path, version: str, to: Path) -> Path:
+    """The same package with another version."""
+    tree = to / version
+    subprocess.run(["dpkg-deb", "--raw-extract", package, tree], check=True)
+    control = tree / "DEBIAN/control"
+    control.write_text(re.sub(r"(?m)^Version: .*", f"Version: {version}", control.read_text()))
+    new = to / f"portsyncd_{version}.deb"
+    subprocess.run(["dpkg-deb", "--root-owner-group", "-Znone", "--build", tree, new], check=True, stdout=subprocess.DEVNULL)
+    return new
+
+
+class PackageCase(RootCase):
+    """Before each test: the packages at /mnt/packages of what boot() boots."""
+
+    def boot(self, network: str = "--private-network") -> None:
+        self.folders["packages"] = folder()
+        super().boot(network)
+
+    def install(self) -> None:
+        self.box.run(INSTALL)
