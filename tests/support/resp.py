@@ -1,6 +1,7 @@
 # SPDX-License-Identifier: Apache-2.0
 """A Redis client of one page: blocking, pipelined, errors as values or exceptions."""
 
+import select
 import socket
 from typing import Any, Union
 
@@ -38,12 +39,15 @@ def decode(data: bytes) -> list[list[str]]:
 class Client:
     """One connection. Replies: str, int, None, list; an error reply is raised by call(), returned by pipeline()."""
 
-    def __init__(self, path: str, database: int = 0, timeout: float = 10.0, user: str = "", password: str = "") -> None:
-        self._socket = socket.socket(socket.AF_UNIX, socket.SOCK_STREAM)
+    def __init__(self, path: Union[str, socket.socket], database: int = 0, timeout: float = 10.0, user: str = "",
+                 password: str = "") -> None:
+        """`path` is a unix socket's, or a connected socket, which is closed with the client."""
+        self._socket = socket.socket(socket.AF_UNIX, socket.SOCK_STREAM) if isinstance(path, str) else path
         self._socket.settimeout(timeout)
         self._buffer = b""
         try:
-            self._socket.connect(path)
+            if isinstance(path, str):
+                self._socket.connect(path)
             if password:
                 self.call("AUTH", *([user] if user else []), password)
             if database:
@@ -90,6 +94,10 @@ class Client:
             keys.update(some)
             if cursor == "0":
                 return sorted(keys)
+
+    def wait(self, seconds: float) -> bool:
+        """Whether something can be read, within so long."""
+        return bool(self._buffer) or bool(select.select([self._socket], [], [], seconds)[0])
 
     def line(self) -> bytes:
         while b"\r\n" not in self._buffer:

@@ -1,0 +1,206 @@
+# SPDX-License-Identifier: Apache-2.0
+"""Judges all that portsyncd does to a Redis server in sonic mode, as MONITOR shows it.
+
+portsyncd is who comes by the unix socket; the tests' own clients come by TCP (sonic_redis.py).
+"""
+
+import re
+import threading
+from dataclasses import dataclass
+from typing import Optional
+
+from support import process, resp
+from support.case import OWN_FIELDS
+from support.redis_server import CONFIG_DB, STATE_DB, Redis
+
+APPL_DB = 0
+READS = {"auth", "client", "discard", "echo", "eval", "evalsha", "exec", "exists", "get", "hello", "hexists", "hget",
+         "hgetall", "hlen", "hmget", "info", "multi", "ping", "psubscribe", "punsubscribe", "scan", "scard", "script",
+         "select", "sismember", "smembers", "subscribe", "type", "unsubscribe", "unwatch", "watch"}
+WORD = re.compile(r'"((?:[^"\\]|\\.)*)"')
+Row = dict[str, str]
+
+
+@dataclass(frozen=True)
+class Command:
+    at: float
+    database: int
+    ours: bool      # of portsyncd
+    by_lua: bool    # inside of a script, whose EVAL goes before it
+    words: tuple[str, ...]
+
+
+def parse(line: str) -> Optional[Command]:
+    """One line of MONITOR; None for what is none. `ours` is not known of a command of a script."""
+    head, _, rest = line.lstrip("+").partition(" [")
+    where, _, text = rest.partition("] ")
+    words = WORD.findall(text)
+    if not words:
+        return None
+    database, _, source = where.partition(" ")
+    return Command(float(head), int(database), source.startswith("unix:"), source == "lua",
+                   (words[0].lower(), *words[1:]))
+
+
+class Watch:
+    """
+    Keeps a replica of the hashes of all databases, and asks of each write of portsyncd: is it of its own keys and fields
+    (contract: "Not ours, never write"), by the producer protocol where that is due, does it change anything; and of
+    PortInitDone: is it true, and the first. Begin while portsyncd is not connected.
+    """
+
+    def __init__(self, redis: Redis) -> None:
+        self._redis = redis
+        self._client = redis.connect(timeout=3600)
+        self._client.call("MONITOR")
+        self._lines: list[str] = []
+        self._judged = 0
+        self._marks = 0
+        self._ours = False
+        self._commands: list[Command] = []
+        self.wrong: list[str] = []
+        self.replica: dict[int, dict[str, Row]] = {number: dump(redis, number) for number in (0, 4, 6)}
+        self.init_done = bool(self._fields(APPL_DB, "PORT_TABLE:PortInitDone"))  # False again before a warm start
+        threading.Thread(target=self._read, daemon=True).start()
+
+    def close(self) -> None:
+        self._client.close()
+
+    def _read(self) -> None:
+        try:
+            while True:
+                self._lines.append(self._client.line().decode(errors="replace"))
+        except (OSError, ValueError):
+            pass
+
+    def commands(self) -> list[Command]:
+        """All so far, judged."""
+        self._marks += 1
+        mark = f'"watch-mark-{self._marks}"'
+        with self._redis.connect() as client:
+            client.call("ECHO", mark.strip('"'))
+        process.wait_for(lambda: any(mark in line for line in self._lines[self._judged:]), 10, "MONITOR shows the mark")
+        end = next(i for i in range(self._judged, len(self._lines)) if mark in self._lines[i])
+        for line in self._lines[self._judged:end]:
+            command = parse(line)
+            if command is not None:
+                self._ours = self._ours if command.by_lua else command.ours
+                command = Command(command.at, command.database, self._ours, command.by_lua, command.words)
+                self._commands.append(command)
+                self._take(command, line)
+        self._judged = end + 1
+        return list(self._commands)
+
+    def clear(self) -> None:
+        """Forgets the commands so far; the replica stays."""
+        self.commands()
+        self._commands.clear()
+
+    def ours(self) -> list[Command]:
+        """What portsyncd asked of the server: what one command counts as, whatever a script does inside."""
+        return [command for command in self.commands() if command.ours and not command.by_lua]
+
+    def writes(self, database: Optional[int] = None) -> list[tuple[str, ...]]:
+        """What portsyncd wrote, by itself or in a script."""
+        return [command.words for command in self.commands() if command.ours and command.words[0] not in READS
+                and database in (None, command.database)]
+
+    # --- judgement ---
+
+    def _complain(self, text: str, line: str) -> None:
+        self.wrong.append(f"portsyncd {text}: {line}")
+
+    def _fields(self, database: int, key: str) -> Row:
+        return self.replica[database].get(key, {})
+
+    def _take(self, command: Command, line: str) -> None:
+        name, args = command.words[0], command.words[1:]
+        if command.ours and name not in READS:
+            complaint = self._judge(command.database, name, args)
+            if complaint:
+                self._complain(complaint, line)
+        if command.ours and name == "script" and args[0].lower() not in ("load", "exists"):
+            self._complain("uses SCRIPT for something else", line)
+        self._apply(command.database, name, args)
+
+    def _judge(self, database: int, name: str, args: tuple[str, ...]) -> str:
+        judge = {APPL_DB: self._judge_appl, CONFIG_DB: self._judge_config, STATE_DB: self._judge_state}.get(database)
+        if name in ("keys", "flushdb", "flushall", "config", "rename", "expire"):
+            return f"uses {name.upper()}"
+        return "writes to another database" if judge is None else judge(name, args)
+
+    def _judge_config(self, name: str, args: tuple[str, ...]) -> str:
+        fields = set(args[1::2])
+        if name != "hset" or args[0] != "LOGGER|portsyncd" or not fields <= {"LOGLEVEL", "LOGOUTPUT"}:
+            return "writes into CONFIG_DB what is not its own"
+        return "" if not fields & self._fields(CONFIG_DB, args[0]).keys() else "writes over somebody's LOGGER"
+
+    def _judge_appl(self, name: str, args: tuple[str, ...]) -> str:
+        if name == "publish":
+            return "" if args == ("PORT_TABLE_CHANNEL@0", "G") else "publishes something else"
+        if name == "sadd" and args[0] == "PORT_TABLE_KEY_SET":
+            return ""
+        if name != "hset" or not args[0].startswith("_PORT_TABLE:"):
+            return "writes into APPL_DB other than by the producer protocol"
+        row, fields = args[0][len("_PORT_TABLE:"):], dict(zip(args[1::2], args[2::2]))
+        if row == "PortConfigDone":
+            return "" if fields.keys() == {"count"} else "writes something else into PortConfigDone"
+        if row == "PortInitDone":
+            return self._judge_init_done(fields)
+        configured = self._fields(CONFIG_DB, f"PORT|{row}")
+        return "" if fields.items() <= configured.items() else "writes what is not CONFIG_DB's into a port"
+
+    def _judge_init_done(self, fields: Row) -> str:
+        if fields != {"lanes": "0"}:
+            return "writes something else into PortInitDone"
+        if self.init_done:
+            return "writes PortInitDone twice"
+        self.init_done = True
+        ports = [key[len("PORT|"):] for key in self.replica[CONFIG_DB] if key.startswith("PORT|")]
+        early = [port for port in ports if not self._fields(APPL_DB, f"PORT_TABLE:{port}")
+                 or "state" not in self._fields(STATE_DB, f"PORT_TABLE|{port}")]
+        return f"writes PortInitDone without {early[:6]}" if early else ""
+
+    def _judge_state(self, name: str, args: tuple[str, ...]) -> str:
+        key = args[0]
+        fields = dict(zip(args[1::2], args[2::2])) if name == "hset" else {}
+        if key == "WARM_RESTART_TABLE|portsyncd":
+            return "" if name == "hset" and fields.keys() == {"restore_count"} else "writes another field than restore_count"
+        if not re.fullmatch(r"PORT_TABLE\|Ethernet[^.|]*", key) or name not in ("hset", "del", "unlink"):
+            return "writes into STATE_DB what is not its own"
+        if len(args) > 1 and name != "hset":
+            return "removes several keys at once"  # each may have its own event all the same, but so do the checks here
+        stored = self._fields(STATE_DB, key)
+        if not fields.keys() <= set(OWN_FIELDS):
+            return "writes a field that is not its own"
+        if name == "hset" and fields.items() <= stored.items():
+            return f"writes what is there already, {stored}"
+        if name == "hset" and "state" not in stored and fields.keys() != set(OWN_FIELDS):
+            return "writes a part of a row that is not there"
+        return "" if name == "hset" or stored else "removes what is not there"
+
+    def _apply(self, database: int, name: str, args: tuple[str, ...]) -> None:
+        rows = self.replica.setdefault(database, {})
+        if name in ("hset", "hmset"):
+            rows.setdefault(args[0], {}).update(zip(args[1::2], args[2::2]))
+        elif name == "hdel":
+            for field in args[1:]:
+                rows.get(args[0], {}).pop(field, None)
+            if not rows.get(args[0], {"": ""}):
+                del rows[args[0]]
+        elif name in ("del", "unlink"):
+            for key in args:
+                rows.pop(key, None)
+        elif name == "flushdb":
+            rows.clear()
+        elif name == "flushall":
+            self.replica = {number: {} for number in self.replica}
+
+
+def dump(redis: Redis, database: int) -> dict[str, Row]:
+    """The hashes of a database."""
+    with redis.connect(database) as client:
+        keys = client.scan("*")
+        kinds = client.pipeline([("TYPE", key) for key in keys])
+        hashes = [key for key, kind in zip(keys, kinds) if kind == "hash"]
+        return dict(zip(hashes, map(resp.pairs, client.pipeline([("HGETALL", key) for key in hashes]))))
