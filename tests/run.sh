@@ -13,7 +13,7 @@ usage: tests/run.sh [--quick | --all | --debian13] [--suite NAME]... [--soak MIN
                   targets' corpora) in the other
   --quick         one release build, unit tests and the shortest integration tests
   --all           tier 1 and tier 2: clang with -Werror, TSan, clang-tidy, LTO, minsize, shellcheck, instructions
-                  per event, Debian 13, a soak, and each fuzz target for a while
+                  per event, long waits of sonic mode, Debian 13, a soak, and each fuzz target for a while
   --debian13      only what --all does in a root of Debian 13 (tests/debian13.sh): a release build, all suites
                   but system
   --suite NAME    only this suite: unit, integration, api, system or fuzz; may be given again
@@ -58,7 +58,8 @@ done
 
 packages=(g++ meson ninja-build pkgconf python3 iproute2 util-linux redis-server nlohmann-json3-dev libnl-route-3-dev
   libhiredis-dev libcli11-dev libspdlog-dev libtoml11-dev libsystemd-dev libsdbus-c++-dev libsdbus-c++-bin
-  prometheus-cpp-dev libboost-test-dev scdoc strace dbus-daemon systemd)
+  prometheus-cpp-dev libboost-test-dev scdoc strace dbus-daemon systemd
+  supervisor)
 # A container with a systemd of its own needs root in any case.
 if [ $mode != quick ] && [ "$(id -u)" = 0 ]; then
   packages+=(systemd-container mmdebstrap)
@@ -161,6 +162,8 @@ tier2() {
   step "shellcheck" scripts_are_clean
   step "instructions per event" /usr/bin/python3 "$tests/support/runner.py" --build "$builds/release" \
     "$tests/bench/test_instructions.py"
+  step "sonic mode, long waits" /usr/bin/python3 "$tests/support/runner.py" --build "$builds/release" \
+    "$tests/integration/sonic_long.py"
   step "model of the engine, one deeper" env PORTSYNC_MODEL_DEPTH=1 "$builds/release/tests/sync_engine_model_test"
   debian13
 }

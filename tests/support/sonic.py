@@ -308,6 +308,7 @@ class SonicCase(unittest.TestCase):
 
     ports = 3
     watched = True
+    appl_apart = False
 
     def __init_subclass__(cls, **kwargs: Any) -> None:
         super().__init_subclass__(**kwargs)
@@ -321,11 +322,13 @@ class SonicCase(unittest.TestCase):
         self.directory = Path(tempfile.mkdtemp(prefix="portsync-"))
         self.addCleanup(shutil.rmtree, self.directory, ignore_errors=True)
         self.switches: list[Switch] = []
+        self._made = 0
         self.switch = self.make_switch()
 
     def make_switch(self, **options: Any) -> Switch:
-        switch = Switch(self.directory / f"switch{len(self.switches)}",
-                        **{"ports": self.ports, "watched": self.watched, **options})
+        self._made += 1
+        switch = Switch(self.directory / f"switch{self._made}",
+                        **{"ports": self.ports, "watched": self.watched, "appl_apart": self.appl_apart, **options})
         self.switches.append(switch)
         self.addCleanup(switch.close)
         return switch
@@ -334,6 +337,11 @@ class SonicCase(unittest.TestCase):
     def daemons(self) -> list[Daemon]:
         """For the runner, which prints their logs."""
         return [daemon for switch in getattr(self, "switches", []) for daemon in switch.daemons]
+
+    def remove(self, switch: Switch) -> None:
+        """Ends it before the test does; it is not asked whether it is right."""
+        self.switches.remove(switch)
+        switch.close()
 
     def come_up(self, switch: Optional[Switch] = None, **options: Any) -> Orchagent:
         """A whole cold start: orchagent that pops at once, portsyncd, netdevs, rows, PortInitDone popped."""

@@ -59,6 +59,7 @@ class Watch:
         self._ours = False
         self._commands: list[Command] = []
         self.wrong: list[str] = []
+        self.without_row: list[str] = []  # the ports that had no row when PortInitDone was written
         self.replica: dict[int, dict[str, Row]] = {number: dump(redis, number) for number in (0, 4, 6)}
         self.init_done = bool(self._fields(APPL_DB, "PORT_TABLE:PortInitDone"))  # False again before a warm start
         threading.Thread(target=self._read, daemon=True).start()
@@ -157,9 +158,9 @@ class Watch:
             return "writes PortInitDone twice"
         self.init_done = True
         ports = [key[len("PORT|"):] for key in self.replica[CONFIG_DB] if key.startswith("PORT|")]
-        early = [port for port in ports if not self._fields(APPL_DB, f"PORT_TABLE:{port}")
-                 or "state" not in self._fields(STATE_DB, f"PORT_TABLE|{port}")]
-        return f"writes PortInitDone without {early[:6]}" if early else ""
+        self.without_row = [port for port in ports if "state" not in self._fields(STATE_DB, f"PORT_TABLE|{port}")]
+        early = [port for port in ports if not self._fields(APPL_DB, f"PORT_TABLE:{port}")]
+        return f"writes PortInitDone without {early[:6]} in APPL_DB" if early else ""
 
     def _judge_state(self, name: str, args: tuple[str, ...]) -> str:
         key = args[0]

@@ -1,0 +1,49 @@
+# SPDX-License-Identifier: Apache-2.0
+"""sync.mode = "sonic": what takes long because it is about waiting. `run.sh --all` runs it, on a release build."""
+
+import time
+
+from support import process
+from support.sonic import SonicCase, port
+
+
+class Long(SonicCase):
+    def test_orchagent_pops_after_10_s(self) -> None:
+        switch = self.switch
+        orchagent = switch.orchagent(pop_after=10)
+        switch.start()
+        orchagent.wait_popped("PortConfigDone", 20)
+        orchagent.wait_popped("PortInitDone", 20)
+        switch.wait_equal()
+
+    def test_netdevs_come_10_s_after_config_done(self) -> None:
+        switch = self.switch
+        orchagent = switch.orchagent(create_after=10)
+        switch.start()
+        orchagent.wait_popped("PortInitDone", 30)
+        switch.wait_equal()
+
+    def test_missing_ports_are_reported_and_never_made_up(self) -> None:
+        """After 30 s, and then every minute: which they are. PortInitDone is not said because of the time."""
+        switch = self.switch
+        orchagent = switch.orchagent(hardware=False)
+        daemon = switch.start()
+        orchagent.wait_popped("PortConfigDone")
+        began = time.monotonic()
+        switch.plug(1)
+
+        def reports() -> list[str]:
+            return [line for line in daemon.log().splitlines() if "PortInitDone is held back" in line]
+        process.wait_for(reports, 40, "the missing ports are reported", 0.1)
+        self.assertGreater(time.monotonic() - began, 28)
+        for number in (1, 2):
+            self.assertIn(port(number), reports()[0])
+        self.assertNotIn(port(0) + " ", reports()[0])
+        switch.plug(1, first=1)
+        process.wait_for(lambda: len(reports()) > 1, 70, "and again after a minute", 0.1)
+        self.assertGreater(time.monotonic() - began, 85)
+        self.assertNotIn(port(1), reports()[1])
+        self.assertEqual(switch.loaded("PortInitDone"), {})
+        switch.plug(1, first=2)
+        orchagent.wait_popped("PortInitDone")
+        self.assertEqual(len(reports()), 2)

@@ -1,0 +1,142 @@
+# SPDX-License-Identifier: Apache-2.0
+"""sync.mode = "sonic" under a real supervisord, as in the swss container: no arguments, no service manager to be told."""
+
+import signal
+import subprocess
+import sys
+import time
+from pathlib import Path
+
+from support import process
+from support.case import program
+from support.limits import need
+from support.sonic import SonicCase, port
+
+LISTENER = """
+import sys
+while True:
+    print("READY", flush=True)
+    header = dict(word.split(":") for word in sys.stdin.readline().split())
+    body = sys.stdin.read(int(header["len"]))
+    open(sys.argv[1], "a").write(header["eventname"] + " " + body.replace("\\n", " ") + "\\n")
+    print("RESULT 2\\nOK", end="", flush=True)
+"""
+
+
+class Supervisord(SonicCase):
+    def setUp(self) -> None:
+        super().setUp()
+        supervisord = need("supervisord")
+        folder, switch = self.directory, self.switch
+        (folder / "listener.py").write_text(LISTENER)
+        self.told = folder / "told"
+        config = folder / "supervisord.conf"
+        config.write_text(f"""
+[supervisord]
+logfile={folder}/supervisord.log
+pidfile={folder}/supervisord.pid
+childlogdir={folder}
+nodaemon=true
+
+[unix_http_server]
+file={folder}/supervisor.sock
+
+[rpcinterface:supervisor]
+supervisor.rpcinterface_factory=supervisor.rpcinterface:make_main_rpcinterface
+
+[supervisorctl]
+serverurl=unix://{folder}/supervisor.sock
+
+[eventlistener:told]
+command={sys.executable} {folder}/listener.py {self.told}
+events=PROCESS_COMMUNICATION_STDOUT
+
+[program:portsyncd]
+command={program("portsyncd/portsyncd")}
+environment=PORTSYNCD_SYNC_MODE="sonic",PORTSYNCD_DATABASE_SONIC_DB_CONFIG="{switch.config_file}",\
+PORTSYNCD_SYNC_HEARTBEAT_SECS="1",PORTSYNCD_DATABASE_RETRY_INTERVAL_SECS="1"
+autostart=false
+autorestart=false
+startsecs=0
+stdout_capture_maxbytes=1MB
+stderr_logfile={folder}/stderr
+""")
+        self.config = str(config)
+        with open(folder / "output", "ab") as output:
+            self.supervisord = process.start([supervisord, "--nodaemon", "--configuration", str(config)], switch.dut,
+                                             stdout=output, stderr=output, cwd=folder)
+        self.addCleanup(self.end)
+        process.wait_for((folder / "supervisor.sock").exists, 20, "supervisord listens")
+
+    def end(self) -> None:
+        """It ends its children, which do not die with it when it is killed."""
+        self.supervisord.send_signal(signal.SIGTERM)
+        try:
+            self.supervisord.wait(20 * process.PATIENCE)
+        except subprocess.TimeoutExpired:
+            process.end(self.supervisord)
+
+    def ctl(self, *words: str) -> str:
+        done = subprocess.run(["supervisorctl", "--configuration", self.config, *words], capture_output=True, text=True,
+                              check=False)
+        return done.stdout
+
+    def pid(self) -> int:
+        return int(self.ctl("pid", "portsyncd"))
+
+    def log(self) -> str:
+        return (self.directory / "supervisord.log").read_text()
+
+    def come_up_here(self) -> None:
+        orchagent = self.switch.orchagent()
+        self.assertIn("started", self.ctl("start", "portsyncd"))
+        orchagent.wait_popped("PortInitDone")
+        self.switch.wait_equal()
+
+    def test_start_run_and_stop(self) -> None:
+        self.come_up_here()
+        switch = self.switch
+        status = dict(line.split(":\t", 1) for line in Path(f"/proc/{self.pid()}/status").read_text().splitlines()
+                      if ":\t" in line)
+        self.assertTrue(int(status["SigIgn"], 16) >> (signal.SIGPIPE - 1) & 1, "SIGPIPE is ignored")
+        # The old daemon span here.
+        switch.watch = None
+        switch.redis.kill_clients()
+        switch.dut.ip("link set Ethernet0 mtu 2000")
+        switch.wait_equal(20)
+        process.wait_for(self.told.exists, 10, "supervisord's listener is told of a heartbeat")
+        first = self.told.read_text().splitlines()[0]
+        self.assertRegex(first, "^PROCESS_COMMUNICATION_STDOUT processname:portsyncd .* heartbeat$")
+        self.assertIn("stopped", self.ctl("stop", "portsyncd"))
+        process.wait_for(lambda: "stopped: portsyncd (exit status 0)" in self.log(), 10, "it ended by itself, with 0")
+        self.assertEqual(switch.row(port(0))["mtu"], "2000")
+
+    def test_lost_data_is_an_exit_that_supervisord_sees(self) -> None:
+        self.come_up_here()
+        switch = self.switch
+        for thread in switch.threads:
+            thread.stop()
+        switch.restart_redis(keep=False)
+        process.wait_for(lambda: "exited: portsyncd (exit status 75" in self.log(), 20, "it exits with 75")
+        switch.others = {}
+
+    def test_redis_away_is_no_exit_and_costs_nothing(self) -> None:
+        self.come_up_here()
+        switch, pid = self.switch, self.pid()
+        with switch.redis.connect() as client:
+            client.call("SAVE")
+        switch.watch.close()
+        switch.watch = None
+        switch.forget_clients()
+        switch.redis.kill()
+
+        def ticks() -> int:
+            fields = Path(f"/proc/{pid}/stat").read_text().rpartition(")")[2].split()
+            return int(fields[11]) + int(fields[12])
+        before = ticks()
+        time.sleep(1)  # what happens in a while of nothing is what is looked at
+        self.assertLess(ticks() - before, 20)
+        switch.redis.start()
+        switch.dut.ip("link set Ethernet0 mtu 2000")
+        switch.wait_equal(20)
+        self.assertEqual(self.pid(), pid)
