@@ -19,8 +19,10 @@ enum class Errc {
   closed,             // the descriptor or peer is gone for good
 };
 
+// The category of portsync::Errc, "portsync".
 [[nodiscard]] PORTSYNC_API const std::error_category& error_category() noexcept;
 
+// For std::error_code: Errc converts to it.
 [[nodiscard]] inline std::error_code make_error_code(Errc code) noexcept {
   return {static_cast<int>(code), error_category()};
 }

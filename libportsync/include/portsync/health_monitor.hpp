@@ -13,6 +13,7 @@
 
 namespace portsync {
 
+// How well the rows equal the links; the worse the greater.
 enum class Verdict : std::uint8_t { healthy, degraded, unhealthy };
 
 // "Healthy", "Degraded", "Unhealthy".
@@ -32,7 +33,7 @@ struct SinkReport {
   // Rows of the last minute that were stored, removed or refused, and how many of them were refused. A refused row
   // counts once, however often it is tried again: its age tells the rest.
   std::uint64_t writes = 0;
-  std::uint64_t failures = 0;
+  std::uint64_t failures = 0;               // of these, the ones refused
   std::chrono::microseconds round_trip{0};  // of the latest batch or probe
 };
 
@@ -44,19 +45,20 @@ struct HealthReport {
   std::size_t ports = 0;                // links that match
   std::size_t rows_left_alone = 0;      // no link matches and this many rows were not removed for that
   std::string match;                    // what links are matched with, for people: "Ethernet*"
-  std::vector<SinkReport> sinks;
+  std::vector<SinkReport> sinks;        // in the order of Synchronizer::add_sink()
   // Message read to row stored, of the rows of the last minute.
   std::uint64_t latency_p99_us = 0;
-  std::uint64_t latency_samples = 0;
+  std::uint64_t latency_samples = 0;  // rows that it is of
   // Since the start. No verdict depends on these.
   std::uint64_t overruns = 0;
-  std::uint64_t resyncs = 0;
+  std::uint64_t resyncs = 0;         // snapshots after the first
   std::uint64_t drift_repaired = 0;  // rows that an audit found to differ
 };
 
+// A verdict and what it is for.
 struct Health {
-  Verdict verdict = Verdict::degraded;
-  std::string reason = "starting";  // the first cause; "" when healthy
+  Verdict verdict = Verdict::degraded;  // until the first report
+  std::string reason = "starting";      // the first cause; "" when healthy
 };
 
 [[nodiscard]] PORTSYNC_API bool operator==(const Health& a, const Health& b) noexcept;
@@ -69,12 +71,13 @@ struct Health {
 
 // One change of the verdict or of its reason.
 struct HealthTransition {
-  Health before;
-  Health now;
+  Health before;                               // until then
+  Health now;                                  // from then on
   TimePoint when;                              // as deadlines and durations count it
   std::chrono::system_clock::time_point time;  // the same, for people
 };
 
+// The limits that reports are judged by.
 struct HealthOptions {
   // A row that has been pending or refused, or a socket deaf, for this long makes the verdict unhealthy.
   std::chrono::milliseconds max_stall{10'000};
@@ -82,7 +85,7 @@ struct HealthOptions {
   std::chrono::microseconds max_latency{10'000};
   // Per cent of the writes of the last minute: degraded while fewer succeed, unhealthy while more fail.
   double min_success_rate = 99.0;
-  double max_failure_rate = 5.0;
+  double max_failure_rate = 5.0;  // see min_success_rate
   // Degraded while fewer per cent of the ports have a row that equals the kernel.
   double min_sync_rate = 90.0;
   // A better verdict is told when it has been better for this long; a worse one at once.
@@ -92,11 +95,13 @@ struct HealthOptions {
 // Judges reports, and how old their troubles have become since, into one verdict. Acting on it is the caller's job.
 class PORTSYNC_API HealthMonitor : public Pollable {
  public:
+  // See set_listener().
   using Listener = std::function<void(const Health& before, const Health& now)>;
 
   // Takes the place of the report before. Called by the Synchronizer (set_health_monitor()), from its process().
   virtual void report(const HealthReport& report) = 0;
 
+  // The verdict on the latest report, as of now.
   [[nodiscard]] virtual Health overall() const = 0;
 
   // Called from report(), process(), set_condition() and set_options(), whenever the verdict or its reason has changed.

@@ -8,6 +8,7 @@
 
 namespace portsync {
 
+// Where the lines go, and how many may wait.
 struct JsonLinesOptions {
   int fd = 1;  // borrowed: not closed, its flags not changed. A pipe, socket, terminal or file
   std::size_t max_buffered_bytes = 1 << 20;  // room() is 0 while more than this waits for a slow reader

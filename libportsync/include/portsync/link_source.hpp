@@ -16,6 +16,7 @@ namespace portsync {
 // found what notifications had not told.
 enum class Cause : std::uint8_t { initial, notified, resync };
 
+// "initial", "notified" or "resync".
 [[nodiscard]] PORTSYNC_API const char* to_string(Cause cause) noexcept;
 
 // Something a LinkSource says. Everything it points to is borrowed for the call. Ignore kinds that you do not know; new
@@ -28,9 +29,10 @@ enum class Cause : std::uint8_t { initial, notified, resync };
 //   snapshot_end    the listing is complete: every link that exists has been told, every link that does not was removed
 //   drained         nothing more waits now: a good moment to act on what has come since the last one
 struct LinkEvent {
+  // See above.
   enum class Kind : std::uint8_t { changed, removed, snapshot_begin, snapshot_end, drained };
-  Kind kind = Kind::drained;
-  Cause cause = Cause::notified;
+  Kind kind = Kind::drained;          // decides which of the others are set
+  Cause cause = Cause::notified;      // why it is told
   const LinkState* link = nullptr;    // changed and removed only
   const LinkState* before = nullptr;  // changed and removed only
   TimePoint received;                 // when the message was read
@@ -65,6 +67,7 @@ struct LinkSourceStatistics {
 // unasked. Whatever was lost, the events told lead to the kernel's present state.
 class PORTSYNC_API LinkSource : public Pollable {
  public:
+  // Called from process() only.
   using Handler = std::function<void(const LinkEvent& event)>;
 
   // Begins to follow. The handler is called from process() only. Errc::already_started the second time; else an error
@@ -74,6 +77,7 @@ class PORTSYNC_API LinkSource : public Pollable {
   // Asks for a new snapshot. Never an error while one is wanted or runs already: one snapshot serves all who ask.
   [[nodiscard]] virtual std::error_code resync() = 0;
 
+  // At any time. Asks the kernel about the receive buffer: a few system calls.
   [[nodiscard]] virtual LinkSourceStatistics statistics() const = 0;
 };
 

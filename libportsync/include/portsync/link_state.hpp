@@ -18,8 +18,8 @@ enum class OperState : std::uint8_t { unknown, not_present, down, lower_layer_do
 
 // A link-layer address, IFLA_ADDRESS: 6 bytes for Ethernet, at most 32 (MAX_ADDR_LEN); size 0 = the link has none.
 struct HardwareAddress {
-  std::array<std::uint8_t, 32> bytes{};
-  std::uint8_t size = 0;
+  std::array<std::uint8_t, 32> bytes{};  // the first `size` of them
+  std::uint8_t size = 0;                 // 0 to 32
 };
 
 [[nodiscard]] PORTSYNC_API bool operator==(const HardwareAddress& a, const HardwareAddress& b) noexcept;
@@ -36,13 +36,13 @@ struct LinkState {
   std::int32_t ifindex = 0;  // > 0; unique in a network namespace while the link lives, may be used again later
   std::string name;          // IFLA_IFNAME, 1 to 15 bytes
   std::uint32_t flags = 0;   // ifi_flags, IFF_*; see the three functions below
-  OperState operstate = OperState::unknown;
+  OperState operstate = OperState::unknown;         // IFLA_OPERSTATE
   std::optional<std::uint32_t> mtu;                 // bytes
   std::optional<std::uint32_t> carrier_changes;     // IFLA_CARRIER_CHANGES, up and down together
   std::optional<std::uint32_t> carrier_up_count;    // since Linux 4.16; counts what fell between two messages too
   std::optional<std::uint32_t> carrier_down_count;  // since Linux 4.16
-  HardwareAddress address;
-  std::int32_t master = 0;                     // ifindex of the bridge, LAG or VRF that the link is in; 0 = none
+  HardwareAddress address;                          // IFLA_ADDRESS, the MAC of Ethernet
+  std::int32_t master = 0;                          // ifindex of the bridge, LAG or VRF that the link is in; 0 = none
   std::int32_t parent = 0;                     // IFLA_LINK: the link below (vlan, macvlan) or the peer (veth); 0 = none
   std::string kind;                            // IFLA_INFO_KIND: "veth", "vlan", "team"; "" for most hardware
   std::string slave_kind;                      // IFLA_INFO_SLAVE_KIND: "bridge", "team", "bond"; "" = not a member

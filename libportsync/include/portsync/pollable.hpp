@@ -9,6 +9,7 @@ namespace portsync {
 
 // The library's time: CLOCK_MONOTONIC.
 using Clock = std::chrono::steady_clock;
+// A moment of it.
 using TimePoint = Clock::time_point;
 
 // An object that any event loop can drive: one descriptor to wait for, one function to call.

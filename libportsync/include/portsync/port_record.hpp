@@ -13,8 +13,8 @@ namespace portsync {
 // One field of a row. The name must outlive every record that carries it: a literal, as a rule. The value is text in
 // the sink's own encoding.
 struct Field {
-  std::string_view name;
-  std::string value;
+  std::string_view name;  // a literal, as a rule
+  std::string value;      // text in the sink's encoding
 };
 
 [[nodiscard]] inline bool operator==(const Field& a, const Field& b) noexcept {
@@ -27,8 +27,8 @@ struct Field {
 // What a sink keeps of one port: the row's name and the fields that are ours. The order of the fields is the
 // projection's and always the same for one sink.
 struct PortRecord {
-  std::string port;
-  std::vector<Field> fields;
+  std::string port;           // the row's name
+  std::vector<Field> fields;  // in the projection's order
 };
 
 [[nodiscard]] PORTSYNC_API bool operator==(const PortRecord& a, const PortRecord& b) noexcept;

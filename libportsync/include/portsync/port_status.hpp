@@ -16,7 +16,7 @@ namespace portsync {
 struct FlapStatistics {
   std::uint64_t last_minute = 0;  // to 5 s
   std::uint64_t last_hour = 0;    // to 1 min
-  std::uint64_t total = 0;
+  std::uint64_t total = 0;        // since then
   // From IFF_RUNNING lost to IFF_RUNNING back, as the messages were read; one that lasts still counts as long as it
   // has lasted. A port that never ran has had none.
   std::chrono::milliseconds longest_outage{0};
@@ -25,11 +25,11 @@ struct FlapStatistics {
 
 // A port as the Synchronizer knows it. Pointers and views are borrowed; see Synchronizer::ports().
 struct PortStatus {
-  std::string_view name;
+  std::string_view name;            // the row's
   const LinkState* link = nullptr;  // never nullptr
   std::string_view master;          // name of the bridge, LAG or VRF that it is in; "" = none, or not known
   bool in_sync = false;             // every sink is open and holds what the link is
-  FlapStatistics flaps;
+  FlapStatistics flaps;             // how often it lost its carrier
 };
 
 }  // namespace portsync

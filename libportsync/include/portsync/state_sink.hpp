@@ -22,7 +22,7 @@ using Revision = std::uint64_t;
 
 // A row found in the store: its name and those of our fields that it has. Borrowed for the call.
 struct StoredRow {
-  std::string_view port;
+  std::string_view port;  // its name
   const std::vector<std::pair<std::string_view, std::string_view>>* fields =
       nullptr;  // name, value; never nullptr in a call
 };
@@ -32,15 +32,15 @@ enum class Scope : std::uint8_t { all, listed };
 
 // What a sink has counted since it was made, and how it is now.
 struct SinkStatistics {
-  std::uint64_t commands = 0;  // requests sent to the store
-  std::uint64_t batches = 0;   // flush() calls that had something to send
-  std::uint64_t bytes_sent = 0;
+  std::uint64_t commands = 0;               // requests sent to the store
+  std::uint64_t batches = 0;                // flush() calls that had something to send
+  std::uint64_t bytes_sent = 0;             // to the store
   std::uint64_t opens = 0;                  // times the sink became open; reconnects = opens - 1
   std::uint64_t refused = 0;                // rows that the store answered with an error
   std::uint64_t index_failures = 0;         // index updates that failed (a failing index never fails a row)
   std::uint64_t timeouts = 0;               // connections given up because an answer did not come in time
   std::chrono::microseconds round_trip{0};  // of the latest batch or probe, first byte sent to last answer
-  bool open = false;
+  bool open = false;                        // between on_open() and on_closed()
   std::string last_error;  // text of the latest error, for people; "" = none yet. Never holds a password
 };
 
@@ -93,6 +93,7 @@ class PORTSYNC_API StateSink : public Pollable {
   // How many more rows may be put or erased now.
   [[nodiscard]] virtual std::size_t room() const noexcept = 0;
 
+  // At any time.
   [[nodiscard]] virtual SinkStatistics statistics() const = 0;
 };
 

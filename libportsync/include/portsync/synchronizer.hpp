@@ -22,8 +22,9 @@
 
 namespace portsync {
 
+// The policy: which links are ports, and when their rows are written and compared.
 struct SynchronizerOptions {
-  PortFilter filter;
+  PortFilter filter;  // which links are ports
   // Bound on the ports that wait one by one for a sink. Over it the queue becomes "compare all ports": nothing is lost.
   std::size_t max_event_queue = 1000;
   // How long a batch may be held back while the source never drains.
@@ -40,6 +41,7 @@ struct SynchronizerOptions {
 // Something the Synchronizer tells, for logs and counters. Everything it points to is borrowed for the call. Ignore
 // kinds that you do not know; new kinds and members are added at the end.
 struct SyncEvent {
+  // What has happened, and which members say more of it.
   enum class Kind : std::uint8_t {
     row_written,         // port, record, link, cause, count = link events it answers (0: a repair), latency
     row_erased,          // port, count, latency
@@ -52,25 +54,26 @@ struct SyncEvent {
     queue_collapsed,     // sink
     synchronized,        // the first snapshot is stored in every sink
   };
-  Kind kind = Kind::row_written;
-  std::string_view sink;
-  std::string_view port;
-  const LinkState* link = nullptr;
-  Cause cause = Cause::notified;
-  std::uint64_t count = 0;
+  Kind kind = Kind::row_written;         // decides which of the others are set
+  std::string_view sink;                 // its name, as given to add_sink()
+  std::string_view port;                 // the row's name
+  const LinkState* link = nullptr;       // the port's link now; nullptr: it has none
+  Cause cause = Cause::notified;         // of the events that were answered, or of the snapshot
+  std::uint64_t count = 0;               // see Kind
   std::chrono::microseconds latency{0};  // from reading the oldest message it answers to its acknowledgement
-  std::error_code error;
-  const PortRecord* record = nullptr;  // row_written: the row as it is stored; `link` may be newer by now
-  const PortRecord* before = nullptr;  // row_written, row_erased: what the row was; nullptr: not there, or not known
+  std::error_code error;                 // why
+  const PortRecord* record = nullptr;    // row_written: the row as it is stored; `link` may be newer by now
+  const PortRecord* before = nullptr;    // row_written, row_erased: what the row was; nullptr: not there, or not known
 };
 
+// What a Synchronizer has counted since it was made, and how it is now.
 struct SynchronizerStatistics {
-  std::uint64_t events = 0;     // link events of matching ports
-  std::uint64_t writes = 0;     // rows stored, all sinks
-  std::uint64_t erases = 0;     // rows removed, all sinks
-  std::uint64_t failures = 0;   // rows refused, all sinks
-  std::uint64_t unchanged = 0;  // rows that waited and turned out to be equal to what is stored
-  std::uint64_t batches = 0;
+  std::uint64_t events = 0;           // link events of matching ports
+  std::uint64_t writes = 0;           // rows stored, all sinks
+  std::uint64_t erases = 0;           // rows removed, all sinks
+  std::uint64_t failures = 0;         // rows refused, all sinks
+  std::uint64_t unchanged = 0;        // rows that waited and turned out to be equal to what is stored
+  std::uint64_t batches = 0;          // sent to sinks
   std::uint64_t queue_collapses = 0;  // the queue reached max_event_queue and became "compare all ports"
   std::uint64_t snapshots = 0;        // snapshots completed
   std::uint64_t audits = 0;           // read-backs compared, but for those after on_open()
@@ -79,10 +82,10 @@ struct SynchronizerStatistics {
   std::size_t pending = 0;            // rows that wait for a sink or for its answer now, all sinks
   std::size_t rows_left_alone = 0;    // see SyncEvent::Kind::rows_left_alone
   // Latency of the rows stored, message read to acknowledgement, in microseconds; 0 when there was none.
-  std::uint64_t latency_p50_us = 0;
-  std::uint64_t latency_p95_us = 0;
-  std::uint64_t latency_p99_us = 0;
-  std::uint64_t latency_max_us = 0;
+  std::uint64_t latency_p50_us = 0;  // half of them took no longer
+  std::uint64_t latency_p95_us = 0;  // 95 of 100
+  std::uint64_t latency_p99_us = 0;  // 99 of 100
+  std::uint64_t latency_max_us = 0;  // the longest
 };
 
 // Keeps the rows of any number of sinks equal to the links of a source. What is desired and what each sink has
@@ -95,6 +98,7 @@ struct SynchronizerStatistics {
 // Source, sinks and monitor are borrowed, outlive the Synchronizer and are driven by it: wait for its fd() alone.
 class PORTSYNC_API Synchronizer final : public Pollable {
  public:
+  // Called from process() only.
   using Listener = std::function<void(const SyncEvent& event)>;
 
   // Throws std::system_error (no descriptor).
@@ -103,7 +107,9 @@ class PORTSYNC_API Synchronizer final : public Pollable {
 
   // Before start() only. `name` is for reports.
   void add_sink(StateSink& sink, Projection projection, std::string name);
+  // Before start() only: who is told how it does.
   void set_health_monitor(HealthMonitor& monitor);
+  // Who is told what happens.
   void set_listener(Listener listener);
 
   // Starts the source and the sinks. An error is the first of theirs, and final.
@@ -131,6 +137,7 @@ class PORTSYNC_API Synchronizer final : public Pollable {
   // The first snapshot has been stored in every sink since start().
   [[nodiscard]] bool synchronized() const noexcept;
 
+  // At any time; a walk through the latencies, and no system call.
   [[nodiscard]] SynchronizerStatistics statistics() const;
 
   // The links that match now, in no order. What they point to is borrowed until the next process() or set_options().

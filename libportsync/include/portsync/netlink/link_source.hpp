@@ -9,13 +9,15 @@
 
 namespace portsync::netlink {
 
+// How the event socket is opened and watched.
 struct Options {
-  // Size of the event socket's receive buffer: SO_RCVBUFFORCE, else (no CAP_NET_ADMIN) SO_RCVBUF, which net.core.rmem_max
-  // clamps. A notification takes about 2,304 bytes of it. LinkSourceStatistics::receive_buffer_bytes has the effective size.
+  // Size of the event socket's receive buffer: SO_RCVBUFFORCE, else (no CAP_NET_ADMIN) SO_RCVBUF, which
+  // net.core.rmem_max clamps. A notification takes about 2,304 bytes of it. LinkSourceStatistics::receive_buffer_bytes
+  // has the effective size.
   std::size_t receive_buffer_bytes = 16 * 1024 * 1024;
   // How often a silent event socket is asked for a sign of life, and for how long the answer may take. 0 = never.
   std::chrono::milliseconds probe_interval{10'000};
-  std::chrono::milliseconds probe_timeout{1'000};
+  std::chrono::milliseconds probe_timeout{1'000};  // see probe_interval
 };
 
 // Errors of libnl (netlink/errno.h, NLE_*), kept as they are.

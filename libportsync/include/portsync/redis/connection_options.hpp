@@ -29,19 +29,22 @@ enum class Errc {
   other,         // any other error reply; last_error has its text
 };
 
+// The category of redis::Errc, "redis".
 [[nodiscard]] PORTSYNC_API const std::error_category& error_category() noexcept;
 
+// For std::error_code: redis::Errc converts to it.
 [[nodiscard]] inline std::error_code make_error_code(Errc code) noexcept {
   return {static_cast<int>(code), error_category()};
 }
 
+// How to reach one database of a Redis server, and for how long to wait for it.
 struct ConnectionOptions {
   std::string host = "127.0.0.1";  // name, IPv4 or IPv6; a name is resolved by a short-lived thread at every attempt
-  std::uint16_t port = 6379;
-  std::string socket_path;                           // unix socket; wins over host and port when not empty
-  std::string username;                              // ACL user; "" = the default user
-  std::string password;                              // "" = no AUTH. Appears in no error, statistics or exception
-  int database = 0;                                  // SELECT
+  std::uint16_t port = 6379;       // TCP
+  std::string socket_path;         // unix socket; wins over host and port when not empty
+  std::string username;            // ACL user; "" = the default user
+  std::string password;            // "" = no AUTH. Appears in no error, statistics or exception
+  int database = 0;                // SELECT
   std::string client_name = "portsyncd";             // CLIENT SETNAME
   std::chrono::milliseconds timeout{5'000};          // to connect, and for each answer
   std::chrono::milliseconds retry_interval{2'000};   // pause between attempts to connect, +- 10 %

@@ -16,9 +16,10 @@ namespace portsync::redis {
 
 // What Redis answered to a command (https://redis.io/docs/latest/develop/reference/protocol-spec, RESP2).
 struct Answer {
+  // RESP2's; an error is no answer but an error_code.
   enum class Type : std::uint8_t { nil, status, string, integer, array, error };
 
-  Type type = Type::nil;         // error: inside an array only (EXEC, EVAL)
+  Type type = Type::nil;         // decides which of the others is set; error: inside an array only (EXEC, EVAL)
   std::string text;              // status, string and error
   std::int64_t integer = 0;      // integer
   std::vector<Answer> elements;  // array
@@ -33,6 +34,7 @@ class PORTSYNC_API Database : public Pollable {
   // Called from process() only. An error reply of Redis is its Errc, its text is in last_error(), and `answer` is nil.
   using Handler = std::function<void(std::error_code error, const Answer& answer)>;
 
+  // Told when the connection comes and goes. Called from process() only.
   class PORTSYNC_API Observer {
    public:
     virtual ~Observer();
@@ -46,6 +48,7 @@ class PORTSYNC_API Database : public Pollable {
   // Begins to connect. The observer outlives the object's use. Errc::already_started the second time.
   [[nodiscard]] virtual std::error_code start(Observer& observer) = 0;
 
+  // Between on_open() and on_closed().
   [[nodiscard]] virtual bool open() const noexcept = 0;
 
   // Adds a command. `handler` may be empty; it is called exactly once, unless the Database is destroyed first.

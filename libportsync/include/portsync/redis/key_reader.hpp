@@ -12,15 +12,17 @@
 
 namespace portsync::redis {
 
+// Whose names are read.
 struct KeyReaderOptions {
   ConnectionOptions connection;  // its database is the table's: CONFIG_DB is 4
-  std::string table = "PORT";
-  std::string separator = "|";  // a row's key is table + separator + name
+  std::string table = "PORT";    // its name
+  std::string separator = "|";   // a row's key is table + separator + name
 };
 
 // Reads the names of a table's rows: once connected, after every reconnect, and when asked to. Uses SCAN, never KEYS.
 class PORTSYNC_API KeyReader : public Pollable {
  public:
+  // Names without table and separator, in order.
   using Names = std::set<std::string, std::less<>>;
   // All the names, after each reading. Called from process() only.
   using Handler = std::function<void(const Names& names)>;

@@ -14,13 +14,14 @@ namespace portsync::redis {
 // What erase() does: remove our fields (Redis removes a hash that has none left), or the key with all that is in it.
 enum class EraseMode : std::uint8_t { own_fields, whole_key };
 
+// Where rows are kept, and how they are removed.
 struct StateSinkOptions {
-  ConnectionOptions connection;
-  std::string table = "PORT_TABLE";
-  std::string separator = "|";  // a row's key is table + separator + port
+  ConnectionOptions connection;      // STATE_DB is database 6
+  std::string table = "PORT_TABLE";  // and the name of the index
+  std::string separator = "|";       // a row's key is table + separator + port
   // The bare hash `table`: field = port, value = netdev_oper_status. Written in the batch's own MULTI when it changes.
-  bool index = true;
-  EraseMode erase = EraseMode::own_fields;
+  bool index = true;                        // kept
+  EraseMode erase = EraseMode::own_fields;  // what a removal removes
 };
 
 // SONiC's STATE_DB row: state=ok, netdev_oper_status (IFF_RUNNING), admin_status (IFF_UP), mtu; and, with an index, the

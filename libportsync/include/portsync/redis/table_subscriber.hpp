@@ -13,11 +13,12 @@
 
 namespace portsync::redis {
 
+// What is followed.
 struct TableSubscriberOptions {
-  ConnectionOptions connection;  // its database is the table's
-  std::string table = "PORT_TABLE";
-  std::string separator = ":";
-  std::vector<std::string> names;  // these rows only; empty = all of the table
+  ConnectionOptions connection;      // its database is the table's
+  std::string table = "PORT_TABLE";  // its name
+  std::string separator = ":";       // a row's key is table + separator + name
+  std::vector<std::string> names;    // these rows only; empty = all of the table
 };
 
 // Follows a table by Redis's keyspace events (https://redis.io/docs/latest/develop/use/keyspace-notifications), which
@@ -25,6 +26,7 @@ struct TableSubscriberOptions {
 // connection of its own, while it is wanted.
 class PORTSYNC_API TableSubscriber : public Pollable {
  public:
+  // Told what happens. Called from process() only.
   class PORTSYNC_API Observer {
    public:
     virtual ~Observer();

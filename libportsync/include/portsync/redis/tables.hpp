@@ -19,19 +19,26 @@
 
 namespace portsync::redis {
 
+// A row's fields and their values, in no order.
 using FieldValues = std::vector<std::pair<std::string, std::string>>;
 
+// A row of a table.
 struct TableRow {
-  std::string name;
-  FieldValues fields;
+  std::string name;    // its key without table and separator
+  FieldValues fields;  // all of them, when it was read
 };
 
+// Reads rows of a table.
 class PORTSYNC_API TableReader {
  public:
+  // Borrows the database.
   TableReader(Database& database, std::string table, std::string separator);
 
+  // A row's fields.
   using RowHandler = std::function<void(std::error_code error, const FieldValues& fields)>;
+  // Rows in the order of their names.
   using RowsHandler = std::function<void(std::error_code error, const std::vector<TableRow>& rows)>;
+  // Names of rows.
   using NamesHandler = std::function<void(std::error_code error, const std::set<std::string, std::less<>>& names)>;
 
   // One row (HGETALL); no fields: there is no such row.
@@ -51,10 +58,13 @@ class PORTSYNC_API TableReader {
   std::string separator_;
 };
 
+// Writes rows of a table.
 class PORTSYNC_API TableWriter {
  public:
+  // Borrows the database.
   TableWriter(Database& database, std::string table, std::string separator);
 
+  // Done, or why not.
   using Handler = std::function<void(std::error_code error)>;
 
   // Sets these fields (one HSET, one keyspace event) and leaves the row's others alone. std::errc::invalid_argument: no
@@ -79,10 +89,12 @@ class PORTSYNC_API ProducerTable {
   // `number` is the database's, which is in the channel's name: "PORT_TABLE_CHANNEL@0".
   ProducerTable(Database& database, std::string table, std::string separator, int number);
 
+  // Done, or why not.
   using Handler = std::function<void(std::error_code error)>;
 
   // A row without fields gets SONiC's ("NULL", "NULL"): Redis has no empty hash.
   [[nodiscard]] std::error_code set(const std::vector<TableRow>& rows, Handler handler);
+  // Announces that these rows are to go.
   [[nodiscard]] std::error_code del(const std::vector<std::string>& names, Handler handler);
 
  private:

@@ -20,15 +20,16 @@ namespace portsync::sonic {
 
 // One of SONiC's databases: its server and number are the connection's.
 struct DatabaseOptions {
-  redis::ConnectionOptions connection;
-  std::string separator;  // between a table's name and a row's
+  redis::ConnectionOptions connection;  // its server and number
+  std::string separator;                // between a table's name and a row's
 };
 
+// Where SONiC's databases are, and how ports are loaded.
 struct PortLoaderOptions {
-  DatabaseOptions config_db;
-  DatabaseOptions appl_db;
-  DatabaseOptions state_db;
-  PortFilter filter;  // which links could be ports
+  DatabaseOptions config_db;  // what ports there should be
+  DatabaseOptions appl_db;    // where they are loaded
+  DatabaseOptions state_db;   // what the system says of itself
+  PortFilter filter;          // which links could be ports
   // Sets a link down: what a stopped swss has left behind at a cold start. Empty = never, such links are adopted. An
   // error of std::errc::operation_not_permitted ends it for all of them.
   std::function<std::error_code(std::int32_t ifindex)> set_link_down;
@@ -57,6 +58,7 @@ enum class StartMode : std::uint8_t {
 // Something the loader tells, for logs and health. What it points to is borrowed for the call. Ignore kinds that you do
 // not know.
 struct LoaderEvent {
+  // What has happened, and which members say more of it.
   enum class Kind : std::uint8_t {
     waiting,         // text = for what, whenever that changes; while it runs, APPL_DB
     started,         // mode, count = ports in CONFIG_DB
@@ -71,14 +73,14 @@ struct LoaderEvent {
     data_lost,       // final: APPL_DB's server was restarted and PortConfigDone is gone
     another_loader,  // final: text = its client name
   };
-  Kind kind = Kind::waiting;
-  StartMode mode = StartMode::cold;
-  std::size_t count = 0;
-  std::int32_t ifindex = 0;
-  std::string_view port;
-  std::string_view text;
-  std::error_code error;
-  const std::vector<std::string>* ports = nullptr;
+  Kind kind = Kind::waiting;                        // decides which of the others are set
+  StartMode mode = StartMode::cold;                 // how it starts
+  std::size_t count = 0;                            // see Kind
+  std::int32_t ifindex = 0;                         // the link's
+  std::string_view port;                            // its name
+  std::string_view text;                            // for people
+  std::error_code error;                            // why
+  const std::vector<std::string>* ports = nullptr;  // their names
 };
 
 // What sonic-swss's portsyncd does beside STATE_DB's rows, and the links that count as ports because of it: loads the
@@ -89,6 +91,7 @@ struct LoaderEvent {
 // links() is the LinkSource to give to a Synchronizer, which drives it. The loader itself is driven by its own fd().
 class PORTSYNC_API PortLoader : public Pollable {
  public:
+  // Called from process() only.
   using Listener = std::function<void(const LoaderEvent& event)>;
 
   // Tells nothing before the loader knows how it starts, and no link that waits for its port.
