@@ -102,7 +102,15 @@ void Answers::on_multi(const Reply& reply, Outcome& outcome) {
 }
 
 void Answers::on_queued(const Expected& expected, const Reply& reply, Outcome& outcome) {
-  if (transaction_.refused || reply.is_error()) return on_result(expected, reply, outcome);
+  if (transaction_.refused) return on_result(expected, reply, outcome);  // done without it
+  if (reply.is_error()) {
+    on_result(expected, reply, outcome);
+    if (expected.kind != Expected::Kind::queued_row) return;
+    // The command was not looked at: a WRONGTYPE says nothing of what the key holds.
+    batches_.front().clean = false;
+    if (Row& answered = row(expected.row); !answered.error) answered.error = classify(reply.text());
+    return;
+  }
   outcome.fits = reply.is(Reply::Type::status) && reply.text() == "QUEUED";
   if (outcome.fits) transaction_.queued.push_back(expected);
 }

@@ -301,3 +301,10 @@ BOOST_AUTO_TEST_CASE(answers_that_do_not_fit) {
 }
 
 BOOST_AUTO_TEST_SUITE_END()
+
+BOOST_FIXTURE_TEST_CASE(a_wrongtype_before_exec_is_no_removal, Fixture) {
+  erase();
+  answers.on_batch_sent({true, 1, 1}, sent);
+  reply({ok, wrongtype, queued, aborted});
+  check_result(1, redis::Errc::wrongtype);
+}
