@@ -81,6 +81,7 @@ class Orchagent(_Thread):
         self._pop_after, self._create_after = pop_after, create_after
         self._at_once, self._write_own = at_once, write_own
         self._waiting: list[str] = []   # popped, not created
+        self._created: set[str] = set()
         self._config_done = at_once
         self.pops: list[list[tuple[str, Row]]] = []
         super().__init__(redis)
@@ -131,6 +132,7 @@ class Orchagent(_Thread):
         if self._config_done and self._waiting and self._create is not None:
             self._stop.wait(self._create_after)
             while self._waiting and not self._stop.is_set():
+                self._created.add(self._waiting[0])
                 self._create(self._waiting.pop(0))
         return bool(entries)
 
@@ -140,11 +142,13 @@ class Orchagent(_Thread):
         elif name == "PortInitDone":
             pass
         elif fields:
-            self._waiting.append(name)
+            if name not in self._created and name not in self._waiting:
+                self._waiting.append(name)
             if self._write_own:
                 client.call("HSET", f"PORT_TABLE:{name}", "oper_status", "down", "flap_count", "0")
         elif self._delete is not None:
             self._delete(name)
+            self._created.discard(name)
 
 
 class Subscriber(_Thread):
@@ -195,7 +199,7 @@ class Teammgrd(Subscriber):
 
     def members_added(self, port: str) -> int:
         events = self.events(port)
-        return sum(1 for before, event in zip(["del", *events], events) if (before, event) == ("del", "hset"))
+        return sum(1 for before, event in zip(events, events[1:]) if (before, event) == ("del", "hset"))
 
 
 class Xcvrd(Subscriber):

@@ -131,10 +131,11 @@ class Watch:
         return "writes to another database" if judge is None else judge(name, args)
 
     def _judge_config(self, name: str, args: tuple[str, ...]) -> str:
-        fields = set(args[1::2])
-        if name != "hset" or args[0] != "LOGGER|portsyncd" or not fields <= {"LOGLEVEL", "LOGOUTPUT"}:
+        if name != "hset" or args[0] != "LOGGER|portsyncd" or not set(args[1::2]) <= {"LOGLEVEL", "LOGOUTPUT"}:
             return "writes into CONFIG_DB what is not its own"
-        return "" if not fields & self._fields(CONFIG_DB, args[0]).keys() else "writes over somebody's LOGGER"
+        stored = self._fields(CONFIG_DB, args[0])
+        over = [field for field, value in zip(args[1::2], args[2::2]) if stored.get(field, value) != value]
+        return "writes over somebody's LOGGER" if over else ""
 
     def _judge_appl(self, name: str, args: tuple[str, ...]) -> str:
         if name == "publish":
