@@ -9,14 +9,14 @@ usage: tests/run.sh [--quick | --all | --debian13] [--suite NAME]... [--soak MIN
                     [--replay FILE] [--fuzz MINUTES] [--help]
 
   (nothing)       tier 1: g++ debug with ASan and UBSan, and a release build with -Werror;
-                  the suites unit and integration in both, api and system in the release, fuzz (the fuzz
+                  the suites unit and integration in both, sonic, api and system in the release, fuzz (the fuzz
                   targets' corpora) in the other
   --quick         one release build, unit tests and the shortest integration tests
   --all           tier 1 and tier 2: clang with -Werror, TSan, clang-tidy, LTO, minsize, shellcheck, instructions
                   per event, long waits of sonic mode, Debian 13, a soak, and each fuzz target for a while
   --debian13      only what --all does in a root of Debian 13 (tests/debian13.sh): a release build, all suites
                   but system
-  --suite NAME    only this suite: unit, integration, api, system or fuzz; may be given again
+  --suite NAME    only this suite: unit, integration, sonic, api, system or fuzz; may be given again
   --soak MINUTES  random link changes and faults for so long, on a release build (2 with --all)
   --fuzz MINUTES  each fuzz target for so long, with clang's libFuzzer (1 with --all)
   --replay FILE   a run that a random test wrote when it failed, on a release build
@@ -149,11 +149,12 @@ release=(--buildtype=release -Dwerror=true)
 sanitized=(--buildtype=debug "-Db_sanitize=address,undefined")
 
 tier1() {
-  build_and_test release "unit integration api system" "${release[@]}"
+  build_and_test release "unit integration sonic api system" "${release[@]}"
   build_and_test asan "unit integration fuzz" "${sanitized[@]}"
 }
 
 tier2() {
+  local part
   CC=clang CXX=clang++ build_and_test clang "unit integration" --buildtype=debugoptimized -Dwerror=true
   step "clang-tidy" tidy
   build_and_test tsan "unit integration" --buildtype=debugoptimized -Db_sanitize=thread
@@ -162,8 +163,10 @@ tier2() {
   step "shellcheck" scripts_are_clean
   step "instructions per event" /usr/bin/python3 "$tests/support/runner.py" --build "$builds/release" \
     "$tests/bench/test_instructions.py"
-  step "sonic mode, long waits" /usr/bin/python3 "$tests/support/runner.py" --build "$builds/release" \
-    "$tests/integration/sonic_long.py"
+  for part in test_sonic_faults test_sonic_reference test_sonic_scale test_sonic_supervisord sonic_long; do
+    step "sonic mode, $part" /usr/bin/python3 "$tests/support/runner.py" --build "$builds/release" \
+      "$tests/integration/$part.py"
+  done
   step "model of the engine, one deeper" env PORTSYNC_MODEL_DEPTH=1 "$builds/release/tests/sync_engine_model_test"
   debian13
 }
