@@ -18,7 +18,7 @@ using namespace std::chrono_literals;
 using portsync::Verdict;
 using portsync::redis::Answer;
 
-constexpr std::chrono::seconds first_look = 2s;  // one that is about to be replaced may be there for a moment
+constexpr std::chrono::seconds first_look = 1s;  // one that is about to be replaced may be there for a moment
 constexpr std::chrono::seconds look_interval = 60s;
 
 }  // namespace
