@@ -35,7 +35,7 @@ out=$(cd "$1" && pwd)
 exec 9>"$out.lock"
 flock 9  # tests that run at once want the same ones
 
-sources=(tar -c --sort=name --mtime=@0 --owner=0 --group=0 --numeric-owner --exclude=./build* --exclude=./.git
+sources=(tar -c --sort=name --mtime=@1767225600 --owner=0 --group=0 --numeric-owner --exclude=./build* --exclude=./.git
   --exclude=__pycache__ -C "$top" .)
 made_of="$options $("${sources[@]}" | cat - ${build:+"$build"/portsyncd/portsyncd "$build"/portsyncd/portsyncctl} | sha256sum)"
 [ "$(cat "$out/made-of" 2>/dev/null)" != "$made_of" ] || exit 0

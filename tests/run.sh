@@ -13,7 +13,8 @@ usage: tests/run.sh [--quick | --all | --debian13] [--suite NAME]... [--soak MIN
                   targets' corpora) in the other
   --quick         one release build, unit tests and the shortest integration tests
   --all           tier 1 and tier 2: clang with -Werror, TSan, clang-tidy, LTO, minsize, shellcheck, instructions
-                  per event, long waits of sonic mode, Debian 13, a soak, and each fuzz target for a while
+                  per event, long waits of sonic mode, Debian packages and lintian, Debian 13, a soak, and each fuzz
+                  target for a while
   --debian13      only what --all does in a root of Debian 13 (tests/debian13.sh): a release build, all suites
                   but system
   --suite NAME    only this suite: unit, integration, sonic, api, system or fuzz; may be given again
@@ -65,7 +66,7 @@ if [ $mode != quick ] && [ "$(id -u)" = 0 ]; then
   packages+=(systemd-container mmdebstrap)
 fi
 if [ $mode = all ]; then
-  packages+=(clang clang-tidy shellcheck valgrind prometheus)
+  packages+=(clang clang-tidy shellcheck valgrind prometheus debhelper lintian doxygen)
 fi
 if [ $mode = all ] || [ $mode = fuzz ]; then
   packages+=(clang libclang-rt-dev)
@@ -167,8 +168,30 @@ tier2() {
     step "sonic mode, $part" /usr/bin/python3 "$tests/support/runner.py" --build "$builds/release" \
       "$tests/integration/$part.py"
   done
+  debian_packages
   step "model of the engine, one deeper" env PORTSYNC_MODEL_DEPTH=1 "$builds/release/tests/sync_engine_model_test"
   debian13
+}
+
+# The packages as they are shipped: built twice, at another path, in another time zone and with another umask.
+debian_packages() {
+  step "Debian packages" "$tests/packages.sh" "$builds/packages" || return
+  step "lintian" lintian --pedantic --fail-on error,warning,pedantic "$builds"/packages/*.changes
+  step "Debian packages, again" packages_elsewhere || return
+  step "twice the same" same_packages
+  PORTSYNC_PACKAGES=$builds/packages long_step "tests of the packages" /usr/bin/python3 "$tests/support/runner.py" \
+    --build "$builds/release" "$tests"/system/test_package{,_boot}.py "$tests/system/test_deployment_guide.py"
+}
+
+packages_elsewhere() {
+  (umask 0027 && TZ=Asia/Kolkata "$tests/packages.sh" "$builds/again/at-another-path")
+}
+
+same_packages() {
+  local package
+  for package in "$builds"/packages/*.deb; do
+    cmp "$package" "$builds/again/at-another-path/${package##*/}" || return
+  done
 }
 
 debian13() {

@@ -79,7 +79,7 @@ class Box:
         done = subprocess.run(
             ["nsenter", "--target", str(self.pid), "--all", "env", "-i", "PATH=/usr/sbin:/usr/bin:/sbin:/bin", "HOME=/root",
              "LANG=C.UTF-8", "sh", "-c", command], stdin=subprocess.DEVNULL, stdout=subprocess.PIPE,
-            stderr=subprocess.STDOUT, text=True, errors="replace", check=False, timeout=120)
+            stderr=subprocess.STDOUT, text=True, errors="replace", check=False, timeout=120 * process.PATIENCE)
         if check and done.returncode != 0:
             raise AssertionError(f"{command!r} ended with {done.returncode}: {done.stdout}")
         return done.stdout
