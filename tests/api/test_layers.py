@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: Apache-2.0
-"""Dependencies point inward: portsyncd -> public headers -> {netlink, redis, jsonl} -> core, os -> the standard."""
+"""Dependencies point inward: portsyncd -> public headers -> {netlink, redis, jsonl, sonic} -> core, os -> the standard."""
 
 import re
 import unittest
@@ -19,6 +19,7 @@ LAYERS = {
     "netlink": rf'{OS}|"netlink/.*"|<portsync/netlink/.*>|<linux/.*>|<netlink/.*>',
     "redis": rf'{OS}|"redis/.*"|<portsync/redis/.*>|<hiredis/.*>',
     "jsonl": rf'{OS}|"jsonl/.*"|<nlohmann/.*>',
+    "sonic": rf'{OS}|"sonic/.*"|<portsync/sonic/.*>|<portsync/redis/.*>',
 }
 NOT_IN_CORE = r"<(thread|mutex|condition_variable|future|atomic|csignal|iostream|fstream|cstdlib|ctime)>"
 # Libraries that one file pair of portsyncd knows, each.
