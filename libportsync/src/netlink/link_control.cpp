@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
+#include <linux/if.h>
 #include <linux/rtnetlink.h>
-#include <net/if.h>
 #include <netlink/errno.h>
 #include <netlink/msg.h>
 #include <netlink/netlink.h>
