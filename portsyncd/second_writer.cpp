@@ -18,14 +18,14 @@ using namespace std::chrono_literals;
 using portsync::Verdict;
 using portsync::redis::Answer;
 
-constexpr std::chrono::seconds first_look = 1s;  // one that is about to be replaced may be there for a moment
+constexpr std::chrono::seconds second_look = 1s;
 constexpr std::chrono::seconds look_interval = 60s;
 
 }  // namespace
 
 SecondWriter::SecondWriter(EventLoop& loop, portsync::HealthMonitor& monitor, Settings settings)
     : loop_(loop), monitor_(monitor), settings_(std::move(settings)), own_name_(settings_.state_db.client_name) {
-  loop_.after(first_look, [this] { look(); });
+  loop_.after(0ms, [this] { look(); });
   loop_.every(look_interval, [this] { look(); });
 }
 
@@ -63,6 +63,9 @@ void SecondWriter::on_closed(std::error_code) {
 }
 
 void SecondWriter::found(const std::string& writer) {
+  // One that has just been replaced may be listed for a moment.
+  const bool suspected = std::exchange(suspect_, writer) == writer;
+  if (!writer.empty() && writer != writer_ && !suspected) return loop_.after(second_look, [this] { look(); });
   if (std::exchange(writer_, writer) == writer) return;
   if (writer.empty()) {
     log::info("No other portsyncd writes the same rows any more");

@@ -44,6 +44,7 @@ class SecondWriter final : private portsync::redis::Database::Observer {
   std::optional<EventLoop::Watch> watch_;
   std::string other_;    // found by this look
   bool failed_ = false;  // it has: nothing is known
+  std::string suspect_;  // found by the look before
   std::string writer_;   // as it was told
 };
 

@@ -15,6 +15,8 @@ KNOWN = {
     r"SELECT \d+": "1.0",
     r"CLIENT SETNAME \S+": "2.6.9",
     r"CLIENT ID": "5.0",
+    r"CLIENT LIST": "2.4",
+    r"EXISTS \S+": "1.0",
     r"CLIENT KILL ID \d+": "2.8.12",
     r"INFO server": "1.0",
     r"SCAN \d+ MATCH \S+ COUNT \d+": "2.8",

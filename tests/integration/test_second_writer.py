@@ -12,6 +12,7 @@ class SecondWriter(Case):
     def test_another_portsyncd_is_named_and_forgotten(self) -> None:
         other = self.redis.connect()
         other.call("CLIENT", "SETNAME", "portsyncd-mirror-1-0a0b0c0d")
+        self.daemon.reload()  # or within a minute
         self.daemon.wait_status("Degraded: a second writer of the same rows: "
                                 "the Redis client portsyncd-mirror-1-0a0b0c0d")
         self.daemon.wait_for_log("warning There is a second writer of the same rows")
@@ -23,6 +24,7 @@ class SecondWriter(Case):
     def test_sonics_own_is_told_by_what_it_leaves_in_state_db(self) -> None:
         state_db = self.redis.connect(STATE_DB)
         state_db.call("HSET", "WARM_RESTART_TABLE|portsyncd", "restore_count", "0")
+        self.daemon.reload()
         self.daemon.wait_status("Degraded: a second writer of the same rows: "
                                 "SONiC's own portsyncd (WARM_RESTART_TABLE|portsyncd of STATE_DB is there)")
         state_db.call("DEL", "WARM_RESTART_TABLE|portsyncd")
