@@ -14,14 +14,14 @@ END_OF_USAGE
 }
 
 options=${DEB_BUILD_OPTIONS-nocheck}
-profiles=
+how=(--build=binary)
 build=
 case ${1-} in
   --help | -h) usage; exit 0 ;;
   --of)
     build=$(realpath "$2")
     options="nocheck noautodbgsym"
-    profiles=nodoc
+    how=(--build=any --no-check-builddeps)
     export DPKG_DEB_COMPRESSOR_TYPE=none  # quicker
     shift 2
     ;;
@@ -57,8 +57,8 @@ END_OF_STEP
   chmod +x "$out/work/bin/"*
 fi
 
-(cd "$out/work/source" && PATH=$out/work/bin:$PATH DEB_BUILD_OPTIONS=$options DEB_BUILD_PROFILES=$profiles \
-  dpkg-buildpackage --build=binary --no-sign) >"$out/log" 2>&1 || {
+(cd "$out/work/source" && PATH=$out/work/bin:$PATH DEB_BUILD_OPTIONS=$options \
+  dpkg-buildpackage "${how[@]}" --no-sign) >"$out/log" 2>&1 || {
   tail -n 60 "$out/log"
   exit 1
 }
