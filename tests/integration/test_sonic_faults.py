@@ -79,13 +79,18 @@ class Pace(SonicCase):
         self.assertEqual(switch.appl_db.scan("PORT_TABLE:Ethernet[048]"), [])
 
 
+def stages(name: str) -> Callable[[Words], bool]:
+    """Is this what stages the row? It is looked for, too."""
+    return lambda words: words[0].upper() == "EVAL" and f"_PORT_TABLE:{name}" in words
+
+
 # A command of the start, by the words that make it out: what is under way when it comes.
 STEPS: dict[str, Callable[[Words], bool]] = {
     "before CONFIG_DB is read": lambda words: "CONFIG_DB_INITIALIZED" in words,
-    "before a port is loaded": lambda words: any("_PORT_TABLE:Ethernet0" in word for word in words),
-    "before PortConfigDone": lambda words: any("_PORT_TABLE:PortConfigDone" in word for word in words),
+    "before a port is loaded": stages("Ethernet0"),
+    "before PortConfigDone": stages("PortConfigDone"),
     "before the first row": lambda words: words[0].upper() == "HSET" and words[1].startswith("PORT_TABLE|"),
-    "before PortInitDone": lambda words: any("_PORT_TABLE:PortInitDone" in word for word in words),
+    "before PortInitDone": stages("PortInitDone"),
 }
 
 

@@ -89,6 +89,8 @@ class Switch:
         self.config_file = directory / "database_config.json"
         for server in self.servers():
             server.start()
+        self.config_file.write_text(database_config(
+            {"APPL_DB": self.appl_redis, "CONFIG_DB": self.redis, "STATE_DB": self.redis}))
         if watched:
             self.watch = Watch(self.redis)
         self.plant()
@@ -115,8 +117,6 @@ class Switch:
 
     def plant(self) -> None:
         """What database-docker and others have filled in before swss starts."""
-        self.config_file.write_text(database_config(
-            {"APPL_DB": self.appl_redis, "CONFIG_DB": self.redis, "STATE_DB": self.redis}))
         self.config_db.pipeline([
             *(("HSET", f"PORT|{port(i)}", *flat(port_config(i))) for i in range(self.ports)),
             ("HSET", "DEVICE_METADATA|localhost", "hwsku", "test", "hostname", "sonic"),

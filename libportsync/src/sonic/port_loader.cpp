@@ -317,7 +317,7 @@ class Loader final : public PortLoader, private PortGate::Observer {
     std::ignore = appl_.database->command({"EXISTS", published, "_" + published}, std::move(handler));
   }
 
-  // The server process that APPL_DB's connection is to is not the one in which PortConfigDone was seen, or staged.
+  // The server process that APPL_DB's connection is to is not the one in which PortConfigDone was seen.
   [[nodiscard]] bool is_another_server() const {
     const std::string& run_id = appl_.database->run_id();
     return !run_id.empty() && !run_id_.empty() && run_id != run_id_;
@@ -431,10 +431,12 @@ class Loader final : public PortLoader, private PortGate::Observer {
     std::ignore = staged_.set(ports_, written(appl_, [this] { write_port_config_done(); }));
   }
 
+  // Seen is what was acknowledged: one whose answer is lost may never have been there, and its loss would be none.
   void write_port_config_done() {
-    saw_port_config_done();  // it may be there though its answer is lost
-    std::ignore = staged_.set({{port_config_done, {{"count", std::to_string(ports_.size())}}}},
-                              written(appl_, [this] { write_restore_count(); }));
+    std::ignore = staged_.set({{port_config_done, {{"count", std::to_string(ports_.size())}}}}, written(appl_, [this] {
+                                saw_port_config_done();
+                                write_restore_count();
+                              }));
   }
 
   void write_restore_count() {
@@ -623,7 +625,7 @@ class Loader final : public PortLoader, private PortGate::Observer {
   std::set<std::string, std::less<>> published_;
   std::vector<PortGate::Candidate> leftovers_;
   std::optional<std::string> restore_count_;  // as this start has, or may have, written it
-  std::string run_id_;                        // of the server process in which PortConfigDone was seen, or staged
+  std::string run_id_;                        // of the server process in which PortConfigDone was seen
   std::string another_loader_;
   std::optional<TimePoint> another_loader_since_;
   std::string told_waiting_;
