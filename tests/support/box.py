@@ -13,6 +13,8 @@ from typing import Optional
 from support import debian_root, netns, process
 from support.case import program
 
+# That of a root who has logged in (ENV_SUPATH of login.defs(5)).
+ROOTS_PATH = "/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin"
 PACKAGES = ["systemd", "systemd-sysv", "dbus", "iproute2", "procps", "psmisc", "redis-server", "redis-tools"]
 
 
@@ -77,7 +79,7 @@ class Box:
     def run(self, command: str, check: bool = True) -> str:
         """Runs a shell's command inside as root, as typed; its output, of both kinds."""
         done = subprocess.run(
-            ["nsenter", "--target", str(self.pid), "--all", "env", "-i", "PATH=/usr/sbin:/usr/bin:/sbin:/bin", "HOME=/root",
+            ["nsenter", "--target", str(self.pid), "--all", "env", "-i", f"PATH={ROOTS_PATH}", "HOME=/root",
              "LANG=C.UTF-8", "sh", "-c", command], stdin=subprocess.DEVNULL, stdout=subprocess.PIPE,
             stderr=subprocess.STDOUT, text=True, errors="replace", check=False, timeout=120 * process.PATIENCE)
         if check and done.returncode != 0:
