@@ -95,14 +95,12 @@ class Loader {
     return found;
   }
 
+  // By the operator, that is by anything but the file.
   [[nodiscard]] bool server_is_given() {
-    return std::any_of(server_keys.begin(), server_keys.end(),
-                       [this](const char* name) { return !given("database", name).empty(); });
-  }
-  // Where the operator has set it; "" = nowhere.
-  [[nodiscard]] std::string given(std::string_view section, std::string_view name) {
-    const std::string& from = origin(section, name);
-    return from == sonic_file_ ? "" : from;
+    return std::any_of(server_keys.begin(), server_keys.end(), [this](const char* name) {
+      const std::string& from = origin("database", name);
+      return !from.empty() && from != sonic_file_;
+    });
   }
 
   // Where the server is comes whole from one source: half of it from each would name a third one.

@@ -21,9 +21,8 @@ constexpr const char* default_level = "NOTICE";
 constexpr const char* default_output = "SYSLOG";
 
 std::string value_of(const FieldValues& fields, std::string_view name) {
-  const auto found =
-      std::find_if(fields.begin(), fields.end(), [name](const auto& field) { return field.first == name; });
-  return found == fields.end() ? std::string() : found->second;
+  const std::string* found = portsync::redis::find_field(fields, name);
+  return found == nullptr ? std::string() : *found;
 }
 
 }  // namespace

@@ -120,7 +120,7 @@ void SonicMode::on_event(const LoaderEvent& event) {
       return log::info("PortInitDone");
     case LoaderEvent::Kind::ports_missing:
       return on_ports_missing(event);
-    case LoaderEvent::Kind::write_refused:
+    case LoaderEvent::Kind::refused:
       log::error(text);
       return set_condition(Verdict::degraded, text);
     case LoaderEvent::Kind::data_lost:

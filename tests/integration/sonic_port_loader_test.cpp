@@ -108,7 +108,7 @@ struct Fixture {
         for (const std::string& port : *event.ports) text += " " + port;
         return events.push_back(text);
       }
-      case LoaderEvent::Kind::write_refused:
+      case LoaderEvent::Kind::refused:
         return events.push_back("refused");
       case LoaderEvent::Kind::data_lost:
         return events.push_back("data lost");

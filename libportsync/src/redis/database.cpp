@@ -12,34 +12,29 @@
 namespace portsync::redis {
 namespace {
 
-// As deep as the reader of answers lets them be.
-Answer to_answer(const Reply& reply) {
-  Answer answer;
+Answer::Type type_of(const Reply& reply) noexcept {
   switch (reply.type()) {
     case Reply::Type::nil:
-      break;
+      return Answer::Type::nil;
     case Reply::Type::status:
-      answer.type = Answer::Type::status;
-      answer.text = reply.text();
-      break;
+      return Answer::Type::status;
     case Reply::Type::string:
-      answer.type = Answer::Type::string;
-      answer.text = reply.text();
-      break;
+      return Answer::Type::string;
     case Reply::Type::error:
-      answer.type = Answer::Type::error;
-      answer.text = reply.text();
-      break;
+      return Answer::Type::error;
     case Reply::Type::integer:
-      answer.type = Answer::Type::integer;
-      answer.integer = reply.integer();
-      break;
+      return Answer::Type::integer;
     case Reply::Type::array:
-      answer.type = Answer::Type::array;
-      answer.elements.reserve(reply.size());
-      for (std::size_t i = 0; i < reply.size(); ++i) answer.elements.push_back(to_answer(reply[i]));
-      break;
+      return Answer::Type::array;
   }
+  return Answer::Type::nil;
+}
+
+// As deep as the reader of answers lets them be.
+Answer to_answer(const Reply& reply) {
+  Answer answer{type_of(reply), std::string(reply.text()), reply.integer(), {}};
+  answer.elements.reserve(reply.size());
+  for (std::size_t i = 0; i < reply.size(); ++i) answer.elements.push_back(to_answer(reply[i]));
   return answer;
 }
 

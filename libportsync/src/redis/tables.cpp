@@ -237,6 +237,11 @@ class Staging {
 
 }  // namespace
 
+const std::string* find_field(const FieldValues& fields, std::string_view name) noexcept {
+  const auto found = std::find_if(fields.begin(), fields.end(), [name](const auto& has) { return has.first == name; });
+  return found == fields.end() ? nullptr : &found->second;
+}
+
 TableReader::TableReader(Database& database, std::string table, std::string separator)
     : database_(database), table_(std::move(table)), separator_(std::move(separator)) {}
 

@@ -32,9 +32,9 @@ constexpr std::chrono::seconds longest_poll_interval{60};
 constexpr std::size_t links_in_a_turn = 32;  // to be set down: each may take a millisecond
 constexpr int another_loader_intervals = 3;  // one that has just ended may be listed for a moment
 
-std::string field(const FieldValues& fields, std::string_view name) {
-  const auto found = std::find_if(fields.begin(), fields.end(), [name](const auto& has) { return has.first == name; });
-  return found == fields.end() ? std::string() : found->second;
+bool has(const FieldValues& fields, std::string_view name, std::string_view value) {
+  const std::string* found = redis::find_field(fields, name);
+  return found != nullptr && *found == value;
 }
 
 PortLoaderOptions checked(PortLoaderOptions options) {
@@ -225,7 +225,8 @@ class Loader final : public PortLoader, private PortGate::Observer {
   // Not just on its way: nothing goes on before something else happens.
   [[nodiscard]] bool is_stuck() const {
     if (!config_.wanted.empty() || !another_loader_.empty()) return true;
-    return std::any_of(needed_.begin(), needed_.end(), [](const Database* database) {
+    const auto needed = databases();
+    return std::any_of(needed.begin(), needed.end(), [](const Database* database) {
       return !database->database->open() && !database->database->last_error().empty();
     });
   }
@@ -233,40 +234,37 @@ class Loader final : public PortLoader, private PortGate::Observer {
   // Wraps what is to be done with an answer: nothing when the start was begun anew since, and again after a pause when
   // it is an error. A lost connection's errors are followed by on_closed().
   template <typename F>
-  auto answer(Database& database, F use) {
-    return [this, &database, use = std::move(use), attempt = attempt_](std::error_code error, const auto& answer) {
+  auto answer(Database& database, const char* verb, F use) {
+    return [this, &database, verb, use = std::move(use), attempt = attempt_](std::error_code error,
+                                                                             const auto&... answer) {
       if (attempt != attempt_) return;
-      if (!error) return use(answer);
+      if (!error) return use(answer...);
       if (!database.database->open()) return;
-      refused("cannot read " + database.name + ": " + database.database->last_error(), error);
+      tell_refused(database, verb, error);
+      try_again(options_.poll_interval);
     };
   }
-
+  template <typename F>
+  auto read(Database& database, F use) {
+    return answer(database, "read", std::move(use));
+  }
   template <typename F>
   auto written(Database& database, F next) {
-    return [this, &database, next = std::move(next), attempt = attempt_](std::error_code error) {
-      if (attempt != attempt_) return;
-      if (!error) return next();
-      if (!database.database->open()) return;
-      refused("cannot write " + database.name + ": " + database.database->last_error(), error);
-    };
+    return answer(database, "write", std::move(next));
   }
 
-  void refused(const std::string& text, std::error_code error) {
-    tell_refused(text, error);
-    try_again(options_.poll_interval);
-  }
-
-  void tell_refused(const std::string& text, std::error_code error) {
+  void tell_refused(const Database& database, const char* verb, std::error_code error) {
     told_waiting_.clear();
+    const std::string text =
+        std::string("cannot ") + verb + " " + database.name + ": " + database.database->last_error();
     if (std::exchange(told_refusal_, text) == text) return;
-    tell({.kind = LoaderEvent::Kind::write_refused, .text = text, .error = error});
+    tell({.kind = LoaderEvent::Kind::refused, .text = text, .error = error});
   }
 
   void read_config() {
     config_.asking = true;
     std::ignore = config_.database->command({"GET", "CONFIG_DB_INITIALIZED"},
-                                            answer(config_, [this](const redis::Answer& initialized) {
+                                            read(config_, [this](const redis::Answer& initialized) {
                                               if (initialized.text == "1") return read_ports();
                                               config_.wanted = "CONFIG_DB_INITIALIZED in CONFIG_DB";
                                               config_.asking = false;
@@ -277,11 +275,11 @@ class Loader final : public PortLoader, private PortGate::Observer {
   void read_ports() {
     config_.wanted.clear();
     redis::TableReader metadata(*config_.database, "DEVICE_METADATA", options_.config_db.separator);
-    std::ignore = metadata.read("localhost", answer(config_, [this](const FieldValues& fields) {
-                                  evidence_.dpu = field(fields, "switch_type") == "dpu";
+    std::ignore = metadata.read("localhost", read(config_, [this](const FieldValues& fields) {
+                                  evidence_.dpu = has(fields, "switch_type", "dpu");
                                 }));
     redis::TableReader ports(*config_.database, "PORT", options_.config_db.separator);
-    std::ignore = ports.read_all(answer(config_, [this](const std::vector<redis::TableRow>& rows) {
+    std::ignore = ports.read_all(read(config_, [this](const std::vector<redis::TableRow>& rows) {
       ports_ = rows;
       config_.read = true;
     }));
@@ -296,15 +294,15 @@ class Loader final : public PortLoader, private PortGate::Observer {
             if (!error && attempt == attempt_) look_for_another_loader(list.text);
           });
     }
-    look_for(port_config_done, answer(appl_, [this](const redis::Answer& found) {
+    look_for(port_config_done, read(appl_, [this](const redis::Answer& found) {
                evidence_.port_config_done = found.integer > 0;
                if (!evidence_.port_config_done && is_another_server()) return end_for_lost_data();
                if (evidence_.port_config_done) saw_port_config_done();
              }));
     look_for(port_init_done,
-             answer(appl_, [this](const redis::Answer& found) { evidence_.port_init_done = found.integer > 0; }));
+             read(appl_, [this](const redis::Answer& found) { evidence_.port_init_done = found.integer > 0; }));
     redis::TableReader published(*appl_.database, port_table, options_.appl_db.separator);
-    std::ignore = published.names(answer(appl_, [this](const std::set<std::string, std::less<>>& names) {
+    std::ignore = published.names(read(appl_, [this](const std::set<std::string, std::less<>>& names) {
       published_ = names;
       if (!another_loader_.empty()) return try_again(options_.poll_interval);
       appl_.read = true;
@@ -358,16 +356,14 @@ class Loader final : public PortLoader, private PortGate::Observer {
     evidence_.warm_enabled = false;
     redis::TableReader enable(*state_.database, "WARM_RESTART_ENABLE_TABLE", options_.state_db.separator);
     for (const char* whose : {"system", "swss"}) {
-      std::ignore = enable.read(whose, answer(state_, [this](const FieldValues& fields) {
-                                  if (field(fields, "enable") == "true") evidence_.warm_enabled = true;
+      std::ignore = enable.read(whose, read(state_, [this](const FieldValues& fields) {
+                                  if (has(fields, "enable", "true")) evidence_.warm_enabled = true;
                                 }));
     }
     redis::TableReader warm(*state_.database, "WARM_RESTART_TABLE", options_.state_db.separator);
-    std::ignore = warm.read("portsyncd", answer(state_, [this](const FieldValues& fields) {
-                              evidence_.restore_count.reset();
-                              for (const auto& [name, value] : fields) {
-                                if (name == "restore_count") evidence_.restore_count = value;
-                              }
+    std::ignore = warm.read("portsyncd", read(state_, [this](const FieldValues& fields) {
+                              const std::string* count = redis::find_field(fields, "restore_count");
+                              evidence_.restore_count = count == nullptr ? std::nullopt : std::optional(*count);
                               state_.read = true;
                             }));
   }
@@ -514,7 +510,6 @@ class Loader final : public PortLoader, private PortGate::Observer {
       events_.remove(database->database->fd());
       database->database.reset();
     }
-    needed_.clear();
   }
 
   [[nodiscard]] bool wants_to_say_init_done() const {
@@ -532,7 +527,7 @@ class Loader final : public PortLoader, private PortGate::Observer {
     const std::error_code error = published.existing(names, [this](std::error_code failed, const auto& there) {
       checking_ = false;
       if (failed && appl_.database->open()) {
-        tell_refused("cannot read APPL_DB: " + appl_.database->last_error(), failed);
+        tell_refused(appl_, "read", failed);
       }
       for (const std::string& name : there) gate_.admit(name);
       next_poll_ = now_ + poll_interval_;
@@ -553,7 +548,7 @@ class Loader final : public PortLoader, private PortGate::Observer {
       init_done_unsure_ = true;
       retry_at_ = now_ + options_.poll_interval;
       if (!appl_.database->open()) return;
-      tell_refused("cannot write APPL_DB: " + appl_.database->last_error(), failed);
+      tell_refused(appl_, "write", failed);
     });
   }
 
@@ -609,7 +604,6 @@ class Loader final : public PortLoader, private PortGate::Observer {
   Database config_;
   Database appl_;
   Database state_;
-  std::vector<const Database*> needed_{&config_, &appl_, &state_};  // for the start
   redis::ProducerTable staged_;
   std::unique_ptr<redis::TableSubscriber> subscriber_;
   Subscription subscription_{*this};

@@ -28,6 +28,9 @@ struct TableRow {
   FieldValues fields;  // all of them, when it was read
 };
 
+// The value of the field of this name; nullptr when there is none.
+[[nodiscard]] PORTSYNC_API const std::string* find_field(const FieldValues& fields, std::string_view name) noexcept;
+
 // Reads rows of a table.
 class PORTSYNC_API TableReader {
  public:

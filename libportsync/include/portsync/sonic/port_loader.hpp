@@ -69,7 +69,7 @@ struct LoaderEvent {
     resumed,         // APPL_DB is there again, and has lost nothing
     port_init_done,  // written and acknowledged
     ports_missing,   // ports: in CONFIG_DB, and not yet both a link and in APPL_DB; count = of how many
-    write_refused,   // text, error; tried again, and told once
+    refused,         // text, error; tried again, and told once
     data_lost,       // final: APPL_DB's server was restarted and PortConfigDone is gone
     another_loader,  // final: text = its client name
   };
