@@ -1,12 +1,12 @@
 // SPDX-License-Identifier: Apache-2.0
 #include <cassert>
 #include <portsync/redis/state_sink.hpp>
-#include <stdexcept>
 #include <utility>
 
 #include "os/process_guard.hpp"
 #include "redis/answers.hpp"
 #include "redis/batch.hpp"
+#include "redis/checked_table.hpp"
 #include "redis/connection.hpp"
 #include "redis/error_reply.hpp"
 #include "redis/read_back.hpp"
@@ -16,16 +16,10 @@ namespace {
 
 constexpr std::size_t max_rows = 512;  // without an answer: more cost the caches more than the turns they save
 
-StateSinkOptions checked(StateSinkOptions options) {
-  if (options.table.empty()) throw std::invalid_argument("redis: table is empty");
-  if (options.separator.empty()) throw std::invalid_argument("redis: separator is empty");
-  return options;
-}
-
 class RedisStateSink final : public StateSink {
  public:
   explicit RedisStateSink(StateSinkOptions options)
-      : options_(checked(std::move(options))),
+      : options_(checked_table(std::move(options))),
         connection_(options_.connection),
         batch_(options_),
         read_back_(options_) {}

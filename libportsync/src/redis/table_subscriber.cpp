@@ -2,10 +2,10 @@
 #include <cassert>
 #include <portsync/error.hpp>
 #include <portsync/redis/table_subscriber.hpp>
-#include <stdexcept>
 #include <utility>
 
 #include "os/process_guard.hpp"
+#include "redis/checked_table.hpp"
 #include "redis/connection.hpp"
 #include "redis/error_reply.hpp"
 #include "redis/read_back.hpp"
@@ -13,16 +13,10 @@
 namespace portsync::redis {
 namespace {
 
-TableSubscriberOptions checked(TableSubscriberOptions options) {
-  if (options.table.empty()) throw std::invalid_argument("redis: table is empty");
-  if (options.separator.empty()) throw std::invalid_argument("redis: separator is empty");
-  return options;
-}
-
 class RedisTableSubscriber final : public TableSubscriber {
  public:
   explicit RedisTableSubscriber(TableSubscriberOptions options)
-      : options_(checked(std::move(options))),
+      : options_(checked_table(std::move(options))),
         prefix_("__keyspace@" + std::to_string(options_.connection.database) + "__:" + options_.table +
                 options_.separator),
         connection_(options_.connection) {

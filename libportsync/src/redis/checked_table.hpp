@@ -1,0 +1,16 @@
+// SPDX-License-Identifier: Apache-2.0
+#pragma once
+
+#include <stdexcept>
+
+namespace portsync::redis {
+
+// Options that name a table, as they are. Throws std::invalid_argument.
+template <typename Options>
+[[nodiscard]] Options checked_table(Options options) {
+  if (options.table.empty()) throw std::invalid_argument("redis: table is empty");
+  if (options.separator.empty()) throw std::invalid_argument("redis: separator is empty");
+  return options;
+}
+
+}  // namespace portsync::redis
