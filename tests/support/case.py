@@ -32,17 +32,8 @@ def program(name: str) -> str:
     return str(found)
 
 
-class Case(unittest.TestCase):
-    """
-    Before each test: two namespaces (`dut` with the ports, `far` with the other ends), a Redis with rows and fields of
-    other writers, and, unless autostart is False, a portsyncd that is ready. After each test that passed: settle().
-    """
-
-    ports = 8                      # Ethernet0, Ethernet4, …
-    config: Config = {}            # on top of default_config()
-    autostart = True
-    settle_limit = 10.0
-    dut_index = DUT_INDEX          # of the first port
+class SettledCase(unittest.TestCase):
+    """Before each test: a directory. After each that passed: settle(), which says whether all is right."""
 
     def __init_subclass__(cls, **kwargs: Any) -> None:
         super().__init_subclass__(**kwargs)
@@ -55,6 +46,34 @@ class Case(unittest.TestCase):
             self.skipTest("needs root, or unshare -Urn")
         self.directory = Path(tempfile.mkdtemp(prefix="portsync-"))
         self.addCleanup(shutil.rmtree, self.directory, ignore_errors=True)
+
+    def settle(self) -> None:
+        raise NotImplementedError
+
+
+def _then_settle(function: Any) -> Any:
+    def test(self: SettledCase) -> None:
+        function(self)
+        self.settle()
+
+    test.__name__, test.__doc__ = function.__name__, function.__doc__
+    return test
+
+
+class Case(SettledCase):
+    """
+    Before each test: two namespaces (`dut` with the ports, `far` with the other ends), a Redis with rows and fields of
+    other writers, and, unless autostart is False, a portsyncd that is ready. After each test that passed: settle().
+    """
+
+    ports = 8                      # Ethernet0, Ethernet4, …
+    config: Config = {}            # on top of default_config()
+    autostart = True
+    settle_limit = 10.0
+    dut_index = DUT_INDEX          # of the first port
+
+    def setUp(self) -> None:
+        super().setUp()
         self.daemons: list[Daemon] = []
         self.daemon: Optional[Daemon] = None
         self.foreign: dict[tuple[int, str], Foreign] = {}
@@ -237,12 +256,3 @@ class Case(unittest.TestCase):
             self.assertEqual(daemon.complaints(), [])
         if self.daemon is not None:
             self.assertTrue(self.daemon.alive(), "portsyncd has ended")
-
-
-def _then_settle(function: Any) -> Any:
-    def test(self: Case) -> None:
-        function(self)
-        self.settle()
-
-    test.__name__, test.__doc__ = function.__name__, function.__doc__
-    return test

@@ -124,20 +124,17 @@ class Redis:
         return Monitor(self)
 
 
-class Monitor:
-    """MONITOR, for counting: what was asked of the server between start and commands()."""
-
-    WRITES = {"hset", "hmset", "hsetnx", "hdel", "del", "unlink", "set", "flushdb", "rename", "expire", "hincrby",
-              "eval"}
+class MonitorLines:
+    """What MONITOR shows, line by line."""
 
     def __init__(self, server: Redis) -> None:
         self._server = server
-        self._client = server.connect()
+        self._client = server.connect(timeout=3600)  # there may be nothing to show for long
         self._client.call("MONITOR")
         self._lines: list[str] = []
+        self._taken = 0
         self._marks = 0
-        self._thread = threading.Thread(target=self._read, daemon=True)
-        self._thread.start()
+        threading.Thread(target=self._read, daemon=True).start()
 
     def _read(self) -> None:
         try:
@@ -146,28 +143,49 @@ class Monitor:
         except (OSError, ValueError):
             pass
 
+    def take(self) -> list[str]:
+        """Those since the last call; what was sent before this one is in them."""
+        self._marks += 1
+        mark = f'"monitor-mark-{self._marks}"'
+        with self._server.connect() as client:
+            client.call("ECHO", mark.strip('"'))
+        process.wait_for(lambda: any(mark in line for line in self._lines[self._taken:]), 10, "MONITOR shows the mark")
+        end = next(i for i in range(self._taken, len(self._lines)) if mark in self._lines[i])
+        taken = self._lines[self._taken:end]
+        self._taken = end + 1
+        return taken
+
+    def close(self) -> None:
+        self._client.close()
+
+
+class Monitor:
+    """MONITOR, for counting: what was asked of the server between start and commands()."""
+
+    WRITES = {"hset", "hmset", "hsetnx", "hdel", "del", "unlink", "set", "flushdb", "rename", "expire", "hincrby",
+              "eval"}
+
+    def __init__(self, server: Redis) -> None:
+        self._lines = MonitorLines(server)
+        self._commands: list[list[str]] = []
+
     def commands(self) -> list[list[str]]:
         """Every command so far, words in order; those sent before this call are in it."""
-        self._marks += 1
-        mark = f"monitor-mark-{self._marks}"
-        self._server.db.call("ECHO", mark)
-        process.wait_for(lambda: any(mark in line for line in list(self._lines)), 10, "MONITOR shows the mark")
-        found = []
-        for line in list(self._lines):
+        for line in self._lines.take():
             words = line.split('"')[1::2]
             if words:
-                found.append([words[0].lower(), *words[1:]])
-        return found
+                self._commands.append([words[0].lower(), *words[1:]])
+        return list(self._commands)
 
     def writes(self) -> list[list[str]]:
         return [command for command in self.commands() if command[0] in self.WRITES]
 
     def clear(self) -> None:
         self.commands()
-        self._lines.clear()
+        self._commands.clear()
 
     def close(self) -> None:
-        self._client.close()
+        self._lines.close()
 
     def __enter__(self) -> "Monitor":
         return self

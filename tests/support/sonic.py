@@ -2,18 +2,14 @@
 """A SONiC-like switch around portsyncd in sonic mode: its Redis with CONFIG_DB, its netdevs, and the one check that counts."""
 
 import json
-import os
 import re
-import shutil
-import tempfile
 import threading
 import time
-import unittest
 from pathlib import Path
 from typing import Any, Optional
 
 from support import process, resp
-from support.case import DUT_INDEX, FAR_INDEX, OWN_FIELDS, program
+from support.case import DUT_INDEX, FAR_INDEX, OWN_FIELDS, SettledCase, program
 from support.daemon import Config, Daemon
 from support.link_requests import LinkRequests
 from support.netns import Link, Netns
@@ -300,7 +296,7 @@ def flat(fields: Row) -> list[str]:
     return [word for pair in fields.items() for word in pair]
 
 
-class SonicCase(unittest.TestCase):
+class SonicCase(SettledCase):
     """
     Before each test: a switch, `self.switch`, on which nothing of swss runs. After each test that passed: each switch is
     right, and portsyncd has written nothing that it must not.
@@ -310,17 +306,8 @@ class SonicCase(unittest.TestCase):
     watched = True
     appl_apart = False
 
-    def __init_subclass__(cls, **kwargs: Any) -> None:
-        super().__init_subclass__(**kwargs)
-        for name, function in list(vars(cls).items()):
-            if name.startswith("test_") and callable(function):
-                setattr(cls, name, _then_settle(function))
-
     def setUp(self) -> None:
-        if os.geteuid() != 0:
-            self.skipTest("needs root, or unshare -Urn")
-        self.directory = Path(tempfile.mkdtemp(prefix="portsync-"))
-        self.addCleanup(shutil.rmtree, self.directory, ignore_errors=True)
+        super().setUp()
         self.switches: list[Switch] = []
         self._made = 0
         self.switch = self.make_switch()
@@ -338,6 +325,10 @@ class SonicCase(unittest.TestCase):
         """For the runner, which prints their logs."""
         return [daemon for switch in getattr(self, "switches", []) for daemon in switch.daemons]
 
+    def settle(self) -> None:
+        for switch in self.switches:
+            self.assertEqual(switch.settle(), [])
+
     def remove(self, switch: Switch) -> None:
         """Ends it before the test does; it is not asked whether it is right."""
         self.switches.remove(switch)
@@ -351,16 +342,6 @@ class SonicCase(unittest.TestCase):
         orchagent.wait_popped("PortInitDone")
         switch.wait_equal()
         return orchagent
-
-
-def _then_settle(function: Any) -> Any:
-    def test(self: SonicCase) -> None:
-        function(self)
-        for switch in self.switches:
-            self.assertEqual(switch.settle(), [])
-
-    test.__name__, test.__doc__ = function.__name__, function.__doc__
-    return test
 
 
 __all__ = ["APPL_DB", "CONFIG_DB", "OWN_FIELDS", "STATE_DB", "SonicCase", "Switch", "database_config", "flat", "port",

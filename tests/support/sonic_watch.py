@@ -5,13 +5,12 @@ portsyncd is who comes by the unix socket; the tests' own clients come by TCP (s
 """
 
 import re
-import threading
 from dataclasses import dataclass
 from typing import Optional
 
-from support import process, resp
+from support import resp
 from support.case import OWN_FIELDS
-from support.redis_server import CONFIG_DB, STATE_DB, Redis
+from support.redis_server import CONFIG_DB, STATE_DB, MonitorLines, Redis
 
 APPL_DB = 0
 READS = {"auth", "client", "discard", "echo", "eval", "evalsha", "exec", "exists", "get", "hello", "hexists", "hget",
@@ -50,46 +49,26 @@ class Watch:
     """
 
     def __init__(self, redis: Redis) -> None:
-        self._redis = redis
-        self._client = redis.connect(timeout=3600)
-        self._client.call("MONITOR")
-        self._lines: list[str] = []
-        self._judged = 0
-        self._marks = 0
+        self._lines = MonitorLines(redis)
         self._ours = False
         self._commands: list[Command] = []
         self.wrong: list[str] = []
         self.without_row: list[str] = []  # the ports that had no row when PortInitDone was written
         self.replica: dict[int, dict[str, Row]] = {number: dump(redis, number) for number in (0, 4, 6)}
         self.init_done = bool(self._fields(APPL_DB, "PORT_TABLE:PortInitDone"))  # False again before a warm start
-        threading.Thread(target=self._read, daemon=True).start()
 
     def close(self) -> None:
-        self._client.close()
-
-    def _read(self) -> None:
-        try:
-            while True:
-                self._lines.append(self._client.line().decode(errors="replace"))
-        except (OSError, ValueError):
-            pass
+        self._lines.close()
 
     def commands(self) -> list[Command]:
         """All so far, judged."""
-        self._marks += 1
-        mark = f'"watch-mark-{self._marks}"'
-        with self._redis.connect() as client:
-            client.call("ECHO", mark.strip('"'))
-        process.wait_for(lambda: any(mark in line for line in self._lines[self._judged:]), 10, "MONITOR shows the mark")
-        end = next(i for i in range(self._judged, len(self._lines)) if mark in self._lines[i])
-        for line in self._lines[self._judged:end]:
+        for line in self._lines.take():
             command = parse(line)
             if command is not None:
                 self._ours = self._ours if command.by_lua else command.ours
                 command = Command(command.at, command.database, self._ours, command.by_lua, command.words)
                 self._commands.append(command)
                 self._take(command, line)
-        self._judged = end + 1
         return list(self._commands)
 
     def clear(self) -> None:
