@@ -388,7 +388,7 @@ Control::Outcome App::apply_reload(const LoadedConfig& wanted) {
   sync_->set_options(synchronizer_options());
   event_log_.set_max_latency(microseconds(config_.performance.max_latency_us));
   monitor_->set_options(health_options(config_));
-  if (second_writer_) second_writer_->look();
+  if (second_writer_) second_writer_->look_again();
   // What has changed is told by the more talkative of the two levels.
   const log::Level level = log::parse_level(config_.logging.level).value_or(log::Level::info);
   log::set_level(std::min(level, log::level()));

@@ -1,6 +1,9 @@
 // SPDX-License-Identifier: Apache-2.0
 #include "second_writer.hpp"
 
+#include <sys/epoll.h>
+
+#include <algorithm>
 #include <chrono>
 #include <portsync/redis/client_list.hpp>
 #include <tuple>
@@ -18,43 +21,50 @@ using portsync::redis::Answer;
 constexpr std::chrono::seconds second_look = 1s;
 constexpr std::chrono::seconds look_interval = 60s;
 
-// A connection of its own, which no PING wakes up: a look would notice that it is dead.
-portsync::redis::ConnectionOptions look_options(portsync::redis::ConnectionOptions options) {
-  options.client_name += "-look";
-  options.probe_interval = 0ms;
-  return options;
-}
-
 }  // namespace
 
 SecondWriter::SecondWriter(EventLoop& loop, portsync::HealthMonitor& monitor, Settings settings)
-    : loop_(loop),
-      monitor_(monitor),
-      settings_(std::move(settings)),
-      database_(portsync::redis::make_database(look_options(settings_.state_db))) {
-  // It never fails for good, and the second start is nobody's.
-  loop_.on_readable(database_->fd(), [this] { std::ignore = database_->process(); });
-  std::ignore = database_->start(*this);
+    : loop_(loop), monitor_(monitor), settings_(std::move(settings)) {
+  loop_.after(0ms, [this] { look(); });
   loop_.every(look_interval, [this] { look(); });
+}
+
+void SecondWriter::look_again() {
+  if (!writer_.empty()) look();
 }
 
 // Redis that is away is the sink's to tell.
 void SecondWriter::look() {
+  watch_.reset();
+  auto options = settings_.state_db;
+  options.client_name += "-look";
+  database_ = portsync::redis::make_database(std::move(options));
+  watch_.emplace(loop_, database_->fd(), EPOLLIN, [this](std::uint32_t) { std::ignore = database_->process(); });
+  std::ignore = database_->start(*this);
+}
+
+void SecondWriter::on_open() {
+  other_.clear();
   std::ignore = database_->command({"CLIENT", "LIST"}, [this](std::error_code error, const Answer& list) {
     failed_ = static_cast<bool>(error);
-    other_.clear();
+    const std::string& prefix = settings_.client_name_prefix;
     for (const auto& [id, name] : portsync::redis::named_clients(list.text)) {
-      const bool is_own = name.starts_with(settings_.state_db.client_name);
-      if (name.starts_with(settings_.client_name_prefix) && !is_own) other_ = "the Redis client " + name;
+      if (name.starts_with(prefix) && !name.starts_with(settings_.state_db.client_name))
+        other_ = "the Redis client " + name;
     }
   });
   const std::string row = "WARM_RESTART_TABLE" + settings_.separator + "portsyncd";
   std::ignore = database_->command({"EXISTS", row}, [this, row](std::error_code error, const Answer& count) {
+    close_later();
     if (error || failed_) return log::debug("Cannot look for a second writer: " + database_->last_error());
     const bool sonic = settings_.look_for_sonic && count.integer > 0;
     if (other_.empty() && sonic) other_ = "SONiC's own portsyncd (" + row + " of STATE_DB is there)";
     found(other_);
   });
+}
+
+void SecondWriter::on_closed(std::error_code) {
+  close_later();
 }
 
 void SecondWriter::found(const std::string& writer) {
@@ -69,6 +79,14 @@ void SecondWriter::found(const std::string& writer) {
   const std::string text = "a second writer of the same rows: " + writer;
   log::warning("There is " + text + "; stop one of the two");
   monitor_.set_condition("second writer", {Verdict::degraded, text});
+}
+
+// Not from inside the connection's own call.
+void SecondWriter::close_later() {
+  loop_.after(0ms, [this] {
+    watch_.reset();
+    database_.reset();
+  });
 }
 
 }  // namespace portsyncd

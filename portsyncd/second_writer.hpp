@@ -2,6 +2,7 @@
 #pragma once
 
 #include <memory>
+#include <optional>
 #include <portsync/health_monitor.hpp>
 #include <portsync/redis/connection_options.hpp>
 #include <portsync/redis/database.hpp>
@@ -12,7 +13,8 @@
 namespace portsyncd {
 
 // Looks now and then whether somebody else keeps the same rows: another of our kind, by its client name, or SONiC's own
-// portsyncd, by the row that it leaves in WARM_RESTART_TABLE. Says so in the log and in health.
+// portsyncd, by the row that it leaves in WARM_RESTART_TABLE. Says so in the log and in health. Has a connection only
+// while it looks.
 class SecondWriter final : private portsync::redis::Database::Observer {
  public:
   struct Settings {
@@ -22,22 +24,24 @@ class SecondWriter final : private portsync::redis::Database::Observer {
     bool look_for_sonic = true;      // not where we are what SONiC's own would be
   };
 
-  // Throws std::system_error (no descriptor).
   SecondWriter(EventLoop& loop, portsync::HealthMonitor& monitor, Settings settings);
 
-  // Now, too. Without a connection the next one looks.
-  void look();
+  // A second writer that was told may be gone by now.
+  void look_again();
 
  private:
-  void on_open() override { look(); }
-  void on_closed(std::error_code) override {}
+  void on_open() override;
+  void on_closed(std::error_code error) override;
 
+  void look();
   void found(const std::string& writer);
+  void close_later();
 
   EventLoop& loop_;
   portsync::HealthMonitor& monitor_;
   const Settings settings_;
   std::unique_ptr<portsync::redis::Database> database_;
+  std::optional<EventLoop::Watch> watch_;
   std::string other_;    // found by this look
   bool failed_ = false;  // it has: nothing is known
   std::string suspect_;  // found by the look before

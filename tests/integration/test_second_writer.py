@@ -7,12 +7,13 @@ from support.redis_server import STATE_DB
 
 
 class SecondWriter(Case):
+    autostart = False
     config: Config = {"health": {"max_stall_seconds": 60}}
 
     def test_another_portsyncd_is_named_and_forgotten(self) -> None:
         other = self.redis.connect()
         other.call("CLIENT", "SETNAME", "portsyncd-mirror-1-0a0b0c0d")
-        self.daemon.reload()  # or within a minute
+        self.start()
         self.daemon.wait_status("Degraded: a second writer of the same rows: "
                                 "the Redis client portsyncd-mirror-1-0a0b0c0d")
         self.daemon.wait_for_log("warning There is a second writer of the same rows")
@@ -24,7 +25,7 @@ class SecondWriter(Case):
     def test_sonics_own_is_told_by_what_it_leaves_in_state_db(self) -> None:
         state_db = self.redis.connect(STATE_DB)
         state_db.call("HSET", "WARM_RESTART_TABLE|portsyncd", "restore_count", "0")
-        self.daemon.reload()
+        self.start()
         self.daemon.wait_status("Degraded: a second writer of the same rows: "
                                 "SONiC's own portsyncd (WARM_RESTART_TABLE|portsyncd of STATE_DB is there)")
         state_db.call("DEL", "WARM_RESTART_TABLE|portsyncd")
@@ -32,6 +33,7 @@ class SecondWriter(Case):
         self.daemon.wait_status("Healthy")
 
     def test_alone_it_is_healthy(self) -> None:
+        self.start()
         self.daemon.wait_status("Healthy")
         self.daemon.notifications.clear()
         for _ in range(3):

@@ -23,7 +23,7 @@ class ColdStart(SonicCase):
         self.assertEqual(written[-1], "_PORT_TABLE:PortConfigDone", "it comes after all ports")
         # Nobody has popped anything, so nothing may be there but the staged rows.
         self.assertEqual(switch.appl_db.scan("PORT_TABLE:*"), [])
-        self.assertEqual(switch.state_db.hash("WARM_RESTART_TABLE|portsyncd"), {"restore_count": "0"})
+        switch.wait_restore_count("0")
 
     def test_whole_start_with_orchagent(self) -> None:
         orchagent = self.come_up()
@@ -262,7 +262,7 @@ class WarmStart(SonicCase):
         for switch in self.switches:
             switch.wait_equal()  # ours are there again, others' are kept
             switch.wait_init_done()
-            self.assertEqual(switch.state_db.hash("WARM_RESTART_TABLE|portsyncd"), {"restore_count": "4"})
+            switch.wait_restore_count("4")
             written = {words[1] for words in switch.watch.writes(0) if words[0] == "hset"}
             self.assertEqual(written, {"_PORT_TABLE:PortInitDone"}, "no port is written, nor PortConfigDone")
             self.assertEqual(set(link.admin for name, link in switch.dut.links().items() if "Ether" in name), {"up"})
@@ -288,7 +288,7 @@ class WarmStart(SonicCase):
         switch.state_db.call("HSET", "WARM_RESTART_ENABLE_TABLE|system", "enable", "true")
         switch.start()
         switch.wait_loaded("PortConfigDone")
-        self.assertEqual(switch.state_db.hash("WARM_RESTART_TABLE|portsyncd"), {"restore_count": "0"})
+        switch.wait_restore_count("0")
 
     def test_only_true_is_warm(self) -> None:
         switch = self.switch
@@ -297,7 +297,7 @@ class WarmStart(SonicCase):
         switch.state_db.call("HSET", "WARM_RESTART_TABLE|portsyncd", "restore_count", "7")
         switch.start()
         switch.wait_loaded("PortConfigDone")
-        self.assertEqual(switch.state_db.hash("WARM_RESTART_TABLE|portsyncd"), {"restore_count": "0"})
+        switch.wait_restore_count("0")
 
     def test_a_count_that_is_none(self) -> None:
         """Whatever stood there, the daemon comes up and the field is a number afterwards."""

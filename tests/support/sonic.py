@@ -177,6 +177,11 @@ class Switch:
     def wait_loaded(self, name: str, limit: float = 10) -> None:
         process.wait_for(lambda: self._said(self.loaded(name)), limit, f"{name} is in APPL_DB")
 
+    def wait_restore_count(self, count: str) -> None:
+        """It is written last, and has no other field beside it."""
+        process.wait_for(lambda: self.state_db.hash("WARM_RESTART_TABLE|portsyncd") == {"restore_count": count}, 10,
+                         f"restore_count is {count}, and no other field is there")
+
     def wait_row(self, name: str, limit: float = 10) -> None:
         process.wait_for(lambda: self._said(self.row(name).get("state")), limit, f"STATE_DB has a row of {name}")
 
