@@ -27,19 +27,21 @@ class RedisKeyReader final : public KeyReader, private Database::Observer {
     return database_->start(*this);
   }
 
-  // Without a connection the next one's reading serves.
+  // Without a connection the next one's reading serves, and one that has not been sent yet serves, too.
   void refresh() override {
-    if (reading_) {
-      wanted_ = true;
-    } else {
+    if (!reading_) {
       read();
+    } else if (!unsent_) {
+      wanted_ = true;
     }
   }
 
   [[nodiscard]] std::string last_error() const override { return error_; }
 
   [[nodiscard]] std::error_code process() override {
-    return handler_ ? database_->process() : std::error_code(portsync::Errc::not_started);
+    if (!handler_) return portsync::Errc::not_started;
+    unsent_ = false;
+    return database_->process();
   }
 
  private:
@@ -56,6 +58,7 @@ class RedisKeyReader final : public KeyReader, private Database::Observer {
 
   void read() {
     wanted_ = false;
+    unsent_ = true;
     reading_ = !table_.names([this](std::error_code error, const Names& names) { on_names(error, names); });
   }
 
@@ -78,6 +81,7 @@ class RedisKeyReader final : public KeyReader, private Database::Observer {
   std::string error_;
   bool wanted_ = false;  // a reading, after the one under way
   bool reading_ = false;
+  bool unsent_ = false;  // the one under way: process() has not been called since
 };
 
 }  // namespace
