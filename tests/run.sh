@@ -52,8 +52,8 @@ while [ $# -gt 0 ]; do
 done
 for suite in "${suites[@]+"${suites[@]}"}"; do
   case $suite in
-    unit | integration | api | system | fuzz) ;;
-    *) echo "tests/run.sh: no suite $suite; there are unit, integration, api, system and fuzz" >&2; exit 2 ;;
+    unit | integration | sonic | api | system | fuzz) ;;
+    *) echo "tests/run.sh: no suite $suite; there are unit, integration, sonic, api, system and fuzz" >&2; exit 2 ;;
   esac
 done
 

@@ -12,6 +12,7 @@ from typing import Optional
 
 from support import debian_root, netns, process
 from support.case import program
+from support.control_group import ControlGroup
 
 # That of a root who has logged in (ENV_SUPATH of login.defs(5)).
 ROOTS_PATH = "/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin"
@@ -46,14 +47,18 @@ def libraries_of(binary: str) -> set[str]:
 class Box:
     """Runs until close(). `folders` are seen inside at /mnt/NAME, read-only."""
 
+    _made = 0
+
     def __init__(self, root: Path, folders: dict[str, Path], log: Path, network: str = "--private-network") -> None:
+        Box._made += 1
         self._log = log
+        self._group = ControlGroup(f"portsync-box-{os.getpid()}-{Box._made}")
         binds = [f"--bind-ro={path}:/mnt/{name}" for name, path in folders.items()]
         with open(log, "ab") as output:
             self._nspawn = process.start(
                 ["systemd-nspawn", "--quiet", "--directory", str(root), "--volatile=overlay", "--boot", "--register=no",
                  "--keep-unit", network, "--machine", f"portsync{os.getpid()}", "--console=read-only",
-                 "--link-journal=no", *binds], stdout=output, stderr=output)
+                 "--link-journal=no", *binds], stdout=output, stderr=output, preexec_fn=self._group.enter)
         self.pid = 0
         try:
             process.wait_for(self._booted, 60, f"the container has booted; {log} has its console", 0.05)
@@ -94,6 +99,7 @@ class Box:
             except subprocess.TimeoutExpired:
                 pass
         process.end(self._nspawn)
+        process.wait_for(self._group.remove, 10, "nothing is left in the container's control group")
 
 
 class RootCase(unittest.TestCase):
