@@ -13,8 +13,8 @@ usage: tests/run.sh [--quick | --all | --debian13] [--suite NAME]... [--soak MIN
                   targets' corpora) in the other
   --quick         one release build, unit tests and the shortest integration tests
   --all           tier 1 and tier 2: clang with -Werror, TSan, clang-tidy, LTO, minsize, shellcheck, instructions
-                  per event, long waits of sonic mode, Debian packages and lintian, Debian 13, a soak, and each fuzz
-                  target for a while
+                  per event, the rest of sonic mode, its build for SONiC's image, Debian packages and lintian,
+                  Debian 13, a soak, and each fuzz target for a while
   --debian13      only what --all does in a root of Debian 13 (tests/debian13.sh): a release build, all suites
                   but system
   --suite NAME    only this suite: unit, integration, sonic, api, system or fuzz; may be given again
@@ -168,9 +168,17 @@ tier2() {
     step "sonic mode, $part" /usr/bin/python3 "$tests/support/runner.py" --build "$builds/release" \
       "$tests/integration/$part.py"
   done
+  swss_image
   debian_packages
   step "model of the engine, one deeper" env PORTSYNC_MODEL_DEPTH=1 "$builds/release/tests/sync_engine_model_test"
   debian13
+}
+
+# As portsyncd/doc/swss.md has it.
+swss_image() {
+  build swss-image "${release[@]}" -Ddbus=disabled -Dmetrics=disabled -Dsystemd=disabled || return
+  step "sonic mode, in the image" /usr/bin/python3 "$tests/support/runner.py" --build "$builds/swss-image" \
+    "$tests/integration/sonic_image.py"
 }
 
 # The packages as they are shipped: built twice, at another path, in another time zone and with another umask.
