@@ -1,6 +1,7 @@
 # SPDX-License-Identifier: Apache-2.0
 """The Debian package of portsyncd, on a booted system that has Redis, or has none yet."""
 
+import json
 import re
 import tempfile
 import time
@@ -98,6 +99,50 @@ class Package(PackageCase, BoxCase):
                           if re.match(r"[A-Z]\w*=", line)} for name in ("portsyncd.service", "portsyncd@.service"))
         self.assertEqual({line.partition("=")[0] for line in one ^ instance}, {
             "Description", "After", "NetworkNamespacePath", "Environment", "RuntimeDirectory", "LogsDirectory"})
+
+    def test_two_asics(self) -> None:
+        """One instance for each network namespace, which has a Redis of its own, found by database_global.json."""
+        self.box.run("systemctl stop redis-server")
+        self.install()
+        self.box.run("systemctl disable --now portsyncd; mkdir -p /var/run/redis/sonic-db")
+        asics = {"asic0": ["Ethernet0", "Ethernet4"], "asic1": ["Ethernet8"]}
+        for name, ports in asics.items():
+            self.make_asic(name, ports)
+        includes = [{"include": f"../../redis-{name}/database_config.json", "namespace": name} for name in asics]
+        self.write("/var/run/redis/sonic-db/database_global.json", json.dumps({"INCLUDES": includes, "VERSION": "1.0"}))
+        self.box.run("systemctl enable --now portsyncd@asic0 portsyncd@asic1")
+        for name, ports in asics.items():
+            self.wait_for(f"systemctl show -p StatusText portsyncd@{name}", "StatusText=Healthy\n")
+            rows = self.box.run(f"ip netns exec {name} redis-cli -n 6 HKEYS PORT_TABLE").split()
+            self.assertEqual(sorted(rows), ports)
+            said = self.box.run(f"portsyncctl --socket /run/portsyncd-{name}/control.sock ports")
+            self.assertEqual(re.findall(r"(?m)^Ethernet\d+", said), ports)
+        self.box.run("ip -n asic1 link set Ethernet8 mtu 2000")
+        self.wait_for("ip netns exec asic1 redis-cli -n 6 HGET 'PORT_TABLE|Ethernet8' mtu", "2000")
+        # One that is killed comes back, and the other knows nothing of it.
+        before = self.show("portsyncd@asic1", "MainPID")
+        self.box.run("systemctl kill -s KILL portsyncd@asic0")
+        process.wait_for(lambda: self.show("portsyncd@asic0", "NRestarts") == "1", 20, "it is started again", 0.1)
+        self.wait_for("systemctl show -p StatusText portsyncd@asic0", "StatusText=Healthy\n")
+        self.assertEqual(self.show("portsyncd@asic1", "MainPID"), before)
+        self.assertIn("crash", self.box.run("journalctl -q -u portsyncd@asic0 | grep Restart"))
+
+    def make_asic(self, name: str, ports: list[str]) -> None:
+        """Its ports, which are up, and its Redis, as SONiC has them."""
+        links = "".join(f"ip -n {name} link add {port} type veth peer name p{port}; "
+                        f"ip -n {name} link set p{port} up; ip -n {name} link set {port} up; " for port in ports)
+        self.box.run(f"ip netns add {name}; ip -n {name} link set lo up; {links}"
+                     f"systemd-run -q --unit redis-{name} -p NetworkNamespacePath=/run/netns/{name} redis-server "
+                     f"--port 6379 --save '' && mkdir /var/run/redis-{name}")
+        self.wait_for(f"ip netns exec {name} redis-cli ping", "PONG")
+        databases = {name: {"id": number, "separator": separator, "instance": "redis"}
+                     for name, number, separator in (("APPL_DB", 0, ":"), ("CONFIG_DB", 4, "|"), ("STATE_DB", 6, "|"))}
+        server = {"hostname": "127.0.0.1", "port": 6379, "unix_socket_path": ""}
+        self.write(f"/var/run/redis-{name}/database_config.json",
+                   json.dumps({"INSTANCES": {"redis": server}, "DATABASES": databases, "VERSION": "1.0"}))
+
+    def write(self, path: str, text: str) -> None:
+        self.box.run(f"cat > {path} <<'END_OF_TEXT'\n{text}\nEND_OF_TEXT\n")
 
     def test_without_net_admin(self) -> None:
         self.install()
