@@ -1001,8 +1001,8 @@ struct HealthFixture : Fixture {
   [[nodiscard]] const HealthReport& last() const { return monitor.reports.back(); }
   [[nodiscard]] const SinkReport& last_sink() const { return last().sinks.at(0); }
   [[nodiscard]] std::size_t count() const { return monitor.reports.size(); }
-  void write(int number, bool up) {
-    source.change(make_link(100 + number, "Ethernet" + std::to_string(number), up));
+  void write(int number, bool is_up) {
+    source.change(make_link(100 + number, "Ethernet" + std::to_string(number), is_up));
     source.drained();
     settle();
   }
