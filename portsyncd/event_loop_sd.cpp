@@ -2,6 +2,7 @@
 #include <sys/epoll.h>
 #include <systemd/sd-event.h>
 
+#include <algorithm>
 #include <csignal>
 #include <cstdint>
 #include <exception>
@@ -15,8 +16,6 @@
 namespace portsyncd {
 namespace {
 
-constexpr std::uint64_t timer_accuracy_us = 10'000;
-
 int checked(int result, const char* what) {
   if (result < 0) throw std::system_error(-result, std::system_category(), what);
   return result;
@@ -24,6 +23,12 @@ int checked(int result, const char* what) {
 
 std::uint64_t microseconds(std::chrono::milliseconds duration) {
   return static_cast<std::uint64_t>(std::chrono::microseconds(duration).count());
+}
+
+// How much later than it is due a timer may be told, so that several cost one wake-up: as a rule sd-event waits for all
+// of it.
+std::uint64_t accuracy(std::chrono::milliseconds delay) {
+  return std::clamp<std::uint64_t>(microseconds(delay) / 10, 1, 10'000);
 }
 
 }  // namespace
@@ -58,7 +63,7 @@ class EventLoop::Impl {
     Source& source = add(std::move(handler));
     source.period = delay;
     source.again = again;
-    checked(sd_event_add_time_relative(event_, &source.source, CLOCK_MONOTONIC, microseconds(delay), timer_accuracy_us,
+    checked(sd_event_add_time_relative(event_, &source.source, CLOCK_MONOTONIC, microseconds(delay), accuracy(delay),
                                        on_time, &source),
             "sd_event_add_time_relative");
     prefer(source);
@@ -198,7 +203,7 @@ void EventLoop::Watch::set_events(std::uint32_t events) {
 class EventLoop::Timer::Impl {
  public:
   Impl(EventLoop::Impl& loop, Handler handler) : loop_(loop), handler_(std::make_shared<Handler>(std::move(handler))) {
-    checked(sd_event_add_time_relative(loop.event(), &source_, CLOCK_MONOTONIC, 0, timer_accuracy_us, on_time, this),
+    checked(sd_event_add_time_relative(loop.event(), &source_, CLOCK_MONOTONIC, 0, 1, on_time, this),
             "sd_event_add_time_relative");
     stop();
   }
@@ -208,6 +213,7 @@ class EventLoop::Timer::Impl {
 
   void start(std::chrono::milliseconds delay) {
     checked(sd_event_source_set_time_relative(source_, microseconds(delay)), "sd_event timer");
+    checked(sd_event_source_set_time_accuracy(source_, accuracy(delay)), "sd_event timer");
     checked(sd_event_source_set_enabled(source_, SD_EVENT_ONESHOT), "sd_event timer");
   }
   void stop() { checked(sd_event_source_set_enabled(source_, SD_EVENT_OFF), "sd_event timer"); }

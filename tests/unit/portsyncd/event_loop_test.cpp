@@ -5,12 +5,15 @@
 #include <sys/epoll.h>
 #include <unistd.h>
 
+#include <algorithm>
 #include <array>
 #include <boost/test/unit_test.hpp>
+#include <chrono>
 #include <memory>
 #include <optional>
 #include <stdexcept>
 #include <utility>
+#include <vector>
 
 using namespace portsyncd;
 using namespace std::chrono_literals;
@@ -119,6 +122,24 @@ BOOST_FIXTURE_TEST_CASE(a_timer_fires_once_for_each_start, Fixture) {
   loop.after(100ms, [&] { loop.exit(1); });
   BOOST_TEST(loop.run() == 1);
   BOOST_TEST(calls == 2);
+}
+
+BOOST_FIXTURE_TEST_CASE(a_short_timer_is_not_late, Fixture) {
+  using Clock = std::chrono::steady_clock;
+  std::vector<Clock::duration> times;
+  Clock::time_point started;
+  EventLoop::Timer timer(loop, [&] {
+    times.push_back(Clock::now() - started);
+    if (times.size() == 60) return loop.exit(1);
+    started = Clock::now();
+    timer.start(1ms);
+  });
+  started = Clock::now();
+  timer.start(1ms);
+  BOOST_TEST(loop.run() == 1);
+  std::sort(times.begin(), times.end());
+  BOOST_TEST((times.front() >= 1ms));
+  BOOST_TEST((times.at(times.size() / 3) < 5ms));  // the machine may be busy
 }
 
 BOOST_FIXTURE_TEST_CASE(a_timer_that_was_stopped_does_not_fire, Fixture) {
