@@ -167,6 +167,7 @@ void done(const Control::Outcome& outcome) {
 }
 
 // What is on the bus: answers, and never asks.
+// NOLINTNEXTLINE(cppcoreguidelines-virtual-class-destructor): it is final
 class Object final : public sdbus::AdaptorInterfaces<org::sonic::PortSync1_adaptor> {
  public:
   Object(sdbus::IConnection& connection, Control& control, const PortChanges& changes)

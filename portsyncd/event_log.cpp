@@ -162,7 +162,7 @@ void EventLog::note_latency(const SyncEvent& event, TimePoint now) {
 void EventLog::on_health(const portsync::Health& before, const portsync::Health& health, TimePoint now) {
   // A reason that counts something may change often: then the newest is told, later. The verdict is always told.
   const bool allowed = health_reasons_.take(now);
-  Transition transition{holds_back_health_ ? std::move(held_back_.before) : before, health};
+  Transition transition{holds_back_health_ ? held_back_.before : before, health};
   holds_back_health_ = before.verdict == health.verdict && !allowed;
   if (holds_back_health_) {
     held_back_ = std::move(transition);

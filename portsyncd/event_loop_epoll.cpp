@@ -75,8 +75,8 @@ class EventLoop::Impl {
     control(EPOLL_CTL_ADD, source, events);
     return source;
   }
-  void add(Kind kind, int fd, const Handler& handler) {
-    add(kind, fd, [handler](std::uint32_t) { handler(); });
+  void add(Kind kind, int fd, Handler handler) {
+    add(kind, fd, [handler = std::move(handler)](std::uint32_t) { handler(); });
   }
 
   void control(int operation, Source& source, std::uint32_t events) const {
@@ -134,23 +134,23 @@ EventLoop::EventLoop() : impl_(std::make_unique<Impl>()) {}
 EventLoop::~EventLoop() = default;
 
 void EventLoop::on_readable(int fd, Handler handler) {
-  impl_->add(Impl::Kind::borrowed, fd, handler);
+  impl_->add(Impl::Kind::borrowed, fd, std::move(handler));
 }
 
 void EventLoop::on_signal(int number, Handler handler) {
-  impl_->add(Impl::Kind::signal, make_signal_fd(number), handler);
+  impl_->add(Impl::Kind::signal, make_signal_fd(number), std::move(handler));
 }
 
 void EventLoop::every(std::chrono::milliseconds period, Handler handler) {
   const int fd = make_timer_fd();
   set_timer(fd, period, true);
-  impl_->add(Impl::Kind::periodic, fd, handler);
+  impl_->add(Impl::Kind::periodic, fd, std::move(handler));
 }
 
 void EventLoop::after(std::chrono::milliseconds delay, Handler handler) {
   const int fd = make_timer_fd();
   set_timer(fd, delay, false);
-  impl_->add(Impl::Kind::once, fd, handler);
+  impl_->add(Impl::Kind::once, fd, std::move(handler));
 }
 
 int EventLoop::run() {
@@ -186,7 +186,7 @@ class EventLoop::Timer::Impl {
 
 EventLoop::Timer::Timer(EventLoop& loop, Handler handler)
     : impl_(new Impl{*loop.impl_, loop.impl_->add(EventLoop::Impl::Kind::periodic, make_timer_fd(),
-                                                  [handler](std::uint32_t) { handler(); })}) {}
+                                                  [handler = std::move(handler)](std::uint32_t) { handler(); })}) {}
 
 EventLoop::Timer::~Timer() {
   impl_->loop.remove(impl_->source);

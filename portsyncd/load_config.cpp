@@ -87,7 +87,7 @@ class Loader {
     const Config::Database& database = loaded_.config.database;
     const std::string& path = database.sonic_db_config;
     if (database.name_space.empty() || path.empty()) return path;
-    const std::string found = sonic_db_config_of(database.name_space, path, loaded_.problems);
+    std::string found = sonic_db_config_of(database.name_space, path, loaded_.problems);
     if (found.empty()) {
       loaded_.databases_unknown = "database_global.json beside " + path + " does not list the namespace " +
                                   without_control_characters(database.name_space);

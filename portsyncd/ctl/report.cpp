@@ -29,7 +29,7 @@ std::string date(UnixMs time, const Style& style) {
   return local_time(*time) + " (" + ago(time, style.now_unix_ms) + ")";
 }
 
-std::string or_dash(std::string text) {
+std::string or_dash(const std::string& text) {
   return text.empty() ? "-" : text;
 }
 
@@ -95,7 +95,9 @@ std::string row_words(const Event& event) {
     const std::string before = event.row_before ? value_before(event, name) : "";
     if (event.row_before && before == value) continue;
     if (!text.empty()) text += ", ";
-    text += short_name(name) + " " + (event.row_before ? before + " -> " : "") + value;
+    (text += short_name(name)) += ' ';
+    if (event.row_before) (text += before) += " -> ";
+    text += value;
   }
   if (text.empty()) return "written again";
   return event.row_before ? text : "row " + text;

@@ -56,6 +56,16 @@ class Joint {
   std::shared_ptr<State> state_;
 };
 
+// EXISTS' answer.
+Database::Handler insert_if_found(std::shared_ptr<Names> found, std::string name, ErrorHandler done) {
+  return [found = std::move(found), name = std::move(name), done = std::move(done)](std::error_code error,
+                                                                                    const Answer& answer) {
+    if (!error && answer.type != Answer::Type::integer) error = Errc::protocol;
+    if (answer.integer == 1) found->insert(name);
+    done(error);
+  };
+}
+
 // For a call that asks for nothing: it is answered in its turn, too, from process().
 std::error_code ask_nothing(Database& database, ErrorHandler handler) {
   return database.command({"PING"}, error_only(std::move(handler)));
@@ -273,13 +283,9 @@ std::error_code TableReader::existing(const std::vector<std::string>& names, Nam
   const Joint joint(finish);
   for (const std::string& name : names) {
     const std::string key = table_ + separator_ + name;
-    const std::error_code error = database_.command(
-        {"EXISTS", key}, [found, name, done = joint.share()](std::error_code one_error, const Answer& answer) {
-          if (!one_error && answer.type != Answer::Type::integer) one_error = Errc::protocol;
-          if (answer.integer == 1) found->insert(name);
-          done(one_error);
-        });
-    if (error) return error;
+    if (const std::error_code error = database_.command({"EXISTS", key}, insert_if_found(found, name, joint.share()))) {
+      return error;
+    }
   }
   return {};
 }
