@@ -2,6 +2,7 @@
 """sync.mode = "sonic": what happens to links of a switch that is up, as its neighbours see it."""
 
 from support import process
+from support.case import DUT_INDEX, program
 from support.sonic import SonicCase, port, port_config
 from support.sonic_neighbours import Portmgrd, Row, Subscriber, Teammgrd, Xcvrd, produce
 
@@ -330,3 +331,20 @@ class Logger(UpCase):
         self.switch.config_db.call("DEL", "LOGGER|portsyncd")
         self.fence()
         self.switch.wait_equal()
+
+
+class Losses(SonicCase):
+    def test_an_overrun_is_made_up_for(self) -> None:
+        """With a port that goes, and one that is configured and made, meanwhile."""
+        self.come_up(config={"netlink": {"receive_buffer_bytes": 65536}})
+        daemon = self.switch.daemon
+        daemon.freeze()
+        process.run([program("tests/support/link_load"), "mixed", "2000", str(DUT_INDEX), "2"], self.switch.dut)
+        self.switch.delete(port(2))
+        produce(self.switch.appl_db, port(9), port_config(9))
+        process.wait_for(lambda: self.switch.dut.links().get(port(9)), 10, "orchagent makes the new port's netdev")
+        daemon.thaw()
+        self.switch.wait_equal()
+        self.assertGreaterEqual(daemon.statistics()["overruns"], 1)
+        self.assertEqual(self.switch.row(port(2)), {})
+        self.assertEqual(self.switch.row(port(9))["state"], "ok")

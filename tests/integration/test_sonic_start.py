@@ -1,6 +1,7 @@
 # SPDX-License-Identifier: Apache-2.0
 """sync.mode = "sonic": the starts. Cold, warm, dpu, alone after a crash, with netdevs from before; and what is late."""
 
+import json
 import os
 import time
 
@@ -471,3 +472,32 @@ class Environment(SonicCase):
             {"APPL_DB": switch.redis, "CONFIG_DB": switch.redis, "STATE_DB": switch.redis},
             dict.fromkeys(("APPL_DB", "CONFIG_DB", "STATE_DB"), "")))
         self.come_up()
+
+
+class Numbers(SonicCase):
+    """Other numbers and separators of databases than SONiC's usual ones."""
+
+    watched = False  # whose keys are the usual ones
+    ports = 0
+
+    def test_ids_and_separators_are_those_of_database_config(self) -> None:
+        appl_db, config_db, state_db = (self.switch.client(number) for number in (3, 9, 12))
+        config = json.loads(self.switch.config_file.read_text())
+        for name, number, separator in (("APPL_DB", 3, "|"), ("CONFIG_DB", 9, "~"), ("STATE_DB", 12, "!")):
+            config["DATABASES"][name].update(id=number, separator=separator)
+        self.switch.config_file.write_text(json.dumps(config))
+        config_db.pipeline([("HSET", f"PORT~{port(0)}", "lanes", "0"), ("SET", "CONFIG_DB_INITIALIZED", "1")])
+        with self.switch.redis.connect() as listener:
+            listener.call("SUBSCRIBE", "PORT_TABLE_CHANNEL@3")
+            self.switch.start()
+            process.wait_for(lambda: appl_db.call("EXISTS", "_PORT_TABLE|PortConfigDone"), 10, "the ports are staged")
+            self.assertTrue(listener.wait(10))
+        self.assertEqual(appl_db.hash(f"_PORT_TABLE|{port(0)}"), {"lanes": "0"})
+        self.assertEqual(appl_db.hash("_PORT_TABLE|PortConfigDone"), {"count": "1"})
+        appl_db.call("RENAME", f"_PORT_TABLE|{port(0)}", f"PORT_TABLE|{port(0)}")  # as if orchagent had popped it
+        self.switch.create(port(0))
+        process.wait_for(lambda: state_db.hash(f"PORT_TABLE!{port(0)}").get("state") == "ok", 10, "it has a row")
+        process.wait_for(lambda: appl_db.call("EXISTS", "_PORT_TABLE|PortInitDone"), 10, "PortInitDone is staged")
+        self.assertEqual(state_db.hash("WARM_RESTART_TABLE!portsyncd"), {"restore_count": "0"})
+        self.assertEqual(config_db.scan("LOGGER*"), ["LOGGER~portsyncd"])
+        self.assertEqual(self.switch.appl_db.scan("*"), [])
