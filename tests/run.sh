@@ -130,8 +130,9 @@ run_suites() {
   for suite; do chosen+=(--suite "$suite"); done
   rm -rf "$builds/$name/junit" "$builds/$name/meson-logs/testlog.json"
   echo "--- tests of $name: $*"
+  # Most of them wait more than they compute.
   "${within[@]+"${within[@]}"}" meson test -C "$builds/$name" --no-rebuild --print-errorlogs "${chosen[@]}" \
-    </dev/null 2>&1 | grep -v '^$'
+    --num-processes $(($(nproc) + $(nproc) / 2)) </dev/null 2>&1 | grep -v '^$'
   echo "--- tests of $name took $((SECONDS - began)) s"
   tested+=("$builds/$name")
 }
