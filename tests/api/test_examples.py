@@ -1,0 +1,332 @@
+# SPDX-License-Identifier: Apache-2.0
+"""Every example: built as it says itself, against an installed library, and doing what it says on real links."""
+
+import fcntl
+import json
+import os
+import re
+import subprocess
+from pathlib import Path
+
+from support import process
+from support.case import Case, SettledCase
+from support.examples import EXAMPLES, SOURCES, Programs, Running, build_command, built, installed
+from support.installed import run
+from support.link_requests import LinkRequests
+from support.netns import Netns
+from support.redis_server import Redis
+
+APPL_DB = 0
+PROGRAMS = sorted(source.stem for source in SOURCES if source.suffix == ".cpp")
+
+
+class Texts(SettledCase):
+    """What is true of all of them."""
+
+    def settle(self) -> None:
+        pass
+
+    def test_each_is_short_and_says_what_it_shows(self) -> None:
+        for source in SOURCES:
+            with self.subTest(example=source.name):
+                lines = source.read_text().splitlines()
+                self.assertLess(len(lines), 120)
+                self.assertEqual(lines[0], "// SPDX-License-Identifier: Apache-2.0")
+                self.assertRegex(lines[1], r"^// [A-Zi]")
+
+    def test_the_table_has_each(self) -> None:
+        table = (EXAMPLES / "README.md").read_text()
+        for source in SOURCES:
+            self.assertIn(f"| {source.name} |", table)
+        for name in re.findall(r"^\| ([a-z_]+\.[a-z]+) \|", table, re.MULTILINE):
+            self.assertTrue((EXAMPLES / name).exists(), name)
+
+    def test_each_is_tested(self) -> None:
+        tests = Path(__file__).read_text()
+        for name in PROGRAMS:
+            self.assertRegex(tests, rf'"{name}"')
+            self.assertIn(f" {name}.cpp -o {name} ", build_command(EXAMPLES / f"{name}.cpp"))
+
+    def test_the_meson_project_builds_each(self) -> None:
+        build = self.directory / "build"
+        run("meson", "setup", str(build), str(EXAMPLES), **installed().pkg_config)
+        targets = json.loads(run("meson", "introspect", "--targets", str(build)))
+        self.assertEqual(sorted(target["name"] for target in targets), PROGRAMS)
+        run("meson", "compile", "-C", str(build), "link_monitor")
+        self.assertTrue((build / "link_monitor").exists())
+
+
+class ExampleCase(Programs, SettledCase):
+    """Before each test: a namespace. After each that passed: what was started and not ended still runs."""
+
+    def setUp(self) -> None:
+        super().setUp()
+        self.dut = Netns()
+        self.addCleanup(self.dut.close)
+        self.links = LinkRequests(self.dut)
+        self.addCleanup(self.links.close)
+
+    def settle(self) -> None:
+        self.check_programs()
+
+    def add_link(self, name: str = "Ethernet0", index: int = 100, mtu: int = 1500) -> None:
+        self.dut.ip(f"link add name {name} index {index} mtu {mtu} type veth peer name p{index} index {20000 + index}")
+
+
+class Monitors(ExampleCase):
+    def follows(self, name: str) -> Running:
+        self.add_link()
+        monitor = self.run_example(name)
+        at = monitor.wait_line("lo new admin=up oper=up mtu=65536")
+        monitor.wait_line("Ethernet0 new admin=down oper=down mtu=1500")
+        # More than one process() does, and each step is told.
+        for mtu in range(2000, 4000):
+            self.links.set_mtu(100, mtu)
+        at = monitor.wait_line("Ethernet0 changed admin=down oper=down mtu=3999", at)
+        told = [line for line in monitor.lines if line.startswith("Ethernet0 changed")]
+        self.assertEqual(told, [f"Ethernet0 changed admin=down oper=down mtu={mtu}" for mtu in range(2000, 4000)])
+        self.dut.ip("link set Ethernet0 up", "link set p100 up")
+        at = monitor.wait_line("Ethernet0 changed admin=up oper=up mtu=3999", at)
+        self.dut.ip("link set Ethernet0 down", "link set Ethernet0 name Ethernet4")
+        at = monitor.wait_line("Ethernet4 was Ethernet0", at)
+        self.dut.ip("link del Ethernet4")
+        monitor.wait_line("Ethernet4 removed", at)
+        return monitor
+
+    def test_link_monitor(self) -> None:
+        self.follows("link_monitor")
+
+
+class JsonLines(ExampleCase):
+    def setUp(self) -> None:
+        super().setUp()
+        self.reader, writer = os.pipe()
+        self.addCleanup(lambda: os.close(self.reader) if self.reader >= 0 else None)
+        fcntl.fcntl(writer, fcntl.F_SETPIPE_SZ, 4096)
+        self.sink = self.run_example("jsonl_sink", stdout=writer)
+        os.close(writer)
+        os.set_blocking(self.reader, False)
+        self.text = ""
+        self.rows: dict[str, dict] = {}
+        self.count = 0
+
+    def read(self) -> None:
+        try:
+            self.text += os.read(self.reader, 1 << 16).decode()
+        except BlockingIOError:
+            return
+        *lines, self.text = self.text.split("\n")
+        self.count += len(lines)
+        for row in map(json.loads, lines):
+            self.rows[row.pop("port")] = row
+
+    def wait_rows(self, **rows: dict) -> None:
+        def equal() -> bool:
+            self.read()
+            return self.rows == rows
+        process.wait_for(equal, 20, f"{rows}, there is {self.rows}")
+
+    def test_jsonl_sink(self) -> None:
+        self.add_link()
+        self.add_link("Ethernet4", 104)
+        self.wait_rows(Ethernet0={"up": False, "mtu": 1500}, Ethernet4={"up": False, "mtu": 1500})
+        # Its reader is slow: what does not fit into the pipe is not kept but compared, so that the newest is next.
+        for mtu in range(2000, 5000):
+            self.links.set_mtu(100, mtu)
+        self.links.set_mtu(104, 9000)
+        self.wait_rows(Ethernet0={"up": False, "mtu": 4999}, Ethernet4={"up": False, "mtu": 9000})
+        self.assertLess(self.count, 1500)
+        self.links.set_name(104, 'Ethernet\\"4')
+        self.wait_rows(**{"Ethernet0": {"up": False, "mtu": 4999}, "Ethernet4": {"removed": True},
+                          'Ethernet\\"4': {"up": False, "mtu": 9000}})
+        os.close(self.reader)
+        self.reader = -1
+        self.links.set_mtu(100, 1500)
+        self.assertEqual(self.sink.end(), 1)
+
+
+class Composite(Programs, Case):
+    autostart = False
+    ports = 4
+
+    def settle(self) -> None:
+        super().settle()
+        self.check_programs()
+
+    def test_composite_sink(self) -> None:
+        reader, writer = os.pipe()
+        self.addCleanup(os.close, reader)
+        fcntl.fcntl(writer, fcntl.F_SETPIPE_SZ, 4096)
+        composite = self.run_example("composite_sink", self.redis.socket, stdout=writer)
+        os.close(writer)
+        self.wait_equal()
+        links = LinkRequests(self.dut)
+        self.addCleanup(links.close)
+        # Nobody reads the lines: they are behind, Redis is not.
+        for mtu in range(2000, 2100):
+            for index in range(4):
+                links.set_mtu(self.dut_index + index, mtu)
+        self.wait_equal()
+        # Redis is dead: the lines are not.
+        self.redis.kill()
+        composite.wait_error("redis closed")
+        links.set_mtu(self.dut_index, 9000)
+        self.wait_lines(reader, {"Ethernet0": 9000, "Ethernet4": 2099, "Ethernet8": 2099, "Ethernet12": 2099})
+        self.redis.start()
+        self.plant()
+        self.wait_equal()
+        self.assertEqual([line for line in composite.errors if line == "redis opened"], ["redis opened"] * 2)
+
+    def wait_lines(self, reader: int, want: dict[str, int]) -> None:
+        os.set_blocking(reader, False)
+        found: dict[str, int] = {}
+        rest = ""
+
+        def newest() -> bool:
+            nonlocal rest
+            try:
+                rest += os.read(reader, 1 << 16).decode()
+            except BlockingIOError:
+                return found == want
+            *lines, rest = rest.split("\n")
+            found.update({row["port"]: row["mtu"] for row in map(json.loads, lines)})
+            return found == want
+        process.wait_for(newest, 20, f"{want}, there is {found}")
+
+
+class Lags(ExampleCase):
+    def test_lag_watcher(self) -> None:
+        # Not every kernel has teams or bonds; a bridge has members as they do.
+        self.dut.ip("link add PortChannel1 type bridge", "link set PortChannel1 up")
+        for number in range(3):
+            self.add_link(f"Ethernet{number}", 100 + number)
+        self.dut.ip("link set Ethernet0 master PortChannel1")
+        watcher = self.run_example("lag_watcher", "bridge")
+        at = watcher.wait_line("PortChannel1 down: Ethernet0 down")
+        self.dut.ip("link set Ethernet1 master PortChannel1", "link set Ethernet1 up", "link set p101 up")
+        at = watcher.wait_line("PortChannel1 up: Ethernet0 down, Ethernet1 up", at)
+        self.dut.ip("link set Ethernet0 nomaster", "link set Ethernet2 mtu 1400")
+        at = watcher.wait_line("PortChannel1 up: Ethernet1 up", at)
+        self.dut.ip("link set Ethernet1 name Ethernet9")
+        at = watcher.wait_line("PortChannel1 up: Ethernet9 up", at)
+        self.dut.ip("link add PortChannel2 type bridge", "link set Ethernet9 master PortChannel2")
+        watcher.wait_line("PortChannel1 down:", at)
+        at = watcher.wait_line("PortChannel2 down: Ethernet9 up", at)
+        self.dut.ip("link del PortChannel1", "link set PortChannel2 name PortChannel3")
+        watcher.wait_line("PortChannel1 removed", at)
+        watcher.wait_line("PortChannel2 removed", at)
+        at = watcher.wait_line("PortChannel3 down: Ethernet9 up", at)
+        self.dut.ip("link set Ethernet9 mtu 1400", "link set Ethernet9 nomaster")
+        watcher.wait_line("PortChannel3 down:", at)
+        # What is not in the line makes no line.
+        self.assertEqual([line for line in watcher.lines if "Ethernet2" in line], [])
+        self.assertEqual([a for a, b in zip(watcher.lines, watcher.lines[1:]) if a == b], [])
+
+
+class Indexes(ExampleCase):
+    def setUp(self) -> None:
+        super().setUp()
+        self.add_link()
+
+    def ask(self, ifindex: int) -> str:
+        """The answer."""
+        self.cache.process.stdin.write(f"{ifindex}\n".encode())
+        self.cache.process.stdin.flush()
+        at = self.asked
+        self.asked += 1
+        process.wait_for(lambda: len(self.cache.lines) > at, 20, f"answer number {at}")
+        return self.cache.lines[at]
+
+    def test_index_cache(self) -> None:
+        self.cache = self.run_example("index_cache", stdin=subprocess.PIPE)
+        self.addCleanup(self.cache.process.stdin.close)
+        self.asked = 0
+        self.assertEqual(self.ask(1), "1 lo, master 0, kind -")
+        self.assertEqual(self.ask(100), "100 Ethernet0, master 0, kind veth")
+        self.assertEqual(self.ask(77), "77 is no link")
+        self.links.add_bridge("Bridge")
+        bridge = self.links.index_of("Bridge")
+        # What was made before the question is in the answer, however late the cache wakes up.
+        self.links.set_master(100, bridge)
+        self.assertEqual(self.ask(100), f"100 Ethernet0, master {bridge}, kind veth")
+        for i in range(100):
+            self.links.set_name(100, f"Ethernet{i}")
+            self.assertEqual(self.ask(100), f"100 Ethernet{i}, master {bridge}, kind veth")
+        self.assertEqual(self.ask(bridge), f"{bridge} Bridge, master 0, kind bridge")
+        self.links.delete(100)
+        self.assertEqual(self.ask(100), "100 is no link")
+        self.cache.process.stdin.close()
+        self.assertEqual(self.cache.end(), 0)
+
+    def test_index_cache_is_quick(self) -> None:
+        bench = run(str(built("index_cache")), "--bench", **installed().running)
+        print(f"     {bench.strip()}")
+        lookup, update = map(float, re.findall(r"([\d.]+) ns", bench))
+        self.assertLessEqual(lookup, 50)
+        self.assertLessEqual(update, 2000)
+
+
+class Producer(ExampleCase):
+    """The consumer's side is here, as sonic-swss-common's ConsumerStateTable does it."""
+
+    def setUp(self) -> None:
+        super().setUp()
+        self.redis = Redis(self.directory, self.dut)
+        self.addCleanup(self.redis.close)
+        self.redis.start()
+        self.appl_db = self.redis.connect(APPL_DB)
+        self.addCleanup(self.appl_db.close)
+
+    def consume(self) -> None:
+        db = self.appl_db
+        names = db.call("SMEMBERS", "LINK_TABLE_KEY_SET")
+        for name in names:
+            db.call("SREM", "LINK_TABLE_KEY_SET", name)
+            if db.call("SREM", "LINK_TABLE_DEL_SET", name):
+                db.call("DEL", f"LINK_TABLE:{name}")
+            fields = db.hash(f"_LINK_TABLE:{name}")
+            if fields:
+                db.call("HSET", f"LINK_TABLE:{name}", *(word for pair in fields.items() for word in pair))
+                db.call("DEL", f"_LINK_TABLE:{name}")
+
+    def wait_taken_over(self) -> None:
+        """Until the table is what the links are."""
+        def equal() -> bool:
+            self.consume()
+            want = {name: {"admin_status": link.admin, "oper_status": link.oper, "mtu": str(link.mtu)}
+                    for name, link in self.dut.links().items()}
+            keys = self.appl_db.scan("LINK_TABLE:*")
+            return {key.partition(":")[2]: self.appl_db.hash(key) for key in keys} == want
+        process.wait_for(equal, 20, "LINK_TABLE is what the links are")
+
+    def test_producer_table(self) -> None:
+        channel = self.redis.connect(APPL_DB)
+        self.addCleanup(channel.close)
+        channel.call("SUBSCRIBE", "LINK_TABLE_CHANNEL@0")
+        self.add_link()
+        producer = self.run_example("producer_table", self.redis.socket)
+        self.assertEqual(channel.read(), ["message", "LINK_TABLE_CHANNEL@0", "G"])
+        self.wait_taken_over()
+        for mtu in range(2000, 2500):
+            self.links.set_mtu(100, mtu)
+        self.wait_taken_over()
+        self.dut.ip("link set Ethernet0 name Ethernet4", "link set lo mtu 9000")
+        self.wait_taken_over()
+        # What is refused is tried again.
+        self.redis.config("maxmemory", 1)
+        self.links.set_mtu(100, 4000)
+        producer.wait_error("tried again with the next change")
+        self.redis.config("maxmemory", 0)
+        self.dut.ip("link set lo mtu 8000")
+        self.wait_taken_over()
+        # What a Redis has lost is published again, and what changed meanwhile with it.
+        self.appl_db.close()
+        self.redis.kill()
+        producer.wait_error("redis: ")
+        self.dut.ip("link del Ethernet4")
+        self.add_link("Ethernet8", 108)
+        self.redis.start()
+        self.appl_db = self.redis.connect(APPL_DB)
+        self.addCleanup(self.appl_db.close)
+        self.wait_taken_over()
+        self.assertEqual(self.appl_db.scan("*"), [f"LINK_TABLE:{name}" for name in ("Ethernet8", "lo", "p108")])

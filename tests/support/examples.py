@@ -1,0 +1,108 @@
+# SPDX-License-Identifier: Apache-2.0
+"""The programs of examples/, built as their first lines say, against the library as it is installed, and run."""
+
+import atexit
+import functools
+import os
+import re
+import signal
+import subprocess
+import tempfile
+import unittest
+from pathlib import Path
+from typing import Any, Optional
+
+from support import process
+from support.installed import Installed, run
+from support.netns import Netns
+
+EXAMPLES = Path(__file__).resolve().parents[2] / "examples"
+SOURCES = sorted(path for path in EXAMPLES.iterdir() if path.suffix in (".cpp", ".hpp"))
+STRICT = "g++ -O1 -Wall -Wextra -Wpedantic -Wshadow -Wconversion -Werror"
+
+
+def build_command(source: Path) -> str:
+    """The one in its header comment."""
+    found = re.search(r"^//   (g\+\+ .*)$", source.read_text(), re.MULTILINE)
+    if found is None:
+        raise AssertionError(f"{source.name} does not say how to build it")
+    return found[1]
+
+
+@functools.lru_cache(maxsize=None)
+def installed() -> Installed:
+    library = Installed()
+    atexit.register(library.remove)
+    return library
+
+
+@functools.lru_cache(maxsize=None)
+def built(name: str) -> Path:
+    """Its program; built when it is first asked for."""
+    command = build_command(EXAMPLES / f"{name}.cpp")
+    for package in re.findall(r"\$\(pkg-config --cflags --libs (.*?)\)", command)[0].split():
+        if package != "portsync" and subprocess.run(["pkg-config", "--exists", package], check=False).returncode != 0:
+            raise unittest.SkipTest(f"{package} is not installed")
+    folder = Path(tempfile.mkdtemp(prefix="example-", dir=installed().root))
+    for source in SOURCES:
+        (folder / source.name).symlink_to(source)
+    run("sh", "-c", command.replace("g++", STRICT, 1), cwd=folder, **installed().pkg_config)
+    return folder / name
+
+
+class Running:
+    """A program at work. What it writes goes to files, unless options say otherwise."""
+
+    def __init__(self, directory: Path, namespace: Netns, *args: str, **options: Any) -> None:
+        self._output, self._errors = (Path(tempfile.mkstemp(dir=directory)[1]) for _ in range(2))
+        with open(self._output, "wb") as output, open(self._errors, "wb") as errors:
+            options = {"stdout": output, "stderr": errors, **options}
+            self.process = process.start(args, namespace, env={**os.environ, **installed().running}, **options)
+        self.ended = False
+
+    @property
+    def lines(self) -> list[str]:
+        return self._output.read_text().splitlines()
+
+    @property
+    def errors(self) -> list[str]:
+        return self._errors.read_text().splitlines()
+
+    def wait_line(self, line: str, first: int = 0) -> int:
+        """Waits until it has written this line, as line number `first` or later; the number of the next one."""
+        def found() -> bool:
+            return line in self.lines[first:]
+        try:
+            process.wait_for(found, 20, f"the line {line!r}")
+        except process.TimedOut as error:
+            raise process.TimedOut(f"{error}; there is:\n" + "\n".join(self.lines[-20:] + self.errors)) from None
+        return self.lines.index(line, first) + 1
+
+    def wait_error(self, part: str) -> None:
+        process.wait_for(lambda: any(part in line for line in self.errors), 20, f"{part!r} as an error message")
+
+    def end(self, number: Optional[int] = None) -> int:
+        """Waits for its end, after this signal; its exit status."""
+        self.ended = True
+        if number is not None:
+            self.process.send_signal(number)
+        return self.process.wait(20 * process.PATIENCE)
+
+    def terminate(self) -> int:
+        return self.end(signal.SIGTERM)
+
+
+class Programs:
+    """For a test case that has `directory`, `dut` and cleanups."""
+
+    def run_example(self: Any, name: str, *args: str, **options: Any) -> Running:
+        program = str(built(name))
+        running = Running(self.directory, self.dut, program, *args, **options)
+        self.addCleanup(process.end, running.process)
+        self.__dict__.setdefault("programs", []).append(running)
+        return running
+
+    def check_programs(self: Any) -> None:
+        for running in self.__dict__.get("programs", []):
+            if not running.ended:
+                self.assertIsNone(running.process.poll(), f"it has ended: {running.errors}")
