@@ -61,6 +61,7 @@ packages=(g++ meson ninja-build pkgconf python3 iproute2 util-linux redis-server
   libhiredis-dev libcli11-dev libspdlog-dev libtoml11-dev libsystemd-dev libsdbus-c++-dev libsdbus-c++-bin
   prometheus-cpp-dev libboost-test-dev scdoc strace dbus-daemon systemd
   supervisor)
+[ $mode = quick ] || packages+=(libboost-dev librdkafka-dev libsqlite3-dev)  # for the examples
 # A container with a systemd of its own needs root in any case.
 if [ $mode != quick ] && [ "$(id -u)" = 0 ]; then
   packages+=(systemd-container mmdebstrap)

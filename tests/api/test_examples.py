@@ -32,7 +32,7 @@ class Texts(SettledCase):
                 lines = source.read_text().splitlines()
                 self.assertLess(len(lines), 120)
                 self.assertEqual(lines[0], "// SPDX-License-Identifier: Apache-2.0")
-                self.assertRegex(lines[1], r"^// [A-Zi]")
+                self.assertRegex(lines[1], r"^// \w")
 
     def test_the_table_has_each(self) -> None:
         table = (EXAMPLES / "README.md").read_text()
@@ -95,6 +95,15 @@ class Monitors(ExampleCase):
 
     def test_link_monitor(self) -> None:
         self.follows("link_monitor")
+
+    def test_embed_sd_event(self) -> None:
+        self.assertEqual(self.follows("embed_sd_event").terminate(), 0)
+
+    def test_embed_asio(self) -> None:
+        self.assertEqual(self.follows("embed_asio").terminate(), 0)
+
+    def test_embed_epoll_select(self) -> None:
+        self.assertEqual(self.follows("embed_epoll_select").terminate(), 0)
 
 
 class JsonLines(ExampleCase):
