@@ -1,21 +1,25 @@
 # SPDX-License-Identifier: Apache-2.0
 """Every example: built as it says itself, against an installed library, and doing what it says on real links."""
 
+import contextlib
 import fcntl
 import json
 import os
 import re
+import sqlite3
 import subprocess
+import time
 from pathlib import Path
 
 from support import process
 from support.case import Case, SettledCase
-from support.examples import EXAMPLES, SOURCES, Programs, Running, build_command, built, installed
+from support.examples import EXAMPLES, SOURCES, Programs, Running, build_command, built, built_beside, installed
 from support.installed import run
 from support.link_requests import LinkRequests
 from support.netns import Netns
 from support.redis_server import Redis
 
+HERE = Path(__file__).resolve().parent
 APPL_DB = 0
 PROGRAMS = sorted(source.stem for source in SOURCES if source.suffix == ".cpp")
 
@@ -339,3 +343,151 @@ class Producer(ExampleCase):
         self.addCleanup(self.appl_db.close)
         self.wait_taken_over()
         self.assertEqual(self.appl_db.scan("*"), [f"LINK_TABLE:{name}" for name in ("Ethernet8", "lo", "p108")])
+
+
+class Traces(ExampleCase):
+    def replay(self, *args: str) -> list[str]:
+        return run(str(built("scripted_source")), "replay", *args, **installed().running).splitlines()
+
+    def test_scripted_source(self) -> None:
+        trace = self.directory / "trace"
+        self.add_link()
+        monitor = self.run_example("link_monitor")
+        monitor.wait_line("p100 new admin=down oper=down mtu=1500")
+        recorder = self.run_example("scripted_source", "record", str(trace))
+        process.wait_for(lambda: trace.exists() and " p100 " in trace.read_text(), 20, "the first snapshot is recorded")
+        for mtu in range(2000, 2200):
+            self.links.set_mtu(100, mtu)
+        self.dut.ip("link set Ethernet0 name Ethernet4", "link set Ethernet4 up", "link set p100 up",
+                    "link add Bridge type bridge", "link set Ethernet4 master Bridge", "link del Ethernet4")
+        monitor.wait_line("p100 removed")
+        gone = re.compile(r"^\d+ 1 1 20100 p100 ", re.MULTILINE)
+        process.wait_for(lambda: gone.search(trace.read_text()), 20, "the removal is recorded")
+        recorder.terminate()
+        self.assertEqual(self.replay(str(trace), "0"), monitor.lines)
+
+    def test_scripted_source_takes_its_time(self) -> None:
+        trace = self.directory / "trace"
+        lo = "1 lo 73 0 65536 - - - - 0 0 - - -"
+        trace.write_text(f"0 2 0\n0 0 0 {lo}\n0 3 0\n400000 0 1 {lo.replace('65536', '1500')}\n800000 1 1 {lo}\n")
+        want = ["lo new admin=up oper=up mtu=65536", "lo changed admin=up oper=up mtu=1500", "lo removed"]
+        for speed, seconds in (("1", 0.8), ("4", 0.2)):
+            began = time.monotonic()
+            self.assertEqual(self.replay(str(trace), speed), want)
+            self.assertGreaterEqual(time.monotonic() - began, seconds)
+        for wrong in ("0 0 0 1 lo", "0 9 0", "nothing"):
+            trace.write_text(f"0 2 0\n{wrong}\n")
+            with self.assertRaisesRegex(AssertionError, f"of a trace: {wrong}"):
+                self.replay(str(trace))
+
+    def test_a_trace_has_all_of_a_link(self) -> None:
+        run(str(built_beside(HERE / "trace_round_trip.cpp")), **installed().running)
+
+
+class SqliteHistory(Programs, Case):
+    autostart = False
+    ports = 2
+
+    def settle(self) -> None:
+        super().settle()
+        self.check_programs()
+
+    def test_sqlite_history(self) -> None:
+        path = self.directory / "history.db"
+        self.run_example("sqlite_history", str(path), self.redis.socket)
+        self.wait_equal()
+        links = LinkRequests(self.dut)
+        self.addCleanup(links.close)
+
+        def rows(query: str) -> list[tuple]:
+            with contextlib.closing(sqlite3.connect(f"file:{path}?mode=ro", uri=True)) as database:
+                return database.execute(query).fetchall()
+
+        process.wait_for(lambda: path.exists() and rows("SELECT * FROM transitions WHERE link = 'Ethernet4'"), 20,
+                         "the history has begun")
+        # Redis stands still, and gets the newest state alone; the history has every step all the same.
+        self.redis.stop_process()
+        for mtu in range(2000, 3000):
+            links.set_mtu(self.dut_index, mtu)
+        self.dut.ip("link set Ethernet4 down", "link set Ethernet4 name Ethernet8", "link del Ethernet8")
+        removed = "SELECT count(*) FROM transitions WHERE link = 'Ethernet8' AND event = 'removed'"
+        process.wait_for(lambda: rows(removed) == [(1,)], 20, "the removal is in the history")
+        self.redis.continue_process()
+        self.redis.reconnect()
+        found = rows("SELECT mtu FROM transitions WHERE link = 'Ethernet0' AND event = 'changed' ORDER BY id")
+        self.assertEqual(found, [(mtu,) for mtu in range(2000, 3000)])
+        self.assertEqual(rows("SELECT event, admin, oper, cause FROM transitions WHERE ifindex = 101 AND was = '' "
+                              "AND link = 'Ethernet4' ORDER BY id LIMIT 1"), [("new", "up", "up", "initial")])
+        self.assertEqual(rows("SELECT link, cause FROM transitions WHERE was = 'Ethernet4'"),
+                         [("Ethernet8", "notified")])
+        times = [row[0] for row in rows("SELECT time FROM transitions ORDER BY id")]
+        self.assertTrue(all(b - a > -0.001 for a, b in zip(times, times[1:])), "in order")
+        self.assertLess(abs(time.time() - times[-1]), 60)
+
+
+class Kafka(ExampleCase):
+    """Against librdkafka's own mock cluster of three brokers; what is in the topic is read by another client."""
+
+    def setUp(self) -> None:
+        super().setUp()
+        program = built_beside(HERE / "kafka_cluster.cpp", "rdkafka")
+        self.cluster = self.run_program(program, stdin=subprocess.PIPE)
+        self.addCleanup(self.cluster.process.stdin.close)
+        process.wait_for(lambda: self.cluster.lines, 20, "the cluster is there")
+        self.brokers = self.cluster.lines[0].partition(" ")[2]
+
+    def command(self, *lines: str) -> None:
+        self.cluster.process.stdin.write("".join(line + "\n" for line in lines).encode())
+        self.cluster.process.stdin.flush()
+
+    def topic(self) -> dict[str, int]:
+        """What compaction leaves of it: the mtu of each key that is not removed."""
+        newest = dict(line.split("\t") for line in self.cluster.lines[1:])
+        return {key: json.loads(value)["mtu"] for key, value in newest.items() if value != "-"}
+
+    def wait_topic(self, **ports: int) -> None:
+        want = {f"leaf-1|{port}": mtu for port, mtu in ports.items()}
+        try:
+            process.wait_for(lambda: self.topic() == want, 30, f"{want} in the topic")
+        except process.TimedOut as error:
+            raise process.TimedOut(f"{error}; there is {self.topic()}\n" + "\n".join(self.sink.errors)) from None
+
+    def test_kafka_sink(self) -> None:
+        self.add_link()
+        self.add_link("Ethernet4", 104)
+        self.sink = self.run_example("kafka_sink", self.brokers, "links", "leaf-1")
+        self.wait_topic(Ethernet0=1500, Ethernet4=1500)
+        for mtu in range(2000, 2500):
+            self.links.set_mtu(100, mtu)
+        self.dut.ip("link set Ethernet4 name Ethernet8")
+        self.wait_topic(Ethernet0=2499, Ethernet8=1500)
+        # A broker goes, another leads its partitions: nothing is refused.
+        self.command("leaders 1", "down 2", "down 3")
+        self.links.set_mtu(100, 3000)
+        self.wait_topic(Ethernet0=3000, Ethernet8=1500)
+        self.assertEqual([line for line in self.sink.errors if "tried again" in line], [])
+        # None is left: what waits then is there when they come back, and the newest state.
+        self.command("down 1")
+        self.sink.wait_error("brokers are down")
+        self.links.set_mtu(100, 4000)
+        self.links.set_mtu(100, 5000)
+        self.dut.ip("link del Ethernet8")
+        self.command("up 1", "up 2", "up 3")
+        self.wait_topic(Ethernet0=5000)
+        self.assertIn("leaf-1|Ethernet4\t-", self.cluster.lines)
+        # A row that a broker refuses is tried again.
+        self.command("refuse 1")
+        self.links.set_mtu(100, 6000)
+        self.sink.wait_error("Ethernet0 is tried again: Broker: Topic authorization failed")
+        self.wait_topic(Ethernet0=6000)
+
+    def test_kafka_sink_without_brokers(self) -> None:
+        self.add_link()
+        self.sink = self.run_example("kafka_sink", "127.0.0.1:1", "links", "leaf-1", "500")
+        self.sink.wait_error("Ethernet0 is tried again: Local: Message timed out")
+
+    def test_kafka_sink_is_quick(self) -> None:
+        program = built_beside(HERE / "kafka_cluster.cpp", "rdkafka")
+        bench = run(str(program), "--bench", "100000", **installed().running)
+        print(f"     {bench.strip()}")
+        self.assertGreater(int(bench.split()[0]), 10_000)  # 100,000 when the machine does nothing else

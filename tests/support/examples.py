@@ -39,15 +39,25 @@ def installed() -> Installed:
 @functools.lru_cache(maxsize=None)
 def built(name: str) -> Path:
     """Its program; built when it is first asked for."""
-    command = build_command(EXAMPLES / f"{name}.cpp")
+    return _build(EXAMPLES / f"{name}.cpp", build_command(EXAMPLES / f"{name}.cpp"))
+
+
+@functools.lru_cache(maxsize=None)
+def built_beside(source: Path, *packages: str) -> Path:
+    """A program of the tests that includes headers of examples/."""
+    return _build(source, f"g++ -std=c++17 -I {EXAMPLES} {source.name} -o {source.stem} "
+                          f"$(pkg-config --cflags --libs {' '.join(('portsync', *packages))})")
+
+
+def _build(source: Path, command: str) -> Path:
     for package in re.findall(r"\$\(pkg-config --cflags --libs (.*?)\)", command)[0].split():
         if package != "portsync" and subprocess.run(["pkg-config", "--exists", package], check=False).returncode != 0:
             raise unittest.SkipTest(f"{package} is not installed")
     folder = Path(tempfile.mkdtemp(prefix="example-", dir=installed().root))
-    for source in SOURCES:
-        (folder / source.name).symlink_to(source)
+    for path in {source, *SOURCES}:
+        (folder / path.name).symlink_to(path)
     run("sh", "-c", command.replace("g++", STRICT, 1), cwd=folder, **installed().pkg_config)
-    return folder / name
+    return folder / source.stem
 
 
 class Running:
@@ -96,8 +106,10 @@ class Programs:
     """For a test case that has `directory`, `dut` and cleanups."""
 
     def run_example(self: Any, name: str, *args: str, **options: Any) -> Running:
-        program = str(built(name))
-        running = Running(self.directory, self.dut, program, *args, **options)
+        return self.run_program(built(name), *args, **options)
+
+    def run_program(self: Any, program: Path, *args: str, **options: Any) -> Running:
+        running = Running(self.directory, self.dut, str(program), *args, **options)
         self.addCleanup(process.end, running.process)
         self.__dict__.setdefault("programs", []).append(running)
         return running
