@@ -5,7 +5,8 @@
 //
 // Prints "brokers ADDRESSES", then each message as "KEY<TAB>VALUE", the value of a removal being "-", as soon as it is
 // in the topic. Reads "down N" and "up N" (1 to 3); "leaders N", broker N leads every partition; "refuse N", so many
-// requests to store something are refused. With the end of its input it ends.
+// requests to store something are refused; and says "done" on standard error after each. With the end of its input it
+// ends.
 //
 //   kafka_cluster --bench ROWS
 //
@@ -102,6 +103,7 @@ int follow() {
       if (::read(STDIN_FILENO, &c, 1) <= 0) std::_Exit(0);  // librdkafka may wait for brokers that are down
     }
     cluster.command(line);
+    std::cerr << "done" << std::endl;
   }
 }
 

@@ -6,6 +6,7 @@ import fcntl
 import json
 import os
 import re
+import signal
 import sqlite3
 import subprocess
 import time
@@ -83,9 +84,11 @@ class Monitors(ExampleCase):
         monitor = self.run_example(name)
         at = monitor.wait_line("lo new admin=up oper=up mtu=65536")
         monitor.wait_line("Ethernet0 new admin=down oper=down mtu=1500")
-        # More than one process() does, and each step is told.
+        # More waits than one process() does, and nothing comes after it: each step is told.
+        monitor.process.send_signal(signal.SIGSTOP)
         for mtu in range(2000, 4000):
             self.links.set_mtu(100, mtu)
+        monitor.process.send_signal(signal.SIGCONT)
         at = monitor.wait_line("Ethernet0 changed admin=down oper=down mtu=3999", at)
         told = [line for line in monitor.lines if line.startswith("Ethernet0 changed")]
         self.assertEqual(told, [f"Ethernet0 changed admin=down oper=down mtu={mtu}" for mtu in range(2000, 4000)])
@@ -403,8 +406,12 @@ class SqliteHistory(Programs, Case):
             with contextlib.closing(sqlite3.connect(f"file:{path}?mode=ro", uri=True)) as database:
                 return database.execute(query).fetchall()
 
-        process.wait_for(lambda: path.exists() and rows("SELECT * FROM transitions WHERE link = 'Ethernet4'"), 20,
-                         "the history has begun")
+        def begun() -> bool:
+            with contextlib.suppress(sqlite3.OperationalError):  # no file yet, or no table
+                return bool(rows("SELECT * FROM transitions WHERE link = 'Ethernet4'"))
+            return False
+
+        process.wait_for(begun, 20, "the history has begun")
         # Redis stands still, and gets the newest state alone; the history has every step all the same.
         self.redis.stop_process()
         for mtu in range(2000, 3000):
@@ -437,8 +444,11 @@ class Kafka(ExampleCase):
         self.brokers = self.cluster.lines[0].partition(" ")[2]
 
     def command(self, *lines: str) -> None:
-        self.cluster.process.stdin.write("".join(line + "\n" for line in lines).encode())
-        self.cluster.process.stdin.flush()
+        for line in lines:
+            done = self.cluster.errors.count("done") + 1
+            self.cluster.process.stdin.write(f"{line}\n".encode())
+            self.cluster.process.stdin.flush()
+            process.wait_for(lambda want=done: self.cluster.errors.count("done") >= want, 20, line)
 
     def topic(self) -> dict[str, int]:
         """What compaction leaves of it: the mtu of each key that is not removed."""
