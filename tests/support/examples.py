@@ -83,7 +83,8 @@ class Running:
         def found() -> bool:
             return line in self.lines[first:]
         try:
-            process.wait_for(found, 20, f"the line {line!r}")
+            # Carriers take their time in a kernel whose other namespaces are busy.
+            process.wait_for(found, 120, f"the line {line!r}")
         except process.TimedOut as error:
             raise process.TimedOut(f"{error}; there is:\n" + "\n".join(self.lines[-20:] + self.errors)) from None
         return self.lines.index(line, first) + 1

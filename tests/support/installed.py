@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: Apache-2.0
-"""The library of the build under test, installed to a folder as a package would, and programs built against it there."""
+"""The library of the build under test, installed to a folder as a package would, for programs built against it."""
 
 import os
 import shutil
