@@ -14,7 +14,7 @@ usage: tests/run.sh [--quick | --all | --debian13] [--suite NAME]... [--soak MIN
   --quick         one release build, unit tests and the shortest integration tests
   --all           tier 1 and tier 2: clang with -Werror, TSan, clang-tidy, LTO, minsize, shellcheck, instructions
                   per event, the rest of sonic mode, its build for SONiC's image, Debian packages and lintian,
-                  Debian 13, a soak, and each fuzz target for a while
+                  the wraps, Debian 13, a soak, and each fuzz target for a while
   --debian13      only what --all does in a root of Debian 13 (tests/debian13.sh): a release build, all suites
                   but system
   --suite NAME    only this suite: unit, integration, sonic, api, system or fuzz; may be given again
@@ -67,7 +67,7 @@ if [ $mode != quick ] && [ "$(id -u)" = 0 ]; then
   packages+=(systemd-container mmdebstrap)
 fi
 if [ $mode = all ]; then
-  packages+=(clang clang-tidy shellcheck valgrind prometheus debhelper lintian doxygen)
+  packages+=(clang clang-tidy shellcheck valgrind prometheus debhelper lintian doxygen libexpat1-dev)
 fi
 if [ $mode = all ] || [ $mode = fuzz ]; then
   packages+=(clang libclang-rt-dev)
@@ -173,6 +173,7 @@ tier2() {
   swss_image
   debian_packages
   step "model of the engine, one deeper" env PORTSYNC_MODEL_DEPTH=1 "$builds/release/tests/sync_engine_model_test"
+  step "wraps, offline" "$tests/wraps.sh" "$builds/wraps"
   debian13
 }
 
