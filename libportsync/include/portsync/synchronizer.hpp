@@ -109,7 +109,7 @@ class PORTSYNC_API Synchronizer final : public Pollable {
   void add_sink(StateSink& sink, Projection projection, std::string name);
   // Before start() only: who is told how it does.
   void set_health_monitor(HealthMonitor& monitor);
-  // Who is told what happens.
+  // Who is told what happens; set in a handler, from the next process() on.
   void set_listener(Listener listener);
 
   // Starts the source and the sinks. An error is the first of theirs, and final.

@@ -206,7 +206,7 @@ class JsonLinesSink final : public StateSink {
   SinkStatistics statistics_;
   bool closed_ = false;  // and that it was told
   bool watching_ = false;
-  bool processing_ = false;
+  os::ProcessFlag processing_;
 };
 
 std::string number(const std::optional<std::uint32_t>& value) {

@@ -1,6 +1,5 @@
 // SPDX-License-Identifier: Apache-2.0
 #include <algorithm>
-#include <cassert>
 #include <cerrno>
 #include <memory>
 #include <optional>
@@ -54,8 +53,6 @@ class NetlinkLinkSource final : public LinkSource {
   explicit NetlinkLinkSource(const Options& options)
       : options_(options), socket_(std::make_unique<EventSocket>(options.receive_buffer_bytes)) {}
 
-  ~NetlinkLinkSource() override { assert(!processing_ && "destroyed by a handler of its own"); }
-
   [[nodiscard]] std::error_code start(Handler handler) override;
   [[nodiscard]] std::error_code resync() override;
   [[nodiscard]] LinkSourceStatistics statistics() const override;
@@ -102,8 +99,7 @@ class NetlinkLinkSource final : public LinkSource {
   core::ResyncPolicy policy_;
   LinkSourceStatistics statistics_;
 
-  TimePoint now_;  // when what is being handled was read
-  bool processing_ = false;
+  TimePoint now_;             // when what is being handled was read
   bool drained_due_ = false;  // something has been told since the last `drained`
 
   Cause cause_ = Cause::initial;        // of the next snapshot
@@ -116,6 +112,7 @@ class NetlinkLinkSource final : public LinkSource {
 
   TimePoint heard_;                  // when the kernel's last datagram on the event socket was read
   std::optional<TimePoint> probed_;  // a probe is unanswered since
+  os::ProcessFlag processing_;
 };
 
 std::error_code NetlinkLinkSource::start(Handler handler) {

@@ -108,7 +108,7 @@ class CallbackSink final : public StateSink {
   Observer* observer_ = nullptr;
   std::deque<Result> results_;
   SinkStatistics statistics_;
-  bool processing_ = false;
+  os::ProcessFlag processing_;
 };
 
 }  // namespace

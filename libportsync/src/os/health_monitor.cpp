@@ -51,14 +51,17 @@ class TimedHealthMonitor final : public HealthMonitor {
     if (!reported_) return;
     const std::optional<Health> before = state_.judge(os::now(), os::wall_time());
     events_.arm(state_.next_change());
-    if (before && listener_) listener_(*before, Health(state_.health()));
+    if (!before || !listener_) return;
+    const os::HandlerGuard telling(processing_);
+    const Listener listener = listener_;  // it may set another one
+    listener(*before, Health(state_.health()));
   }
 
   core::HealthState state_;
   os::EventSet events_;
   Listener listener_;
   bool reported_ = false;
-  bool processing_ = false;
+  os::ProcessFlag processing_;
 };
 
 }  // namespace

@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 // The engine with descriptors and a clock.
 #include <cassert>
+#include <optional>
 #include <portsync/synchronizer.hpp>
 #include <utility>
 #include <vector>
@@ -27,6 +28,15 @@ class Synchronizer::Impl {
     monitor_ = &monitor;
   }
 
+  // Of a listener that sets another one, the rest of this round is its own: it must not be destroyed while it runs.
+  void set_listener(Listener listener) {
+    if (processing_) {
+      next_listener_ = std::move(listener);
+    } else {
+      engine_.set_listener(std::move(listener));
+    }
+  }
+
   std::error_code start() {
     const std::error_code error = engine_.start(os::now());
     if (error) return error;
@@ -43,6 +53,7 @@ class Synchronizer::Impl {
 
   std::error_code process() {
     const os::ProcessGuard guard(processing_);
+    if (next_listener_) engine_.set_listener(*std::exchange(next_listener_, std::nullopt));
     try {
       return dispatch_ready();
     } catch (...) {
@@ -129,18 +140,17 @@ class Synchronizer::Impl {
   HealthMonitor* monitor_ = nullptr;
   std::vector<StateSink*> sinks_;
   os::EventSet events_;
-  int guesses_ = 0;  // right ones in a row
+  std::optional<Listener> next_listener_;  // from the next process() on
+  int guesses_ = 0;                        // right ones in a row
   bool started_ = false;
   bool stopped_ = false;
-  bool processing_ = false;
+  os::ProcessFlag processing_;
 };
 
 Synchronizer::Synchronizer(LinkSource& source, SynchronizerOptions options)
     : impl_(std::make_unique<Impl>(source, std::move(options))) {}
 
-Synchronizer::~Synchronizer() {
-  assert(!impl_->processing_);
-}
+Synchronizer::~Synchronizer() = default;
 
 void Synchronizer::add_sink(StateSink& sink, Projection projection, std::string name) {
   impl_->add_sink(sink, std::move(projection), std::move(name));
@@ -151,7 +161,7 @@ void Synchronizer::set_health_monitor(HealthMonitor& monitor) {
 }
 
 void Synchronizer::set_listener(Listener listener) {
-  impl_->engine_.set_listener(std::move(listener));
+  impl_->set_listener(std::move(listener));
 }
 
 std::error_code Synchronizer::start() {

@@ -1,5 +1,4 @@
 // SPDX-License-Identifier: Apache-2.0
-#include <cassert>
 #include <deque>
 #include <portsync/error.hpp>
 #include <portsync/redis/database.hpp>
@@ -41,7 +40,6 @@ Answer to_answer(const Reply& reply) {
 class RedisDatabase final : public Database {
  public:
   explicit RedisDatabase(ConnectionOptions options) : connection_(std::move(options)) {}
-  ~RedisDatabase() override { assert(!processing_); }
 
   [[nodiscard]] int fd() const noexcept override { return connection_.fd(); }
   [[nodiscard]] std::error_code process() override;
@@ -63,10 +61,10 @@ class RedisDatabase final : public Database {
   Observer* observer_ = nullptr;
   std::deque<Handler> unanswered_;  // one for each command that has no answer yet, in order
   std::string run_id_;
-  bool processing_ = false;
   bool told_open_ = false;
   bool closed_ = false;  // to be told, after each of unanswered_
   std::error_code close_error_;
+  os::ProcessFlag processing_;
 };
 
 std::error_code RedisDatabase::start(Observer& observer) {

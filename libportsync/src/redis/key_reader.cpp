@@ -6,6 +6,7 @@
 #include <tuple>
 #include <utility>
 
+#include "os/process_guard.hpp"
 #include "redis/checked_table.hpp"
 
 namespace portsync::redis {
@@ -40,6 +41,7 @@ class RedisKeyReader final : public KeyReader, private Database::Observer {
 
   [[nodiscard]] std::error_code process() override {
     if (!handler_) return portsync::Errc::not_started;
+    const os::ProcessGuard guard(processing_);
     unsent_ = false;
     return database_->process();
   }
@@ -82,6 +84,7 @@ class RedisKeyReader final : public KeyReader, private Database::Observer {
   bool wanted_ = false;  // a reading, after the one under way
   bool reading_ = false;
   bool unsent_ = false;  // the one under way: process() has not been called since
+  os::ProcessFlag processing_;
 };
 
 }  // namespace

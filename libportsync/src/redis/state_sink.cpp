@@ -1,5 +1,4 @@
 // SPDX-License-Identifier: Apache-2.0
-#include <cassert>
 #include <portsync/redis/state_sink.hpp>
 #include <utility>
 
@@ -23,7 +22,6 @@ class RedisStateSink final : public StateSink {
         connection_(options_.connection),
         batch_(options_),
         read_back_(options_) {}
-  ~RedisStateSink() override { assert(!processing_); }
 
   [[nodiscard]] int fd() const noexcept override { return connection_.fd(); }
   [[nodiscard]] std::error_code process() override;
@@ -56,13 +54,13 @@ class RedisStateSink final : public StateSink {
   Answers answers_;
   ReadBack read_back_;
   Observer* observer_ = nullptr;
-  bool processing_ = false;
   bool told_open_ = false;
   bool closed_ = false;  // to be told, after the results that are known
   std::error_code close_error_;
   Answers::Row told_;  // its memory is used again
 
   SinkStatistics statistics_;
+  os::ProcessFlag processing_;
 };
 
 std::error_code RedisStateSink::start(Observer& observer) {

@@ -1,5 +1,4 @@
 // SPDX-License-Identifier: Apache-2.0
-#include <cassert>
 #include <portsync/error.hpp>
 #include <portsync/redis/table_subscriber.hpp>
 #include <utility>
@@ -22,7 +21,6 @@ class RedisTableSubscriber final : public TableSubscriber {
         connection_(options_.connection) {
     connection_.expect_messages();
   }
-  ~RedisTableSubscriber() override { assert(!processing_); }
 
   [[nodiscard]] int fd() const noexcept override { return connection_.fd(); }
   [[nodiscard]] std::error_code process() override;
@@ -42,7 +40,7 @@ class RedisTableSubscriber final : public TableSubscriber {
   Connection connection_;
   Observer* observer_ = nullptr;  // nullptr: stopped
   std::size_t awaited_ = 0;       // answers to what was subscribed
-  bool processing_ = false;
+  os::ProcessFlag processing_;
 };
 
 std::error_code RedisTableSubscriber::start(Observer& observer) {

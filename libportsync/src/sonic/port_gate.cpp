@@ -5,8 +5,6 @@
 #include <portsync/error.hpp>
 #include <utility>
 
-#include "os/process_guard.hpp"
-
 namespace portsync::sonic {
 namespace {
 

@@ -15,6 +15,7 @@
 #include <vector>
 
 #include "os/event_set.hpp"
+#include "os/process_guard.hpp"
 
 namespace portsync::sonic {
 
@@ -98,7 +99,7 @@ class PortGate final : public LinkSource {
   bool snapshot_ = false;
   bool due_ = false;        // held links may have become tellable
   bool timer_set_ = false;  // and has not been seen to fire
-  bool processing_ = false;
+  os::ProcessFlag processing_;
 };
 
 }  // namespace portsync::sonic

@@ -641,7 +641,7 @@ class Loader final : public PortLoader, private PortGate::Observer {
   bool init_done_ = false;
   bool saying_init_done_ = false;
   bool init_done_unsure_ = false;  // its answer was lost
-  bool processing_ = false;
+  os::ProcessFlag processing_;
 };
 
 }  // namespace
