@@ -9,15 +9,16 @@ usage: tests/run.sh [--quick | --all | --debian13] [--suite NAME]... [--soak MIN
                     [--replay FILE] [--fuzz MINUTES] [--help]
 
   (nothing)       tier 1: g++ debug with ASan and UBSan, and a release build with -Werror;
-                  the suites unit and integration in both, sonic, api and system in the release, fuzz (the fuzz
-                  targets' corpora) in the other
+                  the suites unit and integration in both, sonic, api and system in the release, abi and fuzz
+                  (the fuzz targets' corpora) in the other
   --quick         one release build, unit tests and the shortest integration tests
   --all           tier 1 and tier 2: clang with -Werror, TSan, clang-tidy, LTO, minsize, shellcheck, instructions
                   per event, the rest of sonic mode, its build for SONiC's image, Debian packages and lintian,
-                  the wraps, Debian 13, a soak, and each fuzz target for a while
+                  builds without netlink and without Redis, a meson subproject, the wraps, Debian 13, a soak, and
+                  each fuzz target for a while
   --debian13      only what --all does in a root of Debian 13 (tests/debian13.sh): a release build, all suites
                   but system
-  --suite NAME    only this suite: unit, integration, sonic, api, system or fuzz; may be given again
+  --suite NAME    only this suite: unit, integration, sonic, api, abi, system or fuzz; may be given again
   --soak MINUTES  random link changes and faults for so long, on a release build (2 with --all)
   --fuzz MINUTES  each fuzz target for so long, with clang's libFuzzer (1 with --all)
   --replay FILE   a run that a random test wrote when it failed, on a release build
@@ -52,8 +53,8 @@ while [ $# -gt 0 ]; do
 done
 for suite in "${suites[@]+"${suites[@]}"}"; do
   case $suite in
-    unit | integration | sonic | api | system | fuzz) ;;
-    *) echo "tests/run.sh: no suite $suite; there are unit, integration, sonic, api, system and fuzz" >&2; exit 2 ;;
+    unit | integration | sonic | api | abi | system | fuzz) ;;
+    *) echo "tests/run.sh: no suite $suite; there are unit, integration, sonic, api, abi, system and fuzz" >&2; exit 2 ;;
   esac
 done
 
@@ -66,8 +67,11 @@ packages=(g++ meson ninja-build pkgconf python3 iproute2 util-linux redis-server
 if [ $mode != quick ] && [ "$(id -u)" = 0 ]; then
   packages+=(systemd-container mmdebstrap)
 fi
+if [ $mode = tier1 ] || [ $mode = all ]; then
+  packages+=(abigail-tools xz-utils)
+fi
 if [ $mode = all ]; then
-  packages+=(clang clang-tidy shellcheck valgrind prometheus debhelper lintian doxygen libexpat1-dev)
+  packages+=(clang clang-tidy shellcheck valgrind prometheus debhelper lintian doxygen libexpat1-dev cmake)
 fi
 if [ $mode = all ] || [ $mode = fuzz ]; then
   packages+=(clang libclang-rt-dev)
@@ -153,7 +157,7 @@ sanitized=(--buildtype=debug "-Db_sanitize=address,undefined")
 
 tier1() {
   build_and_test release "unit integration sonic api system" "${release[@]}"
-  build_and_test asan "unit integration fuzz" "${sanitized[@]}"
+  build_and_test asan "unit integration fuzz abi" "${sanitized[@]}"
 }
 
 tier2() {
@@ -173,6 +177,10 @@ tier2() {
   swss_image
   debian_packages
   step "model of the engine, one deeper" env PORTSYNC_MODEL_DEPTH=1 "$builds/release/tests/sync_engine_model_test"
+  build_and_test no-netlink "unit api" --buildtype=debugoptimized -Dwerror=true -Dnetlink=disabled
+  build_and_test no-redis "unit api" --buildtype=debugoptimized -Dwerror=true -Dredis=disabled
+  step "consumer, meson subproject" /usr/bin/python3 "$tests/support/runner.py" --build "$builds/release" \
+    "$tests/api/test_subproject.py"
   step "wraps, offline" "$tests/wraps.sh" "$builds/wraps"
   debian13
 }

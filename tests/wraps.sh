@@ -38,7 +38,8 @@ declare -A packages=([cli11]=cli11 [hiredis]=hiredis [nlohmann_json]=nlohmann-js
 
 rm -rf "$source" "$build" "$out/root"
 mkdir -p "$source/subprojects/packagecache"
-tar -c --exclude='./build*' --exclude=./.git --exclude=__pycache__ --exclude=./subprojects -C "$top" . | tar -x -C "$source"
+tar -c --exclude='./build*' --exclude=./.git --exclude=__pycache__ --exclude=./subprojects -C "$top" . |
+  tar -x -C "$source"
 cp -r "$top"/subprojects/*.wrap "$top/subprojects/packagefiles" "$source/subprojects/"
 
 # value WRAP KEY

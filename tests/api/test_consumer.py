@@ -48,6 +48,26 @@ class Consumer(unittest.TestCase):
         self.assertNotIn("libportsync.so", run("readelf", "-d", str(program)))
         self.check_runs(program)
 
+    def test_cmake(self) -> None:
+        if shutil.which("cmake") is None:
+            self.skipTest("cmake is not installed")
+        prefix = next(self.root.rglob("portsyncConfig.cmake")).parents[3]
+        if prefix.name == "lib":  # with a folder for the architecture in it
+            prefix = prefix.parent
+        build = self.root / "cmake"
+        run("cmake", "-S", str(SOURCE.with_name("cmake")), "-B", str(build), f"-DCMAKE_PREFIX_PATH={prefix}")
+        run("cmake", "--build", str(build))
+        self.assertIn("libportsync.so", run("readelf", "-d", str(build / "consumer")))
+        self.check_runs(build / "consumer")
+        self.assert_refuses_version(prefix, "0.99")
+
+    def assert_refuses_version(self, prefix: Path, version: str) -> None:
+        done = subprocess.run(["cmake", "-S", str(SOURCE.with_name("cmake")), "-B", str(self.root / "cmake-refused"),
+                               f"-DCMAKE_PREFIX_PATH={prefix}", f"-DPORTSYNC_VERSION={version}"],
+                              capture_output=True, text=True, check=False)
+        self.assertNotEqual(done.returncode, 0)
+        self.assertIn(f'compatible with requested version "{version}"', " ".join(done.stderr.split()))
+
     def test_no_private_header_is_installed(self) -> None:
         headers = {str(p).partition("/include/")[2] for p in self.installed.root.rglob("*.hpp")}
         self.assertTrue(headers)

@@ -1,10 +1,14 @@
 # SPDX-License-Identifier: Apache-2.0
-"""libportsync.so exports names of namespace portsync and nothing else."""
+"""libportsync.so exports all that public headers declare, and nothing but names of namespace portsync."""
 
 import os
+import re
 import subprocess
 import unittest
 from pathlib import Path
+
+INCLUDE = Path(__file__).resolve().parents[2] / "libportsync" / "include"
+FEATURES = {"netlink": "portsync/netlink/", "redis": "portsync/redis/|portsync/sonic/"}
 
 OURS = ("portsync::", "vtable for portsync::", "typeinfo for portsync::", "typeinfo name for portsync::",
         "non-virtual thunk to portsync::", "VTT for portsync::", "PORTSYNC_")
@@ -28,6 +32,35 @@ class Symbols(unittest.TestCase):
     def test_nothing_internal_is_exported(self) -> None:
         internal = ("portsync::core::", "portsync::os::", "portsync::jsonl::")
         self.assertEqual([name for name in self.exported() if any(space in name for space in internal)], [])
+
+    def declared(self) -> dict[str, str]:
+        """What is marked PORTSYNC_API in the headers of what is built: name, and a pattern of the symbol it has."""
+        pc = next(Path(os.environ["PORTSYNC_BUILD"]).rglob("portsync.pc")).read_text()
+        missing = [path for feature, path in FEATURES.items() if f"\n{feature}=false\n" in pc]
+        found = {}
+        for header in sorted(INCLUDE.rglob("*.hpp")):
+            name = str(header.relative_to(INCLUDE))
+            if any(re.match(pattern, name) for pattern in missing):
+                continue
+            text = re.sub(r"//.*", "", header.read_text())
+            for space in re.findall(r"^namespace (portsync[\w:]*) {", text, re.MULTILINE):
+                for function in re.findall(r"PORTSYNC_API\s[^;{]*?\b(operator==|\w+)\(", text):
+                    found[f"{name}: {function}()"] = rf"{space}::(\w+::)?{function}(\[abi:\w+\])?\("
+                for kind in re.findall(r"class PORTSYNC_API (\w+)", text):
+                    found[f"{name}: {kind}"] = rf"{space}::(\w+::)?{kind}(::|@|$)"
+        return found
+
+    def test_what_is_declared_is_exported(self) -> None:
+        declared, exported = self.declared(), self.exported()
+        missing = [name for name, pattern in declared.items() if not any(re.search(pattern, e) for e in exported)]
+        self.assertEqual(missing, [])
+        self.assertGreater(len(declared), 20)
+
+    def test_symbols_have_versions(self) -> None:
+        out = subprocess.run(["nm", "-D", "--defined-only", "--with-symbol-versions", self.library],
+                             capture_output=True, text=True, check=True).stdout
+        self.assertEqual([line for line in out.splitlines()
+                          if not re.search(r"@@PORTSYNC_[\d.]+$| A PORTSYNC_[\d.]+(@@\S+)?$", line)], [])
 
     def test_soname_has_major_and_minor(self) -> None:
         out = subprocess.run(["readelf", "-d", self.library], capture_output=True, text=True, check=True).stdout

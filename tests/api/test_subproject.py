@@ -1,0 +1,32 @@
+# SPDX-License-Identifier: Apache-2.0
+"""A meson project outside the tree with portsync as its subproject. Compiles all of the library: for run.sh --all."""
+
+import shutil
+import subprocess
+import tempfile
+import unittest
+from pathlib import Path
+
+HERE = Path(__file__).resolve().parent
+
+
+def run(*args: str) -> str:
+    done = subprocess.run(args, capture_output=True, text=True, check=False)
+    if done.returncode != 0:
+        raise AssertionError(f"{' '.join(args)} ended with {done.returncode}:\n{done.stdout}{done.stderr}")
+    return done.stdout
+
+
+class Subproject(unittest.TestCase):
+    def test_consumer_with_a_subproject(self) -> None:
+        with tempfile.TemporaryDirectory(prefix="portsync-subproject-") as name:
+            project, build = Path(name, "project"), Path(name, "build")
+            (project / "subprojects").mkdir(parents=True)
+            (project / "subprojects" / "portsync").symlink_to(HERE.parents[1])
+            shutil.copy(HERE / "subproject" / "meson.build", project)
+            shutil.copy(HERE / "consumer.cpp", project)
+            run("meson", "setup", str(build), str(project), "--wrap-mode=nodownload", "--buildtype=plain",
+                "--force-fallback-for=portsync")
+            run("meson", "compile", "-C", str(build), "consumer")
+            self.assertNotIn("libportsync.so", run("readelf", "-d", str(build / "consumer")))
+            self.assertRegex(run(str(build / "consumer")), r"^lo mtu=\d+\n$")
