@@ -208,7 +208,7 @@ class LostData(SonicCase):
         self.assertEqual(switch.daemon.wait(20), LOST_DATA)
         self.assertIn("PortConfigDone", switch.daemon.log())
         switch.daemon = None
-        switch.others = {}
+        self.assertEqual(switch.clean_up_after_loss(), [])
 
     def test_on_a_host_it_is_unhealthy_and_does_not_exit(self) -> None:
         switch = self.lose(host=True)
@@ -217,10 +217,7 @@ class LostData(SonicCase):
         self.assertRegex(switch.daemon.status(), "swss", "it says what the operator must restart")
         switch.daemon.terminate()
         switch.daemon = None
-        switch.others = {}
-        for name in (port(number) for number in range(self.ports)):
-            switch.state_db.call("DEL", f"PORT_TABLE|{name}")  # rows may be there again or not
-        switch.state_db.call("DEL", "PORT_TABLE")
+        self.assertEqual(switch.clean_up_after_loss(), [])
 
     def test_kept_data_is_no_loss(self) -> None:
         self.come_up()

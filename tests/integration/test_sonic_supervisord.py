@@ -118,7 +118,7 @@ stderr_logfile={folder}/stderr
             thread.stop()
         switch.restart_redis(keep=False)
         process.wait_for(lambda: "exited: portsyncd (exit status 75" in self.log(), 20, "it exits with 75")
-        switch.others = {}
+        self.assertEqual(switch.clean_up_after_loss(), [])
 
     def test_redis_away_is_no_exit_and_costs_nothing(self) -> None:
         self.come_up_here()

@@ -284,6 +284,21 @@ class Switch:
                 raise process.TimedOut(f"STATE_DB is not right after {limit:g} s; {len(wrong)} differences:\n  {some}")
             time.sleep(0.01)
 
+    def clean_up_after_loss(self) -> list[str]:
+        """
+        Redis came again without its data. Rows that portsyncd wrote before it knew of that are to be the kernel's, whole;
+        what is wrong with them. Then they are removed, as swss removes them before it starts anew.
+        """
+        self.others = {}
+        links = self.dut.links()
+        wrong = []
+        for key in self.state_db.scan("PORT_TABLE|*"):
+            row, link = self.state_db.hash(key), links.get(key.partition("|")[2])
+            if link is None or row != row_of(link):
+                wrong.append(f"{key} is {row}, and the link {link}")
+            self.state_db.call("DEL", key)
+        return wrong
+
     def settle(self) -> list[str]:
         """What is wrong at the end of a test."""
         self.wait_equal()
