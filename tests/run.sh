@@ -68,10 +68,10 @@ if [ $mode != quick ] && [ "$(id -u)" = 0 ]; then
   packages+=(systemd-container mmdebstrap)
 fi
 if [ $mode = tier1 ] || [ $mode = all ]; then
-  packages+=(abigail-tools xz-utils)
+  packages+=(abigail-tools xz-utils doxygen)
 fi
 if [ $mode = all ]; then
-  packages+=(clang clang-tidy shellcheck valgrind prometheus debhelper lintian doxygen libexpat1-dev cmake)
+  packages+=(clang clang-tidy shellcheck valgrind prometheus debhelper lintian libexpat1-dev cmake)
 fi
 if [ $mode = all ] || [ $mode = fuzz ]; then
   packages+=(clang libclang-rt-dev)
@@ -156,7 +156,7 @@ release=(--buildtype=release -Dwerror=true)
 sanitized=(--buildtype=debug "-Db_sanitize=address,undefined")
 
 tier1() {
-  build_and_test release "unit integration sonic api system" "${release[@]}"
+  build_and_test release "unit integration sonic api system" "${release[@]}" -Ddocs=enabled
   build_and_test asan "unit integration fuzz abi" "${sanitized[@]}"
 }
 

@@ -9,9 +9,10 @@
 
 namespace portsync::redis {
 
+// One connection to a Redis server.
 struct ListedClient {
   std::int64_t id = 0;  // grows from client to client of one server process
-  std::string name;
+  std::string name;     // that it gave itself by CLIENT SETNAME
 };
 
 // The clients that have a name, of Redis's answer to CLIENT LIST (https://redis.io/docs/latest/commands/client-list).
