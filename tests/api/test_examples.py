@@ -14,7 +14,7 @@ from pathlib import Path
 
 from support import process
 from support.case import Case, SettledCase
-from support.examples import EXAMPLES, SOURCES, Programs, Running, build_command, built, built_beside, installed
+from support.examples import EXAMPLES, SOURCES, Programs, Running, build_command, built, built_beside, built_of_guide, installed
 from support.installed import run
 from support.link_requests import LinkRequests
 from support.netns import Netns
@@ -501,3 +501,30 @@ class Kafka(ExampleCase):
         self.assertEqual(bench.end(), 0, bench.errors)
         print(f"     {bench.lines[0]}")
         self.assertGreater(int(bench.lines[0].split()[0]), 10_000)  # 100,000 when the machine does nothing else
+
+
+class Guides(ExampleCase):
+    def test_write_your_own_sink(self) -> None:
+        self.run_program(built_of_guide("write-your-own-sink.md", "file_sink", self.directory), cwd=self.directory)
+        ports = self.directory / "ports"
+
+        def holds(name: str, text: str) -> bool:
+            return (ports / name).exists() and (ports / name).read_text() == text
+        process.wait_for(lambda: holds("lo", "up\n65536\n"), 20, "the file of lo")
+        self.add_link("v7")
+        process.wait_for(lambda: holds("v7", "down\n1500\n"), 20, "the file of v7")
+        self.dut.ip("link set v7 mtu 1400")
+        process.wait_for(lambda: holds("v7", "down\n1400\n"), 20, "the new MTU of v7")
+        self.dut.ip("link del v7")
+        process.wait_for(lambda: not (ports / "v7").exists(), 20, "the file has gone with the link")
+
+    def test_from_netdispatcher(self) -> None:
+        program = built_of_guide("from-netdispatcher.md", "link_sync", self.directory)
+        running = self.run_program(Path("stdbuf"), "-oL", str(program))  # what it prints goes to a file
+        running.wait_line("lo up")
+        self.add_link("v7")
+        running.wait_line("v7 down")
+        self.dut.ip("link set v7 name v8")
+        running.wait_line("v7 -")
+        self.dut.ip("link del v8")
+        running.wait_line("v8 -")

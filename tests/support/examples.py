@@ -49,6 +49,14 @@ def built_beside(source: Path, *packages: str) -> Path:
                           f"$(pkg-config --cflags --libs {' '.join(('portsync', *packages))})")
 
 
+def built_of_guide(guide: str, name: str, directory: Path) -> Path:
+    """A program that a guide of the library shows whole, in a block ```cpp NAME.cpp."""
+    text = (EXAMPLES.parent / "libportsync/doc" / guide).read_text()
+    source = directory / f"{name}.cpp"
+    source.write_text(re.search(rf"```cpp {name}\.cpp\n(.*?)```", text, re.DOTALL)[1])
+    return _build(source, f"g++ -std=c++17 {name}.cpp -o {name} $(pkg-config --cflags --libs portsync)")
+
+
 def _build(source: Path, command: str) -> Path:
     for package in re.findall(r"\$\(pkg-config --cflags --libs (.*?)\)", command)[0].split():
         if package != "portsync" and subprocess.run(["pkg-config", "--exists", package], check=False).returncode != 0:

@@ -49,7 +49,7 @@ struct SinkStatistics {
 // Life: start(), then on_open() whenever rows can be written, on_closed() whenever they no longer can; a sink that can
 // reconnects by itself, for ever. put() and erase() collect a batch, flush() ends and sends it; at most room() rows may
 // be unanswered. Each put() and erase() that returned no error is answered by exactly one on_result(), or by
-// on_closed().
+// on_closed(). What they are given is borrowed for the call. An error of process() is the end of this sink alone.
 //
 // Implement this interface for a store with a connection of its own; where a function per row is enough, use
 // make_callback_sink().
@@ -59,7 +59,7 @@ class PORTSYNC_API StateSink : public Pollable {
   class PORTSYNC_API Observer {
    public:
     virtual ~Observer();
-    // Rows can be written. What the store holds is unknown from here.
+    // Rows can be written. What the store holds is unknown from here. The sink's other functions may be called in it.
     virtual void on_open() = 0;
     // read_back() found this row. With Scope::listed a listed port without a row is not told.
     virtual void on_row(const StoredRow& row) = 0;
@@ -68,7 +68,8 @@ class PORTSYNC_API StateSink : public Pollable {
     // A put() or erase() was stored, or refused and why: a part of it may be stored then, and it is done whole again.
     // Errc::try_again: nothing of it was done, for a reason that is over now.
     virtual void on_result(std::string_view port, Revision revision, std::error_code error) = 0;
-    // No longer open; what has not been answered may or may not be stored.
+    // No longer open, or not opened by the attempt that has failed; what has not been answered may or may not be
+    // stored.
     virtual void on_closed(std::error_code error) = 0;
   };
 
