@@ -2,6 +2,7 @@
 """A program outside the tree, by pkg-config, against an installed libportsync: shared and static."""
 
 import shutil
+import subprocess
 import unittest
 from pathlib import Path
 
@@ -51,10 +52,10 @@ class Consumer(unittest.TestCase):
     def test_cmake(self) -> None:
         if shutil.which("cmake") is None:
             self.skipTest("cmake is not installed")
-        prefix = next(self.root.rglob("portsyncConfig.cmake")).parents[3]
+        prefix = next(self.installed.root.rglob("portsyncConfig.cmake")).parents[3]
         if prefix.name == "lib":  # with a folder for the architecture in it
             prefix = prefix.parent
-        build = self.root / "cmake"
+        build = self.installed.root / "cmake"
         run("cmake", "-S", str(SOURCE.with_name("cmake")), "-B", str(build), f"-DCMAKE_PREFIX_PATH={prefix}")
         run("cmake", "--build", str(build))
         self.assertIn("libportsync.so", run("readelf", "-d", str(build / "consumer")))
@@ -62,7 +63,7 @@ class Consumer(unittest.TestCase):
         self.assert_refuses_version(prefix, "0.99")
 
     def assert_refuses_version(self, prefix: Path, version: str) -> None:
-        done = subprocess.run(["cmake", "-S", str(SOURCE.with_name("cmake")), "-B", str(self.root / "cmake-refused"),
+        done = subprocess.run(["cmake", "-S", str(SOURCE.with_name("cmake")), "-B", str(self.installed.root / "cmake-refused"),
                                f"-DCMAKE_PREFIX_PATH={prefix}", f"-DPORTSYNC_VERSION={version}"],
                               capture_output=True, text=True, check=False)
         self.assertNotEqual(done.returncode, 0)

@@ -2,19 +2,13 @@
 """A meson project outside the tree with portsync as its subproject. Compiles all of the library: for run.sh --all."""
 
 import shutil
-import subprocess
 import tempfile
 import unittest
 from pathlib import Path
 
+from support.installed import run
+
 HERE = Path(__file__).resolve().parent
-
-
-def run(*args: str) -> str:
-    done = subprocess.run(args, capture_output=True, text=True, check=False)
-    if done.returncode != 0:
-        raise AssertionError(f"{' '.join(args)} ended with {done.returncode}:\n{done.stdout}{done.stderr}")
-    return done.stdout
 
 
 class Subproject(unittest.TestCase):
