@@ -14,8 +14,8 @@ usage: tests/run.sh [--quick | --all | --debian13] [--suite NAME]... [--soak MIN
   --quick         one release build, unit tests and the shortest integration tests
   --all           tier 1 and tier 2: clang with -Werror, TSan, clang-tidy, LTO, minsize, shellcheck, instructions
                   per event, the rest of sonic mode, its build for SONiC's image, Debian packages and lintian,
-                  builds without netlink and without Redis, a meson subproject, the wraps, Debian 13, a soak, and
-                  each fuzz target for a while
+                  a virtual machine, builds without netlink and without Redis, a meson subproject, the wraps,
+                  Debian 13, a soak, and each fuzz target for a while
   --debian13      only what --all does in a root of Debian 13 (tests/debian13.sh): a release build, all suites
                   but system
   --suite NAME    only this suite: unit, integration, sonic, api, abi, system or fuzz; may be given again
@@ -71,7 +71,8 @@ if [ $mode = tier1 ] || [ $mode = all ]; then
   packages+=(abigail-tools xz-utils doxygen)
 fi
 if [ $mode = all ]; then
-  packages+=(clang clang-tidy shellcheck valgrind prometheus debhelper lintian libexpat1-dev cmake)
+  packages+=(clang clang-tidy shellcheck valgrind prometheus debhelper lintian libexpat1-dev cmake
+    qemu-system-x86 cpio kmod zstd)
 fi
 if [ $mode = all ] || [ $mode = fuzz ]; then
   packages+=(clang libclang-rt-dev)
@@ -200,6 +201,8 @@ debian_packages() {
   step "twice the same" same_packages
   PORTSYNC_PACKAGES=$builds/packages long_step "tests of the packages" /usr/bin/python3 "$tests/support/runner.py" \
     --build "$builds/release" "$tests"/system/test_package{,_boot}.py "$tests/system/test_deployment_guide.py"
+  PORTSYNC_PACKAGES=$builds/packages long_step "virtual machine" timeout 1800 /usr/bin/python3 \
+    "$tests/support/runner.py" --build "$builds/release" "$tests/system/test_vm.py"
 }
 
 packages_elsewhere() {

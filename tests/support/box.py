@@ -8,7 +8,7 @@ import signal
 import subprocess
 import unittest
 from pathlib import Path
-from typing import Optional
+from typing import Any, Optional
 
 from support import debian_root, netns, process
 from support.case import program
@@ -16,7 +16,7 @@ from support.control_group import ControlGroup
 
 # That of a root who has logged in (ENV_SUPATH of login.defs(5)).
 ROOTS_PATH = "/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin"
-PACKAGES = ["systemd", "systemd-sysv", "dbus", "iproute2", "procps", "psmisc", "redis-server", "redis-tools"]
+PACKAGES = ["systemd", "systemd-sysv", "dbus", "iproute2", "kmod", "procps", "psmisc", "redis-server", "redis-tools"]
 
 
 # As the guide has them.
@@ -102,7 +102,35 @@ class Box:
         process.wait_for(self._group.remove, 10, "nothing is left in the container's control group")
 
 
-class RootCase(unittest.TestCase):
+class SystemCase(unittest.TestCase):
+    """Asks a booted system, whatever it runs in: anything with run()."""
+
+    box: Any
+
+    def show(self, unit: str, name: str) -> str:
+        return self.box.run(f"systemctl show --property {name} --value {unit}").strip()
+
+    def wait_for(self, command: str, wanted: str, limit: float = 15, what: Optional[str] = None) -> None:
+        """Waits until a command inside says what is wanted, in its output."""
+        said = ""
+
+        def condition() -> bool:
+            nonlocal said
+            said = self.box.run(command, check=False)
+            return wanted in said
+        try:
+            process.wait_for(condition, limit, what or f"{command} says {wanted!r}", 0.05)
+        except process.TimedOut as e:
+            raise AssertionError(f"{e}; it said {said[-500:]!r}") from None
+
+    def healthy(self) -> None:
+        self.wait_for("systemctl show -p StatusText portsyncd", "StatusText=Healthy\n")
+
+    def pid(self) -> str:
+        return self.show("portsyncd", "MainPID")
+
+
+class RootCase(SystemCase):
     """Before each test: a root that boot() boots, with the build at /mnt/build and the sources at /mnt/source."""
 
     box: Box
@@ -127,28 +155,6 @@ class RootCase(unittest.TestCase):
         log.unlink(missing_ok=True)
         self.box = Box(self.root, self.folders, log, network)
         self.addCleanup(self.box.close)
-
-    def show(self, unit: str, name: str) -> str:
-        return self.box.run(f"systemctl show --property {name} --value {unit}").strip()
-
-    def wait_for(self, command: str, wanted: str, limit: float = 15, what: Optional[str] = None) -> None:
-        """Waits until a command inside says what is wanted, in its output."""
-        said = ""
-
-        def condition() -> bool:
-            nonlocal said
-            said = self.box.run(command, check=False)
-            return wanted in said
-        try:
-            process.wait_for(condition, limit, what or f"{command} says {wanted!r}", 0.05)
-        except process.TimedOut as e:
-            raise AssertionError(f"{e}; it said {said[-500:]!r}") from None
-
-    def healthy(self) -> None:
-        self.wait_for("systemctl show -p StatusText portsyncd", "StatusText=Healthy\n")
-
-    def pid(self) -> str:
-        return self.show("portsyncd", "MainPID")
 
 
 class BoxCase(RootCase):
