@@ -13,9 +13,9 @@ usage: tests/run.sh [--quick | --all | --debian13] [--suite NAME]... [--soak MIN
                   (the fuzz targets' corpora) in the other
   --quick         one release build, unit tests and the shortest integration tests
   --all           tier 1 and tier 2: clang with -Werror, TSan, clang-tidy, LTO, minsize, shellcheck, instructions
-                  per event, the rest of sonic mode, its build for SONiC's image, Debian packages and lintian,
-                  a virtual machine, builds without netlink and without Redis, a meson subproject, the wraps,
-                  Debian 13, a soak, and each fuzz target for a while
+                  per event, the rest of sonic mode, its build for SONiC's image, Debian packages, lintian,
+                  autopkgtest and piuparts, a virtual machine, builds without netlink and without Redis, a meson
+                  subproject, the wraps, Debian 13, a soak, and each fuzz target for a while
   --debian13      only what --all does in a root of Debian 13 (tests/debian13.sh): a release build, all suites
                   but system
   --suite NAME    only this suite: unit, integration, sonic, api, abi, system or fuzz; may be given again
@@ -72,7 +72,7 @@ if [ $mode = tier1 ] || [ $mode = all ]; then
 fi
 if [ $mode = all ]; then
   packages+=(clang clang-tidy shellcheck valgrind prometheus debhelper lintian libexpat1-dev cmake
-    qemu-system-x86 cpio kmod zstd)
+    piuparts qemu-system-x86 cpio kmod zstd)
 fi
 if [ $mode = all ] || [ $mode = fuzz ]; then
   packages+=(clang libclang-rt-dev)
@@ -201,6 +201,8 @@ debian_packages() {
   step "twice the same" same_packages
   PORTSYNC_PACKAGES=$builds/packages long_step "tests of the packages" /usr/bin/python3 "$tests/support/runner.py" \
     --build "$builds/release" "$tests"/system/test_package{,_boot}.py "$tests/system/test_deployment_guide.py"
+  PORTSYNC_PACKAGES=$builds/packages long_step "autopkgtest, piuparts" /usr/bin/python3 "$tests/support/runner.py" \
+    --build "$builds/release" "$tests/system/test_debian_checks.py"
   PORTSYNC_PACKAGES=$builds/packages long_step "virtual machine" timeout 1800 /usr/bin/python3 \
     "$tests/support/runner.py" --build "$builds/release" "$tests/system/test_vm.py"
 }

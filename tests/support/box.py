@@ -81,12 +81,12 @@ class Box:
         except (FileNotFoundError, ProcessLookupError):  # one of those that nspawn needs for a moment
             return ""
 
-    def run(self, command: str, check: bool = True) -> str:
+    def run(self, command: str, check: bool = True, limit: float = 120) -> str:
         """Runs a shell's command inside as root, as typed; its output, of both kinds."""
         done = subprocess.run(
             ["nsenter", "--target", str(self.pid), "--all", "env", "-i", f"PATH={ROOTS_PATH}", "HOME=/root",
              "LANG=C.UTF-8", "sh", "-c", command], stdin=subprocess.DEVNULL, stdout=subprocess.PIPE,
-            stderr=subprocess.STDOUT, text=True, errors="replace", check=False, timeout=120 * process.PATIENCE)
+            stderr=subprocess.STDOUT, text=True, errors="replace", check=False, timeout=limit * process.PATIENCE)
         if check and done.returncode != 0:
             raise AssertionError(f"{command!r} ended with {done.returncode}: {done.stdout}")
         return done.stdout
@@ -134,6 +134,8 @@ class RootCase(SystemCase):
     """Before each test: a root that boot() boots, with the build at /mnt/build and the sources at /mnt/source."""
 
     box: Box
+    root_name = "system-root"
+    more: list[str] = []  # packages of the root, beside PACKAGES
 
     def setUp(self) -> None:
         if os.geteuid() != 0:
@@ -145,13 +147,14 @@ class RootCase(SystemCase):
         build = Path(os.environ["PORTSYNC_BUILD"])
         binary = program("portsyncd/portsyncd")
         try:
-            self.root = debian_root.make_root("", build / "system-root", PACKAGES + sorted(libraries_of(binary)))
+            self.root = debian_root.make_root("", build / self.root_name,
+                                              PACKAGES + self.more + sorted(libraries_of(binary)))
         except debian_root.CannotMakeRoot as e:
             self.fail(str(e))
         self.folders = {"build": build, "source": Path(__file__).resolve().parents[2]}
 
     def boot(self, network: str = "--private-network") -> None:
-        log = Path(os.environ["PORTSYNC_BUILD"], "system-root.log")
+        log = Path(os.environ["PORTSYNC_BUILD"], f"{self.root_name}.log")
         log.unlink(missing_ok=True)
         self.box = Box(self.root, self.folders, log, network)
         self.addCleanup(self.box.close)

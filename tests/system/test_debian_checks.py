@@ -1,0 +1,44 @@
+# SPDX-License-Identifier: Apache-2.0
+"""What Debian's own machines do to packages: debian/tests by autopkgtest, and piuparts."""
+
+import os
+import shutil
+import subprocess
+import unittest
+from pathlib import Path
+
+from support import debian_root, packages
+from support.packages import PackageCase
+
+
+class Autopkgtest(PackageCase):
+    """In a booted root that has all they depend on, and no network."""
+
+    root_name = "autopkgtest-root"
+    more = ["autopkgtest", "dpkg-dev", "g++", "libhiredis-dev", "libnl-route-3-dev", "nlohmann-json3-dev", "pkgconf"]
+
+    def test_autopkgtests(self) -> None:
+        self.boot()
+        self.box.run("mkdir /root/portsync && cp -r /mnt/source/debian /root/portsync/")
+        said = self.box.run("autopkgtest --no-built-binaries --summary-file=/root/summary /mnt/packages/*.deb "
+                            "/root/portsync/ -- null", check=False, limit=600)
+        summary = self.box.run("cat /root/summary", check=False)
+        self.assertEqual(dict(line.split()[:2] for line in summary.splitlines()),
+                         dict.fromkeys(("daemon", "portsyncctl", "library"), "PASS"), said[-20000:])
+
+
+class Piuparts(unittest.TestCase):
+    def test_piuparts(self) -> None:
+        """Installed, removed and purged, alone and together, nothing is left."""
+        if os.geteuid() != 0:
+            self.skipTest("needs root")
+        if shutil.which("piuparts") is None:
+            self.skipTest("piuparts is not installed")
+        # systemd, which portsyncd depends on, is there before: when it is purged it leaves folders of its own.
+        root = debian_root.make_root("", Path(os.environ["PORTSYNC_BUILD"], "piuparts-root"), ["apt", "systemd"])
+        files = [str(file) for file in sorted(packages.folder().glob("*.deb"))]
+        done = subprocess.run(
+            ["piuparts", "--existing-chroot", str(root), "--distribution", debian_root.this_suite(),
+             "--mirror", f"{debian_root.archive()} main", "--no-eatmydata", *files],
+            stdout=subprocess.PIPE, stderr=subprocess.STDOUT, text=True, errors="replace", check=False)
+        self.assertEqual(done.returncode, 0, done.stdout[-6000:])
