@@ -13,7 +13,7 @@ usage: tests/run.sh [--quick | --all | --debian13] [--suite NAME]... [--soak MIN
                   (the fuzz targets' corpora) in the other
   --quick         one release build, unit tests and the shortest integration tests
   --all           tier 1 and tier 2: clang with -Werror, TSan, clang-tidy, LTO, minsize, shellcheck, instructions
-                  per event, the rest of sonic mode, its build for SONiC's image, Debian packages, lintian,
+                  per event, the rest of sonic mode, its build for SONiC's image, Debian packages (arm64's too), lintian,
                   autopkgtest and piuparts, a virtual machine, builds without netlink and without Redis, a meson
                   subproject, the wraps, Debian 13, a soak, and each fuzz target for a while
   --debian13      only what --all does in a root of Debian 13 (tests/debian13.sh): a release build, all suites
@@ -199,6 +199,7 @@ debian_packages() {
   step "lintian" lintian --pedantic --fail-on error,warning,pedantic "$builds"/packages/*.changes
   step "Debian packages, again" packages_elsewhere || return
   step "twice the same" same_packages
+  step "Debian packages for arm64" "$tests/cross.sh" "$builds/arm64"
   PORTSYNC_PACKAGES=$builds/packages long_step "tests of the packages" /usr/bin/python3 "$tests/support/runner.py" \
     --build "$builds/release" "$tests"/system/test_package{,_boot}.py "$tests/system/test_deployment_guide.py"
   PORTSYNC_PACKAGES=$builds/packages long_step "autopkgtest, piuparts" /usr/bin/python3 "$tests/support/runner.py" \
