@@ -13,9 +13,9 @@ usage: tests/run.sh [--quick | --all | --debian13] [--suite NAME]... [--soak MIN
                   (the fuzz targets' corpora) in the other
   --quick         one release build, unit tests and the shortest integration tests
   --all           tier 1 and tier 2: clang with -Werror, TSan, clang-tidy, LTO, minsize, shellcheck, instructions
-                  per event, the rest of sonic mode, its build for SONiC's image, Debian packages (arm64's too), lintian,
-                  autopkgtest and piuparts, a virtual machine, builds without netlink and without Redis, a meson
-                  subproject, the wraps, Debian 13, a soak, and each fuzz target for a while
+                  per event, the rest of sonic mode, its build for SONiC's image, Debian packages (arm64's too),
+                  lintian, autopkgtest and piuparts, a virtual machine, builds without netlink and without Redis, a
+                  meson subproject, the wraps, Debian 13, a soak, and each fuzz target for a while
   --debian13      only what --all does in a root of Debian 13 (tests/debian13.sh): a release build, all suites
                   but system
   --suite NAME    only this suite: unit, integration, sonic, api, abi, system or fuzz; may be given again
