@@ -65,7 +65,7 @@ class Daemon:
         env["RUNTIME_DIRECTORY"] = str(directory)
         env["DBUS_SYSTEM_BUS_ADDRESS"] = "unix:path=/nonexistent"  # the machine's own bus is none of the tests'
         env.setdefault("UBSAN_OPTIONS", "halt_on_error=1:print_stacktrace=1")
-        env.setdefault("TSAN_OPTIONS", "halt_on_error=1")
+        env.setdefault("TSAN_OPTIONS", f"halt_on_error=1:suppressions={Path(__file__).parents[1] / 'tsan.supp'}")
         env.update(environment or {})
         self.started = time.monotonic()
         with open(self._log_path, "ab") as log:
