@@ -296,6 +296,7 @@ class Monitor(Follow):
         unread.stdout.close()
         self.assertIn(unread.wait(10 * process.PATIENCE), (0, -signal.SIGPIPE), "without waiting for an event")
         self.assertEqual(unread.stderr.read(), b"")
+        self.wait_equal()  # with the last of the changes by which monitor() finds out that it is heard
         self.daemon.terminate()
         self.assertEqual(running.wait(10 * process.PATIENCE), 4)
         self.assertIn(b"portsyncd has closed the connection", running.stderr.read())
