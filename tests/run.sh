@@ -136,9 +136,8 @@ run_suites() {
   for suite; do chosen+=(--suite "$suite"); done
   rm -rf "$builds/$name/junit" "$builds/$name/meson-logs/testlog.json"
   echo "--- tests of $name: $*"
-  # Most of them wait more than they compute.
   "${within[@]+"${within[@]}"}" meson test -C "$builds/$name" --no-rebuild --print-errorlogs "${chosen[@]}" \
-    --num-processes $(($(nproc) + $(nproc) / 2)) </dev/null 2>&1 | grep -v '^$'
+    </dev/null 2>&1 | grep -v '^$'
   echo "--- tests of $name took $((SECONDS - began)) s"
   tested+=("$builds/$name")
 }

@@ -57,8 +57,9 @@ class Daemon:
         notify_path = directory / f"notify.{Daemon._runs}"
         self._notify = socket.socket(socket.AF_UNIX, socket.SOCK_DGRAM)
         self._notify.bind(str(notify_path))
+        self._reader = threading.Thread(target=self._read_notifications, daemon=True)
         if read_notifications:
-            threading.Thread(target=self._read_notifications, daemon=True).start()
+            self._reader.start()
         not_ours = ("PORTSYNCD_", "REDIS_", "RUST_LOG", "MALLOC_PERTURB_")
         env = {k: v for k, v in os.environ.items() if not k.startswith(not_ours)}
         env["NOTIFY_SOCKET"] = str(notify_path)
@@ -176,11 +177,13 @@ class Daemon:
         process.end(self._process)
 
     def wait(self, limit: float = 10) -> int:
-        """Until it has ended; the exit code."""
+        """Until it has ended, and all that it said was heard; the exit code."""
         try:
-            return self._process.wait(limit * process.PATIENCE)
+            status = self._process.wait(limit * process.PATIENCE)
         except subprocess.TimeoutExpired:
             raise process.TimedOut(f"portsyncd did not end within {limit:g} s") from None
+        self._end_reader()
+        return status
 
     def terminate(self, limit: float = 10) -> int:
         """SIGTERM; the exit code."""
@@ -189,8 +192,13 @@ class Daemon:
 
     def close(self) -> None:
         self.kill()
+        self._end_reader()
+
+    def _end_reader(self) -> None:
         with contextlib.suppress(OSError):
-            self._notify.shutdown(socket.SHUT_RDWR)  # ends the thread
+            self._notify.shutdown(socket.SHUT_RDWR)  # what waits is read before it shows
+        if self._reader.is_alive():
+            self._reader.join(10)
 
     def deafen(self) -> int:
         """A filter that drops everything on its netlink sockets that are in a group; how many these were."""
