@@ -161,13 +161,18 @@ class JsonLines(ExampleCase):
         self.assertEqual(self.sink.end(), 1)
 
 
-class Composite(Programs, Case):
+class RowsCase(Programs, Case):
+    """For a program that keeps the rows in portsyncd's place: settle() holds it to what portsyncd is held to."""
+
     autostart = False
-    ports = 4
 
     def settle(self) -> None:
         super().settle()
         self.check_programs()
+
+
+class Composite(RowsCase):
+    ports = 4
 
     def test_composite_sink(self) -> None:
         reader, writer = os.pipe()
@@ -387,13 +392,8 @@ class Traces(ExampleCase):
         run(str(built_beside(HERE / "trace_round_trip.cpp")), **installed().running)
 
 
-class SqliteHistory(Programs, Case):
-    autostart = False
+class SqliteHistory(RowsCase):
     ports = 2
-
-    def settle(self) -> None:
-        super().settle()
-        self.check_programs()
 
     def test_sqlite_history(self) -> None:
         path = self.directory / "history.db"

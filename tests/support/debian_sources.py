@@ -5,7 +5,6 @@
 """
 
 import re
-import subprocess
 import sys
 import tempfile
 from pathlib import Path
@@ -13,16 +12,10 @@ from typing import Iterable
 
 sys.path.insert(0, str(Path(__file__).resolve().parents[1]))
 
+from support import process  # noqa: E402
 from support.debian_root import CannotMakeRoot, archive  # noqa: E402
 
 KEYRING = "/usr/share/keyrings/debian-archive-keyring.gpg"
-
-
-def run(*args: str) -> str:
-    done = subprocess.run(args, capture_output=True, text=True, check=False)
-    if done.returncode != 0:
-        raise SystemExit(f"{' '.join(args)} ended with {done.returncode}: {done.stdout}{done.stderr}")
-    return done.stdout
 
 
 def fetch(suite: str, directory: Path, packages: Iterable[str]) -> None:
@@ -36,11 +29,11 @@ def fetch(suite: str, directory: Path, packages: Iterable[str]) -> None:
         private = ["-o", f"Dir::Etc::SourceList={sources}", "-o", "Dir::Etc::SourceParts=/dev/null",
                    "-o", f"Dir::State::Lists={state}/lists", "-o", f"Dir::Cache={state}/cache",
                    "-o", "APT::Sandbox::User="]
-        run("apt-get", "update", "-q", *private)
-        listed = run("apt-get", "source", "--print-uris", "-q", *private, *packages)
+        process.run(["apt-get", "update", "-q", *private])
+        listed = process.run(["apt-get", "source", "--print-uris", "-q", *private, *packages])
         for uri, name, digest in re.findall(r"^'(\S+)' (\S+\.orig\.tar\.\w+) \d+ (\w+:\w+)$", listed, re.MULTILINE):
             if not (directory / name).exists():
-                run("/usr/lib/apt/apt-helper", *private, "download-file", uri, str(directory / name), digest)
+                process.run(["/usr/lib/apt/apt-helper", *private, "download-file", uri, str(directory / name), digest])
 
 
 if __name__ == "__main__":
@@ -48,5 +41,5 @@ if __name__ == "__main__":
         sys.exit(__doc__)
     try:
         fetch(sys.argv[1], Path(sys.argv[2]), sys.argv[3:])
-    except CannotMakeRoot as e:
+    except (CannotMakeRoot, RuntimeError) as e:
         sys.exit(f"debian_sources.py: {e}")

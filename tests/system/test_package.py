@@ -6,10 +6,12 @@ import re
 import tempfile
 import time
 from pathlib import Path
+from types import SimpleNamespace
 
 from support import packages, process
 from support.box import BoxCase
 from support.packages import INSTALL, PackageCase
+from support.sonic import IDS, database_config
 
 CAP_NET_ADMIN = 1 << 12
 
@@ -135,11 +137,8 @@ class Package(PackageCase, BoxCase):
                      f"systemd-run -q --unit redis-{name} -p NetworkNamespacePath=/run/netns/{name} redis-server "
                      f"--port 6379 --save '' && mkdir /var/run/redis-{name}")
         self.wait_for(f"ip netns exec {name} redis-cli ping", "PONG")
-        databases = {name: {"id": number, "separator": separator, "instance": "redis"}
-                     for name, number, separator in (("APPL_DB", 0, ":"), ("CONFIG_DB", 4, "|"), ("STATE_DB", 6, "|"))}
-        server = {"hostname": "127.0.0.1", "port": 6379, "unix_socket_path": ""}
-        self.write(f"/var/run/redis-{name}/database_config.json",
-                   json.dumps({"INSTANCES": {"redis": server}, "DATABASES": databases, "VERSION": "1.0"}))
+        server = SimpleNamespace(port=6379, socket="")
+        self.write(f"/var/run/redis-{name}/database_config.json", database_config(dict.fromkeys(IDS, server)))
 
     def write(self, path: str, text: str) -> None:
         self.box.run(f"cat > {path} <<'END_OF_TEXT'\n{text}\nEND_OF_TEXT\n")

@@ -6,12 +6,12 @@ import time
 
 from support import process
 from support.box import SystemCase
+from support.case import GROUP
 from support.vm import Vm
 
 BOOT_PORTS, FLAPPING = 1024, 512
 MEMORY_MAX = 64 << 20
 CONTROL_GROUP = "/sys/fs/cgroup/system.slice/portsyncd.service"
-GROUP = 100  # of all ports: `ip link del group` takes thousands at once
 
 ROWS = """redis-cli -n 6 --raw EVAL "
 local rows = {}
