@@ -27,4 +27,10 @@ inline bool readable(const Pollable& pollable) {
   return ::poll(&waiting, 1, 0) > 0;
 }
 
+// Drives it until there is nothing to do. What was waited for may come with a turn that ended at its limit: that asks for
+// one more, which finds nothing.
+inline void process_until_idle(Pollable& pollable) {
+  process_until(pollable, [&pollable] { return !readable(pollable); });
+}
+
 }  // namespace portsync::test

@@ -140,7 +140,7 @@ BOOST_AUTO_TEST_CASE(a_source_that_always_has_more_keeps_nobody_else_waiting) {
   DueMonitor monitor;
   f.synchronizer.set_health_monitor(monitor);
   f.begin();
-  process_until(f.synchronizer, [&f] { return !readable(f.synchronizer); });
+  process_until_idle(f.synchronizer);
   monitor.set_due();
   int rounds = 0;
   for (; monitor.due && rounds < 100; ++rounds) {
