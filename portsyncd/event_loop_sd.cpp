@@ -3,6 +3,7 @@
 #include <systemd/sd-event.h>
 
 #include <algorithm>
+#include <chrono>
 #include <csignal>
 #include <cstdint>
 #include <exception>
@@ -21,14 +22,18 @@ int checked(int result, const char* what) {
   return result;
 }
 
-std::uint64_t microseconds(std::chrono::milliseconds duration) {
-  return static_cast<std::uint64_t>(std::chrono::microseconds(duration).count());
+// When that is on CLOCK_MONOTONIC, from now: sd-event's own relative times count from the loop's last wake-up, and are
+// over too early by what the handlers have taken since.
+std::uint64_t time_after(std::chrono::milliseconds delay) {
+  const auto time = std::chrono::steady_clock::now().time_since_epoch() + delay;
+  return static_cast<std::uint64_t>(std::chrono::ceil<std::chrono::microseconds>(time).count());
 }
 
 // How much later than it is due a timer may be told, so that several cost one wake-up: as a rule sd-event waits for all
 // of it.
 std::uint64_t accuracy(std::chrono::milliseconds delay) {
-  return std::clamp<std::uint64_t>(microseconds(delay) / 10, 1, 10'000);
+  const std::chrono::microseconds tenth = std::chrono::microseconds(delay) / 10;
+  return static_cast<std::uint64_t>(std::clamp<std::int64_t>(tenth.count(), 1, 10'000));
 }
 
 }  // namespace
@@ -63,9 +68,9 @@ class EventLoop::Impl {
     Source& source = add(std::move(handler));
     source.period = delay;
     source.again = again;
-    checked(sd_event_add_time_relative(event_, &source.source, CLOCK_MONOTONIC, microseconds(delay), accuracy(delay),
-                                       on_time, &source),
-            "sd_event_add_time_relative");
+    checked(sd_event_add_time(event_, &source.source, CLOCK_MONOTONIC, time_after(delay), accuracy(delay), on_time,
+                              &source),
+            "sd_event_add_time");
     prefer(source);
   }
 
@@ -112,7 +117,7 @@ class EventLoop::Impl {
 
   void fire(Source& source) {
     if (source.again) {
-      checked(sd_event_source_set_time_relative(source.source, microseconds(source.period)), "sd_event timer");
+      checked(sd_event_source_set_time(source.source, time_after(source.period)), "sd_event timer");
       checked(sd_event_source_set_enabled(source.source, SD_EVENT_ONESHOT), "sd_event timer");
       return source.handler();
     }
@@ -203,8 +208,7 @@ void EventLoop::Watch::set_events(std::uint32_t events) {
 class EventLoop::Timer::Impl {
  public:
   Impl(EventLoop::Impl& loop, Handler handler) : loop_(loop), handler_(std::make_shared<Handler>(std::move(handler))) {
-    checked(sd_event_add_time_relative(loop.event(), &source_, CLOCK_MONOTONIC, 0, 1, on_time, this),
-            "sd_event_add_time_relative");
+    checked(sd_event_add_time(loop.event(), &source_, CLOCK_MONOTONIC, 0, 1, on_time, this), "sd_event_add_time");
     stop();
   }
   Impl(const Impl&) = delete;
@@ -212,7 +216,7 @@ class EventLoop::Timer::Impl {
   ~Impl() { sd_event_source_disable_unref(source_); }
 
   void start(std::chrono::milliseconds delay) {
-    checked(sd_event_source_set_time_relative(source_, microseconds(delay)), "sd_event timer");
+    checked(sd_event_source_set_time(source_, time_after(delay)), "sd_event timer");
     checked(sd_event_source_set_time_accuracy(source_, accuracy(delay)), "sd_event timer");
     checked(sd_event_source_set_enabled(source_, SD_EVENT_ONESHOT), "sd_event timer");
   }

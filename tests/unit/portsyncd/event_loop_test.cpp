@@ -142,6 +142,21 @@ BOOST_FIXTURE_TEST_CASE(a_short_timer_is_not_late, Fixture) {
   BOOST_TEST((times.at(times.size() / 3) < 5ms));  // the machine may be busy
 }
 
+BOOST_FIXTURE_TEST_CASE(a_timer_is_as_long_as_it_was_asked_for_when_its_handler_took_long, Fixture) {
+  using Clock = std::chrono::steady_clock;
+  Clock::time_point started;
+  EventLoop::Timer timer(loop, [&] {
+    BOOST_TEST((Clock::now() - started >= 20ms));
+    loop.exit(1);
+  });
+  loop.after(1ms, [&] {
+    for (const auto begun = Clock::now(); Clock::now() - begun < 20ms;) continue;
+    started = Clock::now();
+    timer.start(20ms);
+  });
+  BOOST_TEST(loop.run() == 1);
+}
+
 BOOST_FIXTURE_TEST_CASE(a_timer_that_was_stopped_does_not_fire, Fixture) {
   EventLoop::Timer timer(loop, [] { BOOST_ERROR("it fired"); });
   timer.start(5ms);
