@@ -446,19 +446,19 @@ BOOST_AUTO_TEST_CASE(writes_of_an_abandoned_connection_do_not_overtake_newer_one
 }
 
 BOOST_AUTO_TEST_CASE(a_killed_client_reconnects_at_once_if_it_has_been_of_use) {
-  options.connection.retry_interval = 300ms;
+  options.connection.retry_interval = 1s;
   auto& sink = open();
-  sink.run_for(350ms);
+  sink.run_for(1150ms);
   const auto since = std::chrono::steady_clock::now();
   admin({"CLIENT", "KILL", "TYPE", "normal", "SKIPME", "yes"});
   BOOST_REQUIRE(sink.run_until_open(2));
-  BOOST_TEST((std::chrono::steady_clock::now() - since < 200ms));
+  BOOST_TEST((std::chrono::steady_clock::now() - since < 700ms));
   check_stores();
   // again too soon: after the interval
   const auto again = std::chrono::steady_clock::now();
   server({"CLIENT", "KILL", "TYPE", "normal", "SKIPME", "yes"});
   BOOST_REQUIRE(sink.run_until_open(3));
-  BOOST_TEST((std::chrono::steady_clock::now() - again > 250ms));
+  BOOST_TEST((std::chrono::steady_clock::now() - again > 800ms));
 }
 
 BOOST_AUTO_TEST_CASE(a_client_killed_between_put_and_flush) {
