@@ -136,8 +136,9 @@ run_suites() {
   for suite; do chosen+=(--suite "$suite"); done
   rm -rf "$builds/$name/junit" "$builds/$name/meson-logs/testlog.json"
   echo "--- tests of $name: $*"
+  # Most tests wait for something most of the time.
   "${within[@]+"${within[@]}"}" meson test -C "$builds/$name" --no-rebuild --print-errorlogs "${chosen[@]}" \
-    </dev/null 2>&1 | grep -v '^$'
+    --num-processes $(($(nproc) * 3 / 2)) </dev/null 2>&1 | grep -v '^$'
   echo "--- tests of $name took $((SECONDS - began)) s"
   tested+=("$builds/$name")
 }

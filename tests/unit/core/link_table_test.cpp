@@ -143,7 +143,7 @@ void try_all_orders(const std::vector<Kernel>& states, const std::vector<Message
 }  // namespace
 
 BOOST_AUTO_TEST_CASE(every_interleaving_of_snapshot_and_notifications_ends_at_the_kernels_state) {
-  constexpr std::size_t length = 4;
+  constexpr std::size_t length = PORTSYNC_SANITIZED ? 3 : 4;  // four take a sanitizer a minute
   Counted counted;
   for (unsigned code = 0; code < 1U << (2 * length); ++code) {
     std::vector<Operation> operations;
@@ -173,7 +173,7 @@ BOOST_AUTO_TEST_CASE(every_interleaving_of_snapshot_and_notifications_ends_at_th
       }
     }
   }
-  BOOST_TEST(counted.orders > 300'000U);
+  BOOST_TEST(counted.orders > (PORTSYNC_SANITIZED ? 50'000U : 300'000U));
   BOOST_TEST_MESSAGE(counted.orders << " orders");
 }
 
