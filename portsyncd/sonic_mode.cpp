@@ -143,8 +143,12 @@ void SonicMode::on_started(const LoaderEvent& event) {
 
 // What keeps orchagent from going on is told for as long as it does.
 void SonicMode::on_ports_missing(const LoaderEvent& event) {
-  const std::string text = std::to_string(event.ports->size()) + " of " + std::to_string(event.count) +
-                           " ports have no netdev, or are not in APPL_DB: " + join(*event.ports);
+  std::string text = std::to_string(event.ports->size()) + " of " + std::to_string(event.count) +
+                     " ports have no netdev, or are not in APPL_DB: " + join(*event.ports);
+  const portsync::PortFilter filter{settings_.config.ports.match, {}};
+  const auto left_out = std::find_if(event.ports->begin(), event.ports->end(),
+                                     [&filter](const std::string& name) { return !filter.matches_name(name); });
+  if (left_out != event.ports->end()) text += "; ports.match leaves out " + *left_out;
   log::warning("PortInitDone is held back: " + text);
   set_condition(Verdict::degraded, text);
 }

@@ -23,6 +23,19 @@ class Long(SonicCase):
         orchagent.wait_popped("PortInitDone", 30)
         switch.wait_equal()
 
+    def test_a_missing_port_that_the_configuration_leaves_out(self) -> None:
+        """Its netdev would not count: the report says so."""
+        switch = self.switch
+        orchagent = switch.orchagent(hardware=False)
+        daemon = switch.start({"ports": {"match": [port(0), port(2)]}})
+        orchagent.wait_popped("PortConfigDone")
+        switch.plug(1)
+        switch.plug(1, first=2)
+        report = process.wait_for(lambda: [line for line in daemon.log().splitlines() if "is held back" in line], 40,
+                                  "the missing port is reported", 0.1)[0]
+        self.assertIn(f"1 of {switch.ports} ports", report)
+        self.assertTrue(report.endswith(f"; ports.match leaves out {port(1)}"), report)
+
     def test_missing_ports_are_reported_and_never_made_up(self) -> None:
         """After 30 s, and then every minute: which they are. PortInitDone is not said because of the time."""
         switch = self.switch
@@ -39,6 +52,7 @@ class Long(SonicCase):
         for number in (1, 2):
             self.assertIn(port(number), reports()[0])
         self.assertNotIn(port(0) + " ", reports()[0])
+        self.assertNotIn("ports.match", reports()[0])
         switch.plug(1, first=1)
         process.wait_for(lambda: len(reports()) > 1, 70, "and again after a minute", 0.1)
         self.assertGreater(time.monotonic() - began, 85)
