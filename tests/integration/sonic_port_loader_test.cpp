@@ -213,6 +213,16 @@ BOOST_FIXTURE_TEST_CASE(a_link_counts_when_orchagent_has_its_port, Fixture) {
   BOOST_TEST(appl({"HGETALL", "_PORT_TABLE:PortInitDone"}) == "lanes 0");
 }
 
+BOOST_FIXTURE_TEST_CASE(a_link_that_waits_hears_of_its_port_by_an_event_with_any_separator, Fixture) {
+  options.poll_interval = 60s;
+  options.appl_db.separator = "!";
+  run_cold({"Ethernet0"});
+  links.change(make_link(10, "Ethernet0"));
+  BOOST_REQUIRE(drive([this] { return appl({"PUBSUB", "NUMPAT"}) == "1"; }));
+  appl({"HSET", "PORT_TABLE!Ethernet0", "lanes", "1"});
+  BOOST_TEST(is_told("Ethernet0"));
+}
+
 BOOST_FIXTURE_TEST_CASE(without_keyspace_events_the_port_is_found_all_the_same, Fixture) {
   redis(0, {"CONFIG", "SET", "notify-keyspace-events", ""});
   run_cold({"Ethernet0"});
