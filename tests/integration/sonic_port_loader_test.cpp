@@ -219,6 +219,7 @@ BOOST_FIXTURE_TEST_CASE(a_link_that_waits_hears_of_its_port_by_an_event_with_any
   run_cold({"Ethernet0"});
   links.change(make_link(10, "Ethernet0"));
   BOOST_REQUIRE(drive([this] { return appl({"PUBSUB", "NUMPAT"}) == "1"; }));
+  settle();  // it looks once more when it is subscribed
   appl({"HSET", "PORT_TABLE!Ethernet0", "lanes", "1"});
   BOOST_TEST(is_told("Ethernet0"));
 }
