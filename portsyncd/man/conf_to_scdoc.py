@@ -61,7 +61,7 @@ def main() -> None:
         if match := re.fullmatch(r"\[(\w+)\]", line):
             flush()
             out.append(f"# [{match[1]}]\n")
-        elif match := re.fullmatch(r"(\w+) = (.*)", line):
+        elif match := re.fullmatch(r"#?(\w+) = (.*)", line):
             keys.append((match[1], match[2]))
         elif line in ("", "#"):
             flush()

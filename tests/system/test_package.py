@@ -103,24 +103,27 @@ class Package(PackageCase, BoxCase):
             "Description", "After", "NetworkNamespacePath", "Environment", "RuntimeDirectory", "LogsDirectory"})
 
     def test_two_asics(self) -> None:
-        """One instance for each network namespace, which has a Redis of its own, found by database_global.json."""
+        """One instance for each network namespace, which has a Redis of its own, found by database_global.json. Their TCP
+        ports differ, so that nobody finds the right one by another's file."""
         self.box.run("systemctl stop redis-server")
         self.install()
         self.box.run("systemctl disable --now portsyncd; mkdir -p /var/run/redis/sonic-db")
         asics = {"asic0": ["Ethernet0", "Ethernet4"], "asic1": ["Ethernet8"]}
-        for name, ports in asics.items():
-            self.make_asic(name, ports)
+        redis = {name: f"ip netns exec {name} redis-cli -p {6379 + i}" for i, name in enumerate(asics)}
+        for i, (name, ports) in enumerate(asics.items()):
+            self.make_asic(name, ports, 6379 + i)
+            self.wait_for(f"{redis[name]} ping", "PONG")
         includes = [{"include": f"../../redis-{name}/database_config.json", "namespace": name} for name in asics]
         self.write("/var/run/redis/sonic-db/database_global.json", json.dumps({"INCLUDES": includes, "VERSION": "1.0"}))
         self.box.run("systemctl enable --now portsyncd@asic0 portsyncd@asic1")
         for name, ports in asics.items():
             self.wait_for(f"systemctl show -p StatusText portsyncd@{name}", "StatusText=Healthy\n")
-            rows = self.box.run(f"ip netns exec {name} redis-cli -n 6 HKEYS PORT_TABLE").split()
+            rows = self.box.run(f"{redis[name]} -n 6 HKEYS PORT_TABLE").split()
             self.assertEqual(sorted(rows), ports)
             said = self.box.run(f"portsyncctl --socket /run/portsyncd-{name}/control.sock ports")
             self.assertEqual(re.findall(r"(?m)^Ethernet\d+", said), ports)
         self.box.run("ip -n asic1 link set Ethernet8 mtu 2000")
-        self.wait_for("ip netns exec asic1 redis-cli -n 6 HGET 'PORT_TABLE|Ethernet8' mtu", "2000")
+        self.wait_for(f"{redis['asic1']} -n 6 HGET 'PORT_TABLE|Ethernet8' mtu", "2000")
         # One that is killed comes back, and the other knows nothing of it.
         before = self.show("portsyncd@asic1", "MainPID")
         self.box.run("systemctl kill -s KILL portsyncd@asic0")
@@ -129,15 +132,14 @@ class Package(PackageCase, BoxCase):
         self.assertEqual(self.show("portsyncd@asic1", "MainPID"), before)
         self.assertIn("crash", self.box.run("journalctl -q -u portsyncd@asic0 | grep Restart"))
 
-    def make_asic(self, name: str, ports: list[str]) -> None:
+    def make_asic(self, name: str, ports: list[str], redis_port: int) -> None:
         """Its ports, which are up, and its Redis, as SONiC has them."""
         links = "".join(f"ip -n {name} link add {port} type veth peer name p{port}; "
                         f"ip -n {name} link set p{port} up; ip -n {name} link set {port} up; " for port in ports)
         self.box.run(f"ip netns add {name}; ip -n {name} link set lo up; {links}"
                      f"systemd-run -q --unit redis-{name} -p NetworkNamespacePath=/run/netns/{name} redis-server "
-                     f"--port 6379 --save '' && mkdir /var/run/redis-{name}")
-        self.wait_for(f"ip netns exec {name} redis-cli ping", "PONG")
-        server = SimpleNamespace(port=6379, socket="")
+                     f"--port {redis_port} --save '' && mkdir /var/run/redis-{name}")
+        server = SimpleNamespace(port=redis_port, socket="")
         self.write(f"/var/run/redis-{name}/database_config.json", database_config(dict.fromkeys(IDS, server)))
 
     def write(self, path: str, text: str) -> None:

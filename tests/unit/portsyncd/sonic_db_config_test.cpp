@@ -50,6 +50,21 @@ std::string origin(const LoadedConfig& loaded, std::string_view name) {
 
 }  // namespace
 
+// An installation from the package is on a switch what one without a file would be.
+BOOST_FIXTURE_TEST_CASE(the_shipped_file_leaves_the_databases_to_the_switch_s_own, Fixture) {
+  Options options;
+  options.config_file = PORTSYNCD_SHIPPED_CONF;
+  const std::string place = "PORTSYNCD_DATABASE_SONIC_DB_CONFIG=" + sonic;
+  const LoadedConfig loaded = load_config(options, {place});
+  BOOST_TEST(loaded.problems.empty());
+  BOOST_TEST(loaded.file_found);
+  for (const char* key : {"redis_socket", "config_db_number", "state_db_number", "appl_db_number"}) {
+    BOOST_TEST(origin(loaded, key) == sonic, key);
+  }
+  BOOST_TEST(loaded.databases.state_db.socket == "/var/run/redis/redis.sock");
+  BOOST_TEST(loaded.databases.state_db.number == 16);
+}
+
 BOOST_AUTO_TEST_CASE(a_switch_s_own_file_is_understood) {
   const SonicDbConfig config = parse_sonic_db_config(as_on_a_switch, "f");
   BOOST_TEST(config.problems.empty());
