@@ -2,6 +2,9 @@
 #include "journal.hpp"
 
 #include <endian.h>
+#include <linux/sockios.h>
+#include <poll.h>
+#include <sys/ioctl.h>
 #include <sys/socket.h>
 #include <unistd.h>
 
@@ -51,6 +54,15 @@ Journal::~Journal() {
 void Journal::send(int priority, std::string_view text, log::Fields fields) {
   if (lost_ > 0 && deliver(make_entry(warning_priority, "journal: lines lost=" + std::to_string(lost_), {}))) lost_ = 0;
   if (lost_ > 0 || !deliver(make_entry(priority, text, fields))) ++lost_;
+}
+
+bool Journal::wait_until_read(std::chrono::milliseconds limit) const noexcept {
+  const auto deadline = std::chrono::steady_clock::now() + limit;
+  for (int unread = 0; ::ioctl(fd_, SIOCOUTQ, &unread) == 0 && unread > 0;) {
+    if (std::chrono::steady_clock::now() >= deadline) return false;
+    ::poll(nullptr, 0, 1);
+  }
+  return true;
 }
 
 // By the address and not connected: a socket that took the place of journald's old one is found by itself.

@@ -3,6 +3,7 @@
 
 #include <sys/un.h>
 
+#include <chrono>
 #include <cstdint>
 #include <string>
 #include <string_view>
@@ -28,6 +29,10 @@ class Journal {
 
   // `priority`: syslog's, 0 to 7.
   void send(int priority, std::string_view text, log::Fields fields);
+
+  // Waits until journald has read what was sent, for `limit` at most: false when it has not. journald asks /proc for
+  // the unit of who has sent a line, and gives the lines of one who has ended by then to nobody.
+  bool wait_until_read(std::chrono::milliseconds limit) const noexcept;
 
  private:
   [[nodiscard]] bool deliver(const std::string& entry) const noexcept;

@@ -13,6 +13,7 @@
 #include <algorithm>
 #include <array>
 #include <cerrno>
+#include <chrono>
 #include <cstdlib>
 #include <cstring>
 #include <exception>
@@ -226,6 +227,10 @@ void write(Level level, std::string_view text, Fields fields) noexcept {
     hand_over(level, without_control_characters(std::string(text)), fields);
   } catch (...) {  // no memory: the line is lost, the daemon is not
   }
+}
+
+void finish() noexcept {
+  if (journal()) journal()->wait_until_read(std::chrono::seconds(2));
 }
 
 }  // namespace portsyncd::log

@@ -65,4 +65,8 @@ inline void error(std::string_view text) noexcept {
   write(Level::error, text);
 }
 
+// Before the process ends because of a fault. The journal then knows whose the last lines are, also when journald is
+// busy: `journalctl -u portsyncd` shows them. Waits for 2 s at most.
+void finish() noexcept;
+
 }  // namespace portsyncd::log

@@ -98,7 +98,9 @@ int run(int argc, const char* const* argv) {
 
 int main(int argc, char** argv) {
   try {
-    return portsyncd::run(argc, argv);
+    const int status = portsyncd::run(argc, argv);
+    if (status != portsyncd::exit_clean) portsyncd::log::finish();
+    return status;
   } catch (const std::exception& error) {
     std::fprintf(stderr, "portsyncd: %s\n", error.what());
     return 1;

@@ -112,6 +112,18 @@ BOOST_FIXTURE_TEST_CASE(a_journald_that_does_not_read_costs_lines_and_no_time_an
   BOOST_TEST(journald->read().at("MESSAGE") == "more");  // told once
 }
 
+BOOST_FIXTURE_TEST_CASE(it_is_known_when_the_lines_have_been_read, Fixture) {
+  using std::chrono::milliseconds;
+  BOOST_TEST(journal.wait_until_read(milliseconds(0)));
+  journal.send(6, "one", {});
+  journal.send(3, "two", {});
+  BOOST_TEST(!journal.wait_until_read(milliseconds(5)));
+  journald->read();
+  BOOST_TEST(!journal.wait_until_read(milliseconds(0)));
+  journald->read();
+  BOOST_TEST(journal.wait_until_read(milliseconds(0)));
+}
+
 BOOST_FIXTURE_TEST_CASE(another_socket_in_its_place_is_found, Fixture) {
   journald.reset();
   journal.send(6, "nobody", {});
