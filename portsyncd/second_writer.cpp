@@ -6,6 +6,8 @@
 #include <algorithm>
 #include <chrono>
 #include <portsync/redis/client_list.hpp>
+#include <string>
+#include <system_error>
 #include <tuple>
 #include <utility>
 
@@ -33,14 +35,16 @@ void SecondWriter::look_again() {
   if (!writer_.empty()) look();
 }
 
-// Redis that is away is the sink's to tell.
-void SecondWriter::look() {
+// Redis that is away is the sink's to tell. No descriptor for it now: the next look may have one.
+void SecondWriter::look() try {
   watch_.reset();
   auto options = settings_.state_db;
   options.client_name += "-look";
   database_ = portsync::redis::make_database(std::move(options));
   watch_.emplace(loop_, database_->fd(), EPOLLIN, [this](std::uint32_t) { std::ignore = database_->process(); });
   std::ignore = database_->start(*this);
+} catch (const std::system_error& error) {
+  log::debug(std::string("Cannot look for a second writer: ") + error.what());
 }
 
 void SecondWriter::on_open() {

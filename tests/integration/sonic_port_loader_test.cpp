@@ -140,6 +140,12 @@ struct Fixture {
   [[nodiscard]] bool is_told(const std::string& link) {
     return drive([&] { return std::find(told.begin(), told.end(), link) != told.end(); });
   }
+  int turns_in_200_ms() {
+    settle();
+    int turns = 0;
+    (void)drive([&turns] { return ++turns < 0; }, 200ms);
+    return turns;
+  }
   // Everything that was sent has been answered: a command of the loader's own connection would be answered after them.
   void settle() {
     (void)drive([] { return false; }, 100ms);
@@ -452,15 +458,47 @@ BOOST_FIXTURE_TEST_CASE(while_appl_db_is_away_it_rests, Fixture) {
   options.missing_after = 1ms;
   run_cold({"Ethernet0"});
   server.kill();
-  settle();
-  int turns = 0;
-  (void)drive(
-      [&] {
-        ++turns;
-        return false;
-      },
-      200ms);
-  BOOST_TEST(turns < 200);
+  BOOST_TEST(turns_in_200_ms() < 200);
+}
+
+BOOST_FIXTURE_TEST_CASE(it_rests_when_appl_db_goes_before_something_is_tried_again, Fixture) {
+  run_cold({"Ethernet0"});
+  pop();
+  redis(0, {"CONFIG", "SET", "maxmemory", "1"});
+  links.change(make_link(10, "Ethernet0"));
+  BOOST_REQUIRE(happens("refused"));
+  server.kill();
+  BOOST_TEST(turns_in_200_ms() < 200);
+}
+
+BOOST_FIXTURE_TEST_CASE(a_refused_look_for_a_port_is_over_when_it_succeeds, Fixture) {
+  run_cold({"Ethernet0"});
+  pop();
+  appl({"ACL", "SETUSER", "default", "-exists"});
+  links.change(make_link(10, "Ethernet0"));
+  BOOST_REQUIRE(happens("refused"));
+  appl({"ACL", "SETUSER", "default", "+exists"});
+  BOOST_TEST(happens("resumed"));
+  BOOST_TEST(is_told("Ethernet0"));
+}
+
+BOOST_FIXTURE_TEST_CASE(a_refused_look_for_a_port_is_over_when_its_link_has_gone, Fixture) {
+  run_cold({"Ethernet0"});
+  appl({"ACL", "SETUSER", "default", "-exists"});
+  links.change(make_link(10, "Ethernet0"));
+  BOOST_REQUIRE(happens("refused"));
+  links.remove(10);
+  BOOST_TEST(happens("resumed"));
+}
+
+BOOST_FIXTURE_TEST_CASE(missing_ports_are_told_again_after_a_lost_connection, Fixture) {
+  options.missing_after = 1ms;
+  options.missing_interval = 60s;
+  run_cold({"Ethernet0"});
+  BOOST_REQUIRE(happens("missing Ethernet0"));
+  appl({"CLIENT", "KILL", "TYPE", "normal", "SKIPME", "yes"});
+  BOOST_REQUIRE(happens("resumed"));
+  BOOST_TEST(events.back() == "missing Ethernet0");
 }
 
 BOOST_FIXTURE_TEST_CASE(a_refused_port_init_done_is_told_once_and_tried_again_with_pauses, Fixture) {

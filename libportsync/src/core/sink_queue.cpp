@@ -230,7 +230,7 @@ void SinkQueue::send_puts() {
   for (const Slot slot : candidates_) {
     Row& put = rows_[slot];
     const LinkState* link = put.waiting && put.in_flight == 0 ? context_.ports.link(slot) : nullptr;
-    if (link == nullptr) continue;
+    if (link == nullptr || is_replaced(put, *link)) continue;  // replaced: there was no room for its erase
     projection_(*link, projected_);
     packer_.pack(projected_, packed_);
     const bool known = put.stored == Stored::present;

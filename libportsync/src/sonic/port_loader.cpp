@@ -180,6 +180,7 @@ class Loader final : public PortLoader, private PortGate::Observer {
     if (phase_ == Phase::writing || phase_ == Phase::setting_down) begin_again();
     if (&database != &appl_ || phase_ != Phase::running) return;
     checking_ = looking_ = false;
+    retry_at_.reset();  // nothing is tried before it is open again, and all of it then
     told_waiting(appl_.what());
   }
 
@@ -489,6 +490,7 @@ class Loader final : public PortLoader, private PortGate::Observer {
     if (next_poll_ && now_ >= *next_poll_) {
       next_poll_.reset();
       to_check_ = waiting_;
+      if (names_refused_ && waiting_.empty()) resume();  // nothing is left to be read
       poll_interval_ = std::min<std::chrono::milliseconds>(2 * poll_interval_, longest_poll_interval);
       if (waiting_.empty() && std::exchange(subscribed_, false)) subscriber_->stop();
     }
@@ -527,7 +529,10 @@ class Loader final : public PortLoader, private PortGate::Observer {
     const std::error_code error = published.existing(names, [this](std::error_code failed, const auto& there) {
       checking_ = false;
       if (failed && appl_.database->open()) {
+        names_refused_ = true;
         tell_refused(appl_, "read", failed);
+      } else if (!failed && names_refused_) {
+        resume();
       }
       for (const std::string& name : there) gate_.admit(name);
       next_poll_ = now_ + poll_interval_;
@@ -560,8 +565,18 @@ class Loader final : public PortLoader, private PortGate::Observer {
   void report_missing() {
     report_missing_at_ = now_ + options_.missing_interval;
     if (missing_.empty()) return;
+    missing_reported_ = true;
     const std::vector<std::string> names(missing_.begin(), missing_.end());
     tell({.kind = LoaderEvent::Kind::ports_missing, .count = ports_.size(), .ports = &names});
+  }
+
+  // All is right with APPL_DB: what is still missing is not, and must not be forgotten for that.
+  void resume() {
+    names_refused_ = false;
+    told_refusal_.clear();
+    told_waiting_.clear();
+    tell({.kind = LoaderEvent::Kind::resumed});
+    if (!init_done_ && missing_reported_) report_missing();
   }
 
   // APPL_DB is open again. Only another server process that knows nothing of PortConfigDone has lost what orchagent
@@ -581,8 +596,7 @@ class Loader final : public PortLoader, private PortGate::Observer {
       lost_sight_ = false;
       saw_port_config_done();
       to_check_ = waiting_;
-      told_waiting_.clear();
-      tell({.kind = LoaderEvent::Kind::resumed});
+      resume();
       // Warm, the one that is there may be of the time before.
       const bool said = std::exchange(init_done_unsure_, false) && found.integer > 0;
       if (said && decision_.mode != StartMode::warm && !init_done_) on_init_done();
@@ -634,6 +648,8 @@ class Loader final : public PortLoader, private PortGate::Observer {
   std::optional<TimePoint> next_poll_;
   std::optional<TimePoint> retry_at_;  // what APPL_DB has refused while running
   TimePoint report_missing_at_;
+  bool missing_reported_ = false;
+  bool names_refused_ = false;  // APPL_DB did not let us read them
   bool checking_ = false;
   bool lost_sight_ = false;  // APPL_DB was closed: what it holds is not known
   bool looking_ = false;     // at it

@@ -345,6 +345,22 @@ BOOST_AUTO_TEST_CASE(a_replacement_goes_through_a_sink_with_room_for_one_row) {
   BOOST_TEST(f.sink().log.size() == 6U);
 }
 
+BOOST_AUTO_TEST_CASE(a_replacement_that_looks_the_same_waits_for_room_too) {
+  SynchronizerOptions options;
+  options.replace_on_new_ifindex = true;
+  Fixture f(options);
+  f.sink().capacity = 1;
+  f.begin(ports(3));
+  for (int i = 0; i < 3; ++i) {
+    f.source.remove(100 + i);
+    f.source.change(make_link(200 + i, "Ethernet" + std::to_string(i)));
+  }
+  f.source.drained();
+  f.settle();
+  BOOST_TEST((f.sink().rows == Rows{{"Ethernet0", up}, {"Ethernet1", up}, {"Ethernet2", up}}));
+  BOOST_TEST(f.sink().log.size() == 6U);
+}
+
 BOOST_AUTO_TEST_CASE(a_replacement_whose_first_put_was_refused_is_erased_once) {
   SynchronizerOptions options;
   options.replace_on_new_ifindex = true;
