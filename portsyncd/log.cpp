@@ -5,7 +5,6 @@
 #include <spdlog/pattern_formatter.h>
 #include <spdlog/sinks/ansicolor_sink.h>
 #include <spdlog/sinks/rotating_file_sink.h>
-#include <spdlog/sinks/syslog_sink.h>
 #include <strings.h>
 #include <sys/stat.h>
 #include <unistd.h>
@@ -21,7 +20,7 @@
 #include <stdexcept>
 #include <utility>
 
-#include "journal.hpp"
+#include "log_socket.hpp"
 #include "text_check.hpp"
 
 namespace portsyncd::log {
@@ -54,7 +53,6 @@ static_assert(static_cast<int>(Level::off) == spdlog::level::off);
 
 constexpr std::size_t most_bytes_of_a_file = 10U << 20U;
 constexpr std::size_t files_put_aside = 5;
-constexpr const char* syslog_socket = "/dev/log";
 
 // syslog's, by spdlog's level.
 constexpr std::array<char, 7> priorities{'7', '7', '6', '4', '3', '2', '6'};
@@ -76,7 +74,7 @@ class Priority final : public spdlog::custom_flag_formatter {
 
 // systemd.exec(5): JOURNAL_STREAM is "device:inode" of the journal's stream, so that a redirected one is not taken for
 // it.
-bool stderr_is_journal() {
+bool stderr_is_log_socket() {
   const char* stream = std::getenv("JOURNAL_STREAM");
   struct stat status {};
   if (stream == nullptr || ::fstat(STDERR_FILENO, &status) < 0) return false;
@@ -89,24 +87,13 @@ std::unique_ptr<spdlog::formatter> timestamps() {
 
 spdlog::sink_ptr stderr_sink() {
   auto sink = std::make_shared<spdlog::sinks::ansicolor_stderr_sink_st>();  // colours on a terminal alone
-  if (stderr_is_journal()) {
+  if (stderr_is_log_socket()) {
     auto formatter = std::make_unique<spdlog::pattern_formatter>();
     formatter->add_flag<Priority>('*').set_pattern("%*%v");
     sink->set_formatter(std::move(formatter));
   } else {
     sink->set_formatter(timestamps());
   }
-  return sink;
-}
-
-spdlog::sink_ptr syslog_sink() {
-  // syslog(3) loses without a word what nobody takes.
-  if (::access(syslog_socket, W_OK) != 0) {
-    throw std::runtime_error(std::string(syslog_socket) + ": " + std::strerror(errno) +
-                             ", expected a syslog daemon there");
-  }
-  auto sink = std::make_shared<spdlog::sinks::syslog_sink_st>("portsyncd", LOG_PID, LOG_DAEMON, false);
-  sink->set_pattern("%v");
   return sink;
 }
 
@@ -131,24 +118,32 @@ spdlog::sink_ptr file_sink(const std::string& file) {
   return sink;
 }
 
-bool is_journal(const std::string& target) {
-  if (target == "journal" && !Journal::available()) throw std::runtime_error("no journal of systemd runs here");
-  return target == "journal" || (target == "auto" && stderr_is_journal() && Journal::available());
+std::unique_ptr<LogSocket> make_socket(const std::string& target) {
+  using Protocol = LogSocket::Protocol;
+  const bool by_itself = target == "auto" && stderr_is_log_socket();
+  if (target != "journal" && target != "syslog" && !by_itself) return nullptr;
+  const Protocol protocol = target == "syslog" ? Protocol::syslog : Protocol::journal;
+  auto socket = std::make_unique<LogSocket>(protocol);
+  const int error = socket->check();
+  if (error == 0) return socket;
+  if (by_itself) return nullptr;
+  throw std::runtime_error(std::string(LogSocket::place(protocol)) + ": " + std::strerror(error) + ", expected " +
+                           (protocol == Protocol::journal ? "journald" : "a syslog daemon") + " there");
 }
 
 spdlog::sink_ptr make_sink(const Destination& destination) {
-  if (destination.target == "syslog") return syslog_sink();
   if (destination.target == "file") return file_sink(destination.file);
   return stderr_sink();
 }
 
-// One of the two is there once open() has been called. spdlog's lines have no fields: the journal goes without it.
+// One of the two is there once open() has been called: a log daemon's socket goes without spdlog, whose lines have no
+// fields and whose sink for syslog waits.
 std::unique_ptr<spdlog::logger>& logger() {
   static std::unique_ptr<spdlog::logger> instance;
   return instance;
 }
-std::unique_ptr<Journal>& journal() {
-  static std::unique_ptr<Journal> instance;
+std::unique_ptr<LogSocket>& log_socket() {
+  static std::unique_ptr<LogSocket> instance;
   return instance;
 }
 
@@ -160,16 +155,17 @@ void use(spdlog::sink_ptr sink) {
   logger()->set_error_handler([](const std::string& what) { trouble = what; });
   logger()->flush_on(spdlog::level::trace);  // who follows a file must see the last line
   set_level(current_level);
-  journal().reset();
+  log_socket().reset();
 }
 
-void use_journal() {
-  if (!journal()) journal() = std::make_unique<Journal>();  // one that was there knows what it has lost
+void use(std::unique_ptr<LogSocket> socket) {
+  const bool same = log_socket() && log_socket()->protocol() == socket->protocol();
+  if (!same) log_socket() = std::move(socket);  // one that was there knows what it has lost
   logger().reset();
 }
 
 void hand_over(Level level, std::string_view text, Fields fields) {
-  if (journal()) return journal()->send(priority_of(to_spdlog(level)) - '0', text, fields);
+  if (log_socket()) return log_socket()->send(priority_of(to_spdlog(level)) - '0', text, fields);
   logger()->log(to_spdlog(level), spdlog::string_view_t(text.data(), text.size()));
   if (trouble.empty()) return;
   // A file that cannot be written or put aside any more: spdlog's sink must not be used again after that.
@@ -197,7 +193,7 @@ const char* to_string(Level level) noexcept {
 void open(const Destination& destination) {
   spdlog::sink_ptr sink;
   try {
-    if (is_journal(destination.target)) return use_journal();
+    if (auto socket = make_socket(destination.target)) return use(std::move(socket));
     sink = make_sink(destination);
   } catch (const std::exception& error) {  // spdlog's own is one
     throw std::runtime_error("Cannot log to " + destination.target + ": " + error.what());
@@ -215,7 +211,7 @@ Level level() noexcept {
 }
 
 bool enabled(Level level) noexcept {
-  return level >= current_level && (logger() || journal());
+  return level >= current_level && (logger() || log_socket());
 }
 
 void write(Level level, std::string_view text, Fields fields) noexcept {
@@ -230,7 +226,7 @@ void write(Level level, std::string_view text, Fields fields) noexcept {
 }
 
 void finish() noexcept {
-  if (journal()) journal()->wait_until_read(std::chrono::seconds(2));
+  if (log_socket()) log_socket()->wait_until_read(std::chrono::seconds(2));
 }
 
 }  // namespace portsyncd::log

@@ -1,3 +1,4 @@
+#!/bin/sh
 # SPDX-License-Identifier: Apache-2.0
 # Sourced by the tests that run the service. Errors of the commands waited for are not errors of the test.
 exec 2>&1

@@ -2,9 +2,11 @@
 """The lines that people grep for, see contract/guide.md; in the journal they are tested by system/test_journal.py."""
 
 import re
+import socket
+from pathlib import Path
 
 from support import process
-from support.case import Case
+from support.case import Case, program
 
 STATISTICS = (r"info statistics events=\d+ writes=\d+ .*eps=[\d.]+ latency_us_p50=\d+ latency_us_p95=\d+ "
               r"latency_us_p99=\d+ latency_us_max=\d+ ")
@@ -53,3 +55,35 @@ class LogLines(Case):
         self.wait_equal()
         self.daemon.wait_status("Healthy")
         self.assertEqual(re.findall(r"Health (\w+)", self.daemon.log())[-1], "Healthy")
+
+
+class Syslog(Case):
+    config = {"logging": {"target": "syslog"}}
+    autostart = False
+
+    def portsyncd_with_dev_log(self, dev: Path) -> str:
+        """A program that is portsyncd where /dev is that folder, with what a process needs of the real one."""
+        script = self.directory / "with-dev-log"
+        script.write_text(f"""#!/bin/sh
+[ -n "$MOUNTS" ] || MOUNTS=1 exec unshare --mount "$0" "$@"
+for device in null urandom random; do
+  : >"{dev}/$device" && mount --bind "/dev/$device" "{dev}/$device" || exit 1
+done
+mount --rbind "{dev}" /dev && exec "{program("portsyncd/portsyncd")}" "$@"
+""")
+        script.chmod(0o755)
+        return str(script)
+
+    def test_a_daemon_that_does_not_read_keeps_no_row_waiting(self) -> None:
+        dev = self.directory / "dev"
+        dev.mkdir()
+        with socket.socket(socket.AF_UNIX, socket.SOCK_DGRAM) as daemon:
+            daemon.bind(str(dev / "log"))
+            self.start(command=self.portsyncd_with_dev_log(dev))
+            for mtu in range(1600, 1700):
+                self.dut.ip(f"link set Ethernet0 mtu {mtu}")
+                self.wait_equal()
+            self.assertRegex(daemon.recv(4096).decode(),
+                             r"^<30>\w{3} [ \d]\d [\d:]{8} portsyncd\[\d+\]: portsyncd .* starting$")
+            self.assertEqual(self.daemon.terminate(), 0)
+        self.daemon = None

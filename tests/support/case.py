@@ -163,13 +163,14 @@ class Case(SettledCase):
             "logging": {"level": "debug"},
         }
 
-    def start(self, config: Optional[Config] = None, ready: bool = True, **options: Any) -> Daemon:
+    def start(self, config: Optional[Config] = None, ready: bool = True, command: Optional[str] = None,
+              **options: Any) -> Daemon:
         """Starts portsyncd with default_config(), the class's config and this one, a later key over an earlier."""
         merged = self.default_config()
         for some in (self.config, config or {}):
             for section, keys in some.items():
                 merged[section] = {**merged.get(section, {}), **keys}
-        self.daemon = Daemon(program("portsyncd/portsyncd"), self.directory, self.dut, merged, **options)
+        self.daemon = Daemon(command or program("portsyncd/portsyncd"), self.directory, self.dut, merged, **options)
         self.daemons.append(self.daemon)
         self.addCleanup(self.daemon.close)
         self.effective_config = merged

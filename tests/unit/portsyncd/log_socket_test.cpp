@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
-#define BOOST_TEST_MODULE journal
-#include "journal.hpp"
+#define BOOST_TEST_MODULE log_socket
+#include "log_socket.hpp"
 
 #include <endian.h>
 #include <sys/socket.h>
@@ -8,10 +8,12 @@
 
 #include <array>
 #include <boost/test/unit_test.hpp>
+#include <cerrno>
 #include <cstring>
 #include <filesystem>
 #include <map>
 #include <memory>
+#include <regex>
 #include <string>
 
 using namespace portsyncd;
@@ -38,25 +40,26 @@ Entry parse(std::string_view datagram) {
   return entry;
 }
 
-class Journald {
+class Daemon {
  public:
-  explicit Journald(const std::string& path) : fd_(::socket(AF_UNIX, SOCK_DGRAM | SOCK_NONBLOCK | SOCK_CLOEXEC, 0)) {
+  explicit Daemon(const std::string& path) : fd_(::socket(AF_UNIX, SOCK_DGRAM | SOCK_NONBLOCK | SOCK_CLOEXEC, 0)) {
     ::unlink(path.c_str());
     sockaddr_un address{};
     address.sun_family = AF_UNIX;
     path.copy(address.sun_path, sizeof address.sun_path - 1);
     BOOST_REQUIRE(::bind(fd_, reinterpret_cast<const sockaddr*>(&address), sizeof address) == 0);
   }
-  Journald(const Journald&) = delete;
-  Journald& operator=(const Journald&) = delete;
-  ~Journald() { ::close(fd_); }
+  Daemon(const Daemon&) = delete;
+  Daemon& operator=(const Daemon&) = delete;
+  ~Daemon() { ::close(fd_); }
 
   // Empty when there is none.
-  Entry read() const {
+  std::string read_text() const {
     std::array<char, 65536> datagram;
     const ssize_t size = ::recv(fd_, datagram.data(), datagram.size(), 0);
-    return size < 0 ? Entry() : parse({datagram.data(), static_cast<std::size_t>(size)});
+    return size < 0 ? "" : std::string(datagram.data(), static_cast<std::size_t>(size));
   }
+  Entry read() const { return parse(read_text()); }
 
  private:
   int fd_;
@@ -74,8 +77,8 @@ struct Fixture {
   std::string path() const { return directory / "socket"; }
 
   std::filesystem::path directory = make_directory();
-  std::unique_ptr<Journald> journald = std::make_unique<Journald>(path());
-  Journal journal{path()};
+  std::unique_ptr<Daemon> journald = std::make_unique<Daemon>(path());
+  LogSocket journal{LogSocket::Protocol::journal, path()};
 };
 
 }  // namespace
@@ -129,8 +132,36 @@ BOOST_FIXTURE_TEST_CASE(another_socket_in_its_place_is_found, Fixture) {
   journal.send(6, "nobody", {});
   std::filesystem::remove(path());
   journal.send(6, "nothing", {});
-  journald = std::make_unique<Journald>(path());
+  journald = std::make_unique<Daemon>(path());
   journal.send(6, "back", {});
   BOOST_TEST(journald->read().at("MESSAGE") == "journal: lines lost=2");
   BOOST_TEST(journald->read().at("MESSAGE") == "back");
+}
+
+BOOST_FIXTURE_TEST_CASE(a_line_of_syslog_is_as_syslog_3_sends_it, Fixture) {
+  LogSocket syslog(LogSocket::Protocol::syslog, path());
+  syslog.send(3, "Cannot go on", {});
+  const std::string line = journald->read_text();
+  const std::regex wanted("<27>[A-Z][a-z]{2} [ 1-3][0-9] [0-9]{2}:[0-9]{2}:[0-9]{2} portsyncd\\[" +
+                          std::to_string(::getpid()) + "\\]: Cannot go on");
+  BOOST_TEST(std::regex_match(line, wanted), line);
+}
+
+BOOST_FIXTURE_TEST_CASE(a_syslog_daemon_that_does_not_read_costs_no_time_and_the_loss_is_told, Fixture) {
+  LogSocket syslog(LogSocket::Protocol::syslog, path());
+  for (int i = 0; i < 5000; ++i) syslog.send(6, "line", {});
+  while (!journald->read_text().empty()) continue;
+  syslog.send(6, "after", {});
+  const std::string loss = journald->read_text();
+  BOOST_TEST(loss.starts_with("<28>"), loss);
+  BOOST_TEST(loss.find("]: syslog: lines lost=") != std::string::npos, loss);
+  BOOST_TEST(journald->read_text().ends_with("]: after"));
+}
+
+BOOST_FIXTURE_TEST_CASE(who_takes_no_lines_is_found_before_they_are_sent, Fixture) {
+  BOOST_TEST(journal.check() == 0);
+  journald.reset();
+  BOOST_TEST(journal.check() == ECONNREFUSED);
+  std::filesystem::remove(path());
+  BOOST_TEST(journal.check() == ENOENT);
 }
