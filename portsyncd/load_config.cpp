@@ -95,13 +95,15 @@ class Loader {
     return found;
   }
 
-  // By the operator, that is by anything but the file.
-  [[nodiscard]] bool server_is_given() {
-    return std::any_of(server_keys.begin(), server_keys.end(), [this](const char* name) {
+  // By the operator, that is by anything but the file: what it was, "" = nothing.
+  [[nodiscard]] std::string given_by() {
+    for (const char* name : server_keys) {
       const std::string& from = origin("database", name);
-      return !from.empty() && from != sonic_file_;
-    });
+      if (!from.empty() && from != sonic_file_) return from;
+    }
+    return "";
   }
+  [[nodiscard]] bool server_is_given() { return !given_by().empty(); }
 
   // Where the server is comes whole from one source: half of it from each would name a third one.
   void take_server(const SonicDatabase& state_db) {
@@ -172,13 +174,16 @@ class Loader {
       tell(Severity::error, origin("logging", "target") + ": logging.target is \"file\" and logging.file is empty, " +
                                 "expected the name of the log file there");
     }
+    if (!config.database.name_space.empty() && server_is_given()) {
+      tell(Severity::warning, "database.namespace " + without_control_characters(config.database.name_space) +
+                                  " has no effect: " + given_by() + " says where Redis is, which wins");
+    }
     if (config.database.redis_socket.empty()) return;
-    for (const char* variable : {"REDIS_HOST", "REDIS_PORT"}) {
-      for (const char* name : {"redis_host", "redis_port"}) {
-        if (origin("database", name) != variable) continue;
-        tell(Severity::warning, std::string(variable) + " has no effect: " + origin("database", "redis_socket") +
-                                    " sets database.redis_socket, which wins");
-      }
+    for (const char* name : {"redis_host", "redis_port"}) {
+      const std::string& variable = origin("database", name);
+      if (variable != "REDIS_HOST" && variable != "REDIS_PORT" && variable.rfind("PORTSYNCD_", 0) != 0) continue;
+      tell(Severity::warning, variable + " has no effect: " + origin("database", "redis_socket") +
+                                  " sets database.redis_socket, which wins");
     }
   }
 

@@ -60,10 +60,13 @@ void SecondWriter::on_open() {
   const std::string row = "WARM_RESTART_TABLE" + settings_.separator + "portsyncd";
   std::ignore = database_->command({"EXISTS", row}, [this, row](std::error_code error, const Answer& count) {
     close_later();
-    if (error || failed_) return log::debug("Cannot look for a second writer: " + database_->last_error());
+    const bool refused = error || failed_;
+    if (std::exchange(refused_, refused) != refused && refused) {
+      log::warning("Cannot look for everybody who could write the same rows: " + database_->last_error());
+    }
     const bool sonic = settings_.look_for_sonic && count.integer > 0;
     if (other_.empty() && sonic) other_ = "SONiC's own portsyncd (" + row + " of STATE_DB is there)";
-    found(other_);
+    if (!refused || !other_.empty()) found(other_);
   });
 }
 

@@ -42,10 +42,11 @@ class SecondWriter final : private portsync::redis::Database::Observer {
   const Settings settings_;
   std::unique_ptr<portsync::redis::Database> database_;
   std::optional<EventLoop::Watch> watch_;
-  std::string other_;    // found by this look
-  bool failed_ = false;  // it has: nothing is known
-  std::string suspect_;  // found by the look before
-  std::string writer_;   // as it was told
+  std::string other_;     // found by this look
+  bool failed_ = false;   // it could not list the clients
+  bool refused_ = false;  // the look before could not see all
+  std::string suspect_;   // found by the look before
+  std::string writer_;    // as it was told
 };
 
 }  // namespace portsyncd

@@ -179,10 +179,18 @@ void SonicMode::follow_logger() {
       log::warning(std::string(error.what()) + "; the log stays where it is");
     }
   };
+  // Told while the level lets it through, before or after.
+  const auto set_level = [](log::Level level) {
+    if (level == log::level()) return;
+    const std::string text = std::string("Log level ") + to_string(level) + ", by LOGGER|portsyncd of CONFIG_DB";
+    const bool quieter = level > log::level();
+    if (quieter) log::info(text);
+    log::set_level(level);
+    if (!quieter) log::info(text);
+  };
   const DatabaseAddress& config_db = settings_.databases.config_db;
-  logger_ =
-      std::make_unique<SonicLogger>(loop_, database(config_db).connection, config_db.separator,
-                                    SonicLogger::Handlers{[](log::Level level) { log::set_level(level); }, set_output});
+  logger_ = std::make_unique<SonicLogger>(loop_, database(config_db).connection, config_db.separator,
+                                          SonicLogger::Handlers{set_level, set_output});
 }
 
 }  // namespace portsyncd

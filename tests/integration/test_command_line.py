@@ -306,6 +306,8 @@ class Environment(Program):
     def test_host_and_port_that_a_socket_overrides_are_told(self) -> None:
         self.shown('[database]\nredis_socket = "/run/r.sock"\n', {"REDIS_HOST": "r"})
         self.assertIn("REDIS_HOST has no effect", self.warnings)
+        self.shown('[database]\nredis_socket = "/run/r.sock"\n', {"PORTSYNCD_DATABASE_REDIS_HOST": "r"})
+        self.assertIn("PORTSYNCD_DATABASE_REDIS_HOST has no effect", self.warnings)
 
 
 class Password(Program):

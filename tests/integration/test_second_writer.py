@@ -32,6 +32,22 @@ class SecondWriter(Case):
         self.daemon.reload()
         self.daemon.wait_status("Healthy")
 
+    def test_what_may_not_be_asked_is_told_and_the_rest_is_looked_at(self) -> None:
+        other = self.redis.connect()
+        other.call("CLIENT", "SETNAME", "portsyncd-mirror-1-0a0b0c0d")
+        self.redis.db.call("ACL", "SETUSER", "default", "-exists")
+        self.start()
+        self.daemon.wait_status("Degraded: a second writer of the same rows: "
+                                "the Redis client portsyncd-mirror-1-0a0b0c0d")
+        refusal = "warning Cannot look for everybody who could write the same rows: "
+        self.daemon.wait_for_log(refusal)
+        self.daemon.reload()
+        self.redis.db.call("ACL", "SETUSER", "default", "+exists")
+        other.close()
+        self.daemon.reload()
+        self.daemon.wait_status("Healthy")
+        self.assertEqual(self.daemon.log().count(refusal), 1)
+
     def test_alone_it_is_healthy(self) -> None:
         self.start()
         self.daemon.wait_status("Healthy")

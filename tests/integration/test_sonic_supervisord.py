@@ -1,6 +1,7 @@
 # SPDX-License-Identifier: Apache-2.0
 """sync.mode = "sonic" under a real supervisord, as in the swss container: no arguments, no service manager to be told."""
 
+import re
 import signal
 import subprocess
 import sys
@@ -12,6 +13,7 @@ from support.case import program
 from support.limits import need
 from support.sonic import SonicCase, port
 
+SECTION = Path(__file__).resolve().parents[2] / "portsyncd" / "data" / "portsyncd.supervisord.conf"
 LISTENER = """
 import sys
 while True:
@@ -51,14 +53,8 @@ serverurl=unix://{folder}/supervisor.sock
 command={sys.executable} {folder}/listener.py {self.told}
 events=PROCESS_COMMUNICATION_STDOUT
 
-[program:portsyncd]
-command={program("portsyncd/portsyncd")}
-environment=PORTSYNCD_SYNC_MODE="sonic",PORTSYNCD_DATABASE_SONIC_DB_CONFIG="{switch.config_file}",\
-PORTSYNCD_SYNC_HEARTBEAT_SECS="1",PORTSYNCD_DATABASE_RETRY_INTERVAL_SECS="1"
-autostart=false
-autorestart=false
+{self.section()}
 startsecs=0
-stdout_capture_maxbytes=1MB
 stderr_logfile={folder}/stderr
 """)
         self.config = str(config)
@@ -67,6 +63,15 @@ stderr_logfile={folder}/stderr
                                              stdout=output, stderr=output, cwd=folder)
         self.addCleanup(self.end)
         process.wait_for((folder / "supervisor.sock").exists, 20, "supervisord listens")
+
+    def section(self) -> str:
+        """The shipped one, but for what this machine lacks."""
+        text = re.sub(r"(?m)^;.*\n|^(stdout|stderr)_(logfile|syslog)=.*\n|^dependent_.*\n", "", SECTION.read_text())
+        text = text.replace("command=/usr/bin/portsyncd", f"command={program('portsyncd/portsyncd')}")
+        more = {"DATABASE_SONIC_DB_CONFIG": self.switch.config_file, "SYNC_HEARTBEAT_SECS": 1,
+                "DATABASE_RETRY_INTERVAL_SECS": 1}
+        variables = "".join(f',PORTSYNCD_{name}="{value}"' for name, value in more.items())
+        return re.sub(r"(?m)^(environment=.*)", lambda match: match[1] + variables, text)
 
     def end(self) -> None:
         """It ends its children, which do not die with it when it is killed."""

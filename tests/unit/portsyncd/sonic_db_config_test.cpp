@@ -63,6 +63,8 @@ BOOST_FIXTURE_TEST_CASE(the_shipped_file_leaves_the_databases_to_the_switch_s_ow
   }
   BOOST_TEST(loaded.databases.state_db.socket == "/var/run/redis/redis.sock");
   BOOST_TEST(loaded.databases.state_db.number == 16);
+  BOOST_TEST(loaded.config.sync.port_index);
+  BOOST_TEST(!load_config(options, {place, "PORTSYNCD_SYNC_MODE=sonic"}).config.sync.port_index);
 }
 
 BOOST_AUTO_TEST_CASE(a_switch_s_own_file_is_understood) {
@@ -189,6 +191,18 @@ BOOST_FIXTURE_TEST_CASE(a_namespace_has_the_file_that_database_global_json_lists
   BOOST_TEST(server_name(loaded.databases.state_db) == "Redis at /var/run/redis0/redis.sock");
   BOOST_TEST(loaded.config.database.redis_socket == "/var/run/redis0/redis.sock");
   BOOST_TEST(origin(loaded, "redis_socket") == folder.file("asic0.json"));
+  BOOST_TEST(loaded.problems.empty());
+}
+
+BOOST_FIXTURE_TEST_CASE(a_server_that_is_set_is_everybodys_whatever_the_namespace, Fixture) {
+  const LoadedConfig loaded = load("namespace = \"asic0\"\nredis_socket = \"/run/r.sock\"\n");
+  BOOST_TEST(loaded.databases.state_db.socket == "/run/r.sock");
+  const std::string wanted = "database.namespace asic0 has no effect: " + folder.file("portsyncd.conf") +
+                             ":4:16 says where Redis is, which wins";
+  const auto found = std::find_if(loaded.problems.begin(), loaded.problems.end(),
+                                  [&wanted](const Problem& problem) { return problem.text == wanted; });
+  BOOST_REQUIRE(found != loaded.problems.end());
+  BOOST_TEST((found->severity == Problem::Severity::warning));
 }
 
 BOOST_FIXTURE_TEST_CASE(a_bad_list_of_namespaces_is_a_warning, Fixture) {
