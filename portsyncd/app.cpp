@@ -239,7 +239,7 @@ int App::run() {
   const std::string& dbus = config_.dbus.enabled;
   if (dbus != "false") dbus_service_ = std::make_unique<DbusService>(loop_, *control_, dbus);
   const int status = loop_.run();
-  if (status == exit_clean) restart_marker_.stopped();
+  if (status == exit_clean || status == exit_begin_again) restart_marker_.stopped();
   return status;
 }
 

@@ -125,6 +125,8 @@ void SonicMode::on_event(const LoaderEvent& event) {
       return set_condition(Verdict::degraded, text);
     case LoaderEvent::Kind::data_lost:
       return on_data_lost();
+    case LoaderEvent::Kind::config_done_gone:
+      return on_config_done_gone();
     case LoaderEvent::Kind::another_loader:
       log::error("Another portsyncd loads these ports (" + text +
                  "): this one ends, for two would write over each other; stop the other one first");
@@ -162,6 +164,14 @@ void SonicMode::on_data_lost() {
   }
   log::error(text + ": restart swss, and then portsyncd");
   set_condition(Verdict::unhealthy, text + "; restart swss, and then portsyncd");
+}
+
+// A host's portsyncd is not restarted with swss, which waits for the ports.
+void SonicMode::on_config_done_gone() {
+  const std::string text = "PortConfigDone is gone from APPL_DB: swss was started anew";
+  log::warning(settings_.on_host ? text + "; beginning again" : text + "; restart it as a whole");
+  if (settings_.on_host) return loop_.exit(exit_begin_again);
+  set_condition(Verdict::unhealthy, text + "; restart it as a whole");
 }
 
 void SonicMode::on_log_reset() {

@@ -55,6 +55,7 @@ class SonicMode {
   void on_started(const portsync::sonic::LoaderEvent& event);
   void on_ports_missing(const portsync::sonic::LoaderEvent& event);
   void on_data_lost();
+  void on_config_done_gone();
   void follow_logger();
   void look_at_databases_later();
   void set_condition(portsync::Verdict verdict, const std::string& reason);

@@ -112,6 +112,8 @@ struct Fixture {
         return events.push_back("refused");
       case LoaderEvent::Kind::data_lost:
         return events.push_back("data lost");
+      case LoaderEvent::Kind::config_done_gone:
+        return events.push_back("config done gone");
       case LoaderEvent::Kind::another_loader:
         return events.push_back("another " + std::string(event.text));
     }
@@ -462,11 +464,13 @@ BOOST_FIXTURE_TEST_CASE(while_appl_db_is_away_it_rests, Fixture) {
 }
 
 BOOST_FIXTURE_TEST_CASE(it_rests_when_appl_db_goes_before_something_is_tried_again, Fixture) {
+  options.look_interval = 1ms;
   run_cold({"Ethernet0"});
   pop();
   redis(0, {"CONFIG", "SET", "maxmemory", "1"});
   links.change(make_link(10, "Ethernet0"));
   BOOST_REQUIRE(happens("refused"));
+  BOOST_TEST(turns_in_200_ms() < 200);
   server.kill();
   BOOST_TEST(turns_in_200_ms() < 200);
 }
@@ -567,8 +571,29 @@ BOOST_FIXTURE_TEST_CASE(a_lost_connection_is_no_loss_of_data, Fixture) {
   run_cold({"Ethernet0"});
   appl({"FLUSHDB"});  // the same server process
   appl({"CLIENT", "KILL", "TYPE", "normal", "SKIPME", "yes"});
+  BOOST_TEST(happens("config done gone"));
   settle();
   BOOST_TEST(std::count(events.begin(), events.end(), "data lost") == 0);
+  BOOST_TEST(std::count(events.begin(), events.end(), "resumed") == 0);
+}
+
+BOOST_FIXTURE_TEST_CASE(port_config_done_that_is_taken_away_is_told_and_nothing_more_is_said, Fixture) {
+  options.look_interval = 20ms;
+  run_cold({"Ethernet0"});
+  pop();
+  BOOST_TEST(turns_in_200_ms() < 100);
+  BOOST_TEST(events.back() == "running");  // looked for, and there
+  appl({"FLUSHDB"});
+  BOOST_REQUIRE(happens("config done gone"));
+  links.change(make_link(10, "Ethernet0"));
+  appl({"HSET", "PORT_TABLE:Ethernet0", "lanes", "1"});
+  BOOST_TEST(is_told("Ethernet0"));
+  settle();
+  BOOST_TEST(appl({"EXISTS", "_PORT_TABLE:PortInitDone"}) == "0");
+  BOOST_TEST(std::count(events.begin(), events.end(), "config done gone") == 1);
+  appl({"HSET", "PORT_TABLE:PortConfigDone", "count", "1"});
+  BOOST_TEST(happens("resumed"));
+  BOOST_TEST(happens("init done"));
 }
 
 BOOST_FIXTURE_TEST_CASE(redis_restarted_before_port_config_done_begins_the_start_anew, Fixture) {

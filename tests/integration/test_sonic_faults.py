@@ -243,6 +243,25 @@ class LostData(SonicCase):
         switch.dut.ip("link set Ethernet0 mtu 2000")
         switch.wait_equal(20)
         self.assertTrue(switch.daemon.alive())
+        switch.daemon.wait_for_log("error Health Unhealthy: PortConfigDone is gone from APPL_DB: swss was started anew", 20)
+
+    def test_emptied_by_a_start_of_swss_on_a_host_it_begins_again(self) -> None:
+        """Nobody restarts it there, and the new orchagent waits for the ports."""
+        self.come_up(host=True)
+        switch = self.switch
+        pid = switch.daemon.pid
+        switch.daemon.wait_status("Healthy")
+        switch.watch.commands()
+        switch.appl_db.call("FLUSHDB")
+        switch.watch.init_done = False  # to be said again
+        switch.redis.kill_clients()
+        switch.daemon.wait_for_log("PortConfigDone is gone from APPL_DB: swss was started anew; beginning again")
+        process.wait_for(lambda: switch.appl_db.call("EXISTS", "PORT_TABLE:PortInitDone"), 20, "orchagent has its ports")
+        self.assertEqual(switch.loaded("PortConfigDone"), {"count": str(switch.ports)})
+        switch.wait_equal(20)
+        switch.daemon.wait_status("Healthy", 20)
+        self.assertEqual(switch.daemon.pid, pid)
+        self.assertNotIn("crash", switch.daemon.log())
 
     def test_scripts_are_lost(self) -> None:
         """NOSCRIPT: what was loaded before is not there any more."""

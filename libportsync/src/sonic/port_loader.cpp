@@ -322,6 +322,11 @@ class Loader final : public PortLoader, private PortGate::Observer {
     return !run_id.empty() && !run_id_.empty() && run_id != run_id_;
   }
   void saw_port_config_done() {
+    config_done_seen_ = true;
+    config_done_gone_ = false;
+    note_server();
+  }
+  void note_server() {
     if (!appl_.database->run_id().empty()) run_id_ = appl_.database->run_id();
   }
   void end_for_lost_data() {
@@ -458,6 +463,7 @@ class Loader final : public PortLoader, private PortGate::Observer {
     missing_.clear();
     for (const redis::TableRow& row : ports_) missing_.insert(row.name);
     report_missing_at_ = now_ + options_.missing_after;
+    next_look_ = now_ + options_.look_interval;
     for (const std::string& name : published_) gate_.admit(name);
     gate_.open();
   }
@@ -501,6 +507,7 @@ class Loader final : public PortLoader, private PortGate::Observer {
       if (!looking_) look_for_port_config_done();
       return;  // nothing is written into a database that may have lost its data
     }
+    if (now_ >= next_look_ && !looking_) look_for_port_config_done();
     if (!checking_ && !to_check_.empty()) check_names();
     if (wants_to_say_init_done() && rows_are_stored()) say_init_done();
   }
@@ -515,7 +522,7 @@ class Loader final : public PortLoader, private PortGate::Observer {
   }
 
   [[nodiscard]] bool wants_to_say_init_done() const {
-    return phase_ == Phase::running && missing_.empty() && !init_done_ && !saying_init_done_;
+    return phase_ == Phase::running && missing_.empty() && !init_done_ && !saying_init_done_ && !config_done_gone_;
   }
   [[nodiscard]] bool rows_are_stored() const { return !options_.rows_are_stored || options_.rows_are_stored(); }
 
@@ -579,12 +586,21 @@ class Loader final : public PortLoader, private PortGate::Observer {
     if (!init_done_ && missing_reported_) report_missing();
   }
 
-  // APPL_DB is open again. Only another server process that knows nothing of PortConfigDone has lost what orchagent
-  // lives on; a pause, or a restart with its data, has not.
+  // APPL_DB is open again, or it is time. Only another server process that knows nothing of PortConfigDone has lost
+  // what orchagent lives on; a pause, or a restart with its data, has not. Gone from the same process it was taken
+  // away, as swss does when it starts: what has started waits for another one.
   void look_for_port_config_done() {
     looking_ = true;
+    next_look_ = now_ + options_.look_interval;
     look_for(port_config_done, [this](std::error_code error, const redis::Answer& found) {
-      if (!error && phase_ == Phase::running && found.integer == 0 && is_another_server()) end_for_lost_data();
+      if (error || phase_ != Phase::running) return;
+      if (found.integer == 0 && is_another_server()) return end_for_lost_data();
+      if (found.integer > 0) {
+        lost_sight_ = std::exchange(config_done_gone_, false) || lost_sight_;
+        saw_port_config_done();
+      } else if (config_done_seen_ && !std::exchange(config_done_gone_, true)) {
+        tell({.kind = LoaderEvent::Kind::config_done_gone});
+      }
     });
     look_for(port_init_done, [this](std::error_code error, const redis::Answer& found) {
       looking_ = false;
@@ -593,10 +609,10 @@ class Loader final : public PortLoader, private PortGate::Observer {
         retry_at_ = now_ + options_.poll_interval;
         return;
       }
-      lost_sight_ = false;
-      saw_port_config_done();
+      note_server();
+      if (!std::exchange(lost_sight_, false)) return;
       to_check_ = waiting_;
-      resume();
+      if (!config_done_gone_) resume();
       // Warm, the one that is there may be of the time before.
       const bool said = std::exchange(init_done_unsure_, false) && found.integer > 0;
       if (said && decision_.mode != StartMode::warm && !init_done_) on_init_done();
@@ -607,9 +623,10 @@ class Loader final : public PortLoader, private PortGate::Observer {
     if (phase_ == Phase::ended) return std::nullopt;
     if (phase_ == Phase::setting_down) return now_;
     std::optional<TimePoint> first = next_poll_;
-    if (retry_at_) first = std::min(first.value_or(*retry_at_), *retry_at_);
-    if (phase_ == Phase::running && !init_done_)
-      first = std::min(first.value_or(report_missing_at_), report_missing_at_);
+    const auto consider = [&first](TimePoint time) { first = std::min(first.value_or(time), time); };
+    if (retry_at_) consider(*retry_at_);
+    if (phase_ == Phase::running && !init_done_) consider(report_missing_at_);
+    if (phase_ == Phase::running && appl_.database->open() && !looking_ && !retry_at_) consider(next_look_);
     return first;
   }
 
@@ -649,6 +666,9 @@ class Loader final : public PortLoader, private PortGate::Observer {
   std::optional<TimePoint> retry_at_;  // what APPL_DB has refused while running
   TimePoint report_missing_at_;
   bool missing_reported_ = false;
+  TimePoint next_look_;  // for PortConfigDone
+  bool config_done_seen_ = false;
+  bool config_done_gone_ = false;
   bool names_refused_ = false;  // APPL_DB did not let us read them
   bool checking_ = false;
   bool lost_sight_ = false;  // APPL_DB was closed: what it holds is not known

@@ -42,6 +42,7 @@ struct PortLoaderOptions {
   std::chrono::milliseconds poll_interval{1'000};      // of what should be told and may not be
   std::chrono::milliseconds missing_after{30'000};     // after PortConfigDone, the first report of missing ports
   std::chrono::milliseconds missing_interval{60'000};  // and from then on
+  std::chrono::milliseconds look_interval{60'000};  // PortConfigDone is looked for, which swss takes away at its start
 };
 
 // How the ports came to be in APPL_DB.
@@ -72,6 +73,8 @@ struct LoaderEvent {
     refused,         // text, error; tried again, and told once
     data_lost,       // final: APPL_DB's server was restarted and PortConfigDone is gone
     another_loader,  // final: text = its client name
+    config_done_gone,  // PortConfigDone is gone though APPL_DB's server was not restarted: swss was; nothing is said
+                       // to it before it is there again (resumed), or another loader begins the start anew
   };
   Kind kind = Kind::waiting;                        // decides which of the others are set
   StartMode mode = StartMode::cold;                 // how it starts
