@@ -11,6 +11,7 @@
 #include <cstdint>
 #include <functional>
 #include <list>
+#include <map>
 #include <optional>
 #include <system_error>
 #include <utility>
@@ -38,9 +39,10 @@ int make_timer_fd() {
   return checked(::timerfd_create(CLOCK_MONOTONIC, TFD_NONBLOCK | TFD_CLOEXEC), "timerfd_create");
 }
 
-void set_timer(int fd, std::chrono::milliseconds delay, bool again) {
-  delay = std::max(delay, std::chrono::milliseconds(1));  // 0 would disarm it
-  const timespec time{delay.count() / 1000, (delay.count() % 1000) * 1'000'000};
+void set_timer(int fd, std::chrono::nanoseconds delay, bool again) {
+  delay = std::max(delay, std::chrono::nanoseconds(1));  // 0 would disarm it
+  const auto seconds = std::chrono::floor<std::chrono::seconds>(delay);
+  const timespec time{seconds.count(), (delay - seconds).count()};
   const itimerspec spec{again ? time : timespec{}, time};
   checked(::timerfd_settime(fd, 0, &spec, nullptr), "timerfd_settime");
 }
@@ -49,7 +51,7 @@ void set_timer(int fd, std::chrono::milliseconds delay, bool again) {
 
 class EventLoop::Impl {
  public:
-  enum class Kind : std::uint8_t { borrowed, watched, signal, periodic, once };
+  enum class Kind : std::uint8_t { borrowed, watched, signal, timer };
 
   struct Source {
     Kind kind;
@@ -60,7 +62,9 @@ class EventLoop::Impl {
     [[nodiscard]] bool is_owned() const noexcept { return kind != Kind::borrowed && kind != Kind::watched; }
   };
 
-  Impl() : epoll_(checked(::epoll_create1(EPOLL_CLOEXEC), "epoll_create1")) {}
+  Impl()
+      : epoll_(checked(::epoll_create1(EPOLL_CLOEXEC), "epoll_create1")),
+        later_(add(Kind::timer, make_timer_fd(), [this](std::uint32_t) { call_what_is_due(); })) {}
   Impl(const Impl&) = delete;
   Impl& operator=(const Impl&) = delete;
   ~Impl() {
@@ -77,6 +81,12 @@ class EventLoop::Impl {
   }
   void add(Kind kind, int fd, Handler handler) {
     add(kind, fd, [handler = std::move(handler)](std::uint32_t) { handler(); });
+  }
+
+  // Of one timer, for who goes on must not need another descriptor for it.
+  void after(std::chrono::milliseconds delay, Handler handler) {
+    calls_.emplace(Clock::now() + delay, std::move(handler));
+    wait_for_the_next_call();
   }
 
   void control(int operation, Source& source, std::uint32_t events) const {
@@ -115,17 +125,32 @@ class EventLoop::Impl {
   }
 
  private:
+  using Clock = std::chrono::steady_clock;
+
+  void call_what_is_due() {
+    const auto now = Clock::now();
+    while (!status_ && !calls_.empty() && calls_.begin()->first <= now) {
+      const auto call = calls_.extract(calls_.begin());
+      call.mapped()();
+    }
+    wait_for_the_next_call();
+  }
+  void wait_for_the_next_call() const {
+    if (!calls_.empty()) set_timer(later_.fd, calls_.begin()->first - Clock::now(), false);
+  }
+
   void fire(Source& source, std::uint32_t events) {
     if (source.gone) return;
     if (!source.is_owned()) return source.handler(events);
     std::array<char, sizeof(signalfd_siginfo)> drain{};
     if (::read(source.fd, drain.data(), drain.size()) < 0) return;  // nothing there after all
-    if (source.kind == Kind::once) remove(source);
     source.handler(events);
   }
 
   int epoll_;
   std::list<Source> sources_;  // epoll keeps their addresses
+  Source& later_;
+  std::multimap<Clock::time_point, Handler> calls_;
   std::optional<int> status_;
   bool any_gone_ = false;
 };
@@ -144,13 +169,11 @@ void EventLoop::on_signal(int number, Handler handler) {
 void EventLoop::every(std::chrono::milliseconds period, Handler handler) {
   const int fd = make_timer_fd();
   set_timer(fd, period, true);
-  impl_->add(Impl::Kind::periodic, fd, std::move(handler));
+  impl_->add(Impl::Kind::timer, fd, std::move(handler));
 }
 
 void EventLoop::after(std::chrono::milliseconds delay, Handler handler) {
-  const int fd = make_timer_fd();
-  set_timer(fd, delay, false);
-  impl_->add(Impl::Kind::once, fd, std::move(handler));
+  impl_->after(delay, std::move(handler));
 }
 
 int EventLoop::run() {
@@ -185,7 +208,7 @@ class EventLoop::Timer::Impl {
 };
 
 EventLoop::Timer::Timer(EventLoop& loop, Handler handler)
-    : impl_(new Impl{*loop.impl_, loop.impl_->add(EventLoop::Impl::Kind::periodic, make_timer_fd(),
+    : impl_(new Impl{*loop.impl_, loop.impl_->add(EventLoop::Impl::Kind::timer, make_timer_fd(),
                                                   [handler = std::move(handler)](std::uint32_t) { handler(); })}) {}
 
 EventLoop::Timer::~Timer() {

@@ -3,6 +3,7 @@
 #include "event_loop.hpp"
 
 #include <sys/epoll.h>
+#include <sys/resource.h>
 #include <unistd.h>
 
 #include <algorithm>
@@ -122,6 +123,21 @@ BOOST_FIXTURE_TEST_CASE(a_timer_fires_once_for_each_start, Fixture) {
   loop.after(100ms, [&] { loop.exit(1); });
   BOOST_TEST(loop.run() == 1);
   BOOST_TEST(calls == 2);
+}
+
+BOOST_FIXTURE_TEST_CASE(a_later_call_needs_no_descriptor, Fixture) {
+  loop.after(0ms, [this] {
+    rlimit limit{};
+    BOOST_REQUIRE(::getrlimit(RLIMIT_NOFILE, &limit) == 0);
+    const rlimit none{0, limit.rlim_max};
+    BOOST_REQUIRE(::setrlimit(RLIMIT_NOFILE, &none) == 0);
+    loop.after(2ms, [this] { loop.exit(1); });
+    loop.after(1ms, [this, limit] {
+      BOOST_REQUIRE(::setrlimit(RLIMIT_NOFILE, &limit) == 0);
+      loop.after(0ms, [] {});
+    });
+  });
+  BOOST_TEST(loop.run() == 1);
 }
 
 BOOST_FIXTURE_TEST_CASE(a_short_timer_is_not_late, Fixture) {
