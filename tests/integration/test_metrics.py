@@ -256,7 +256,7 @@ class Deaf(Scraped):
 
 class Listening(Scraped):
     autostart = False
-    config: dict[str, dict[str, Any]] = {}
+    config: dict[str, dict[str, Any]] = {"dbus": {"enabled": "false"}}  # which looks for a bus in a thread of its own
 
     def listen(self, address: str) -> None:
         self.start({"metrics": {"listen": address}})
