@@ -80,7 +80,7 @@ void log_hold(const Config::Performance& performance) {
 
 }  // namespace
 
-App::App(const LoadedConfig& loaded, LoadConfig load, Output output)
+App::App(const LoadedConfig& loaded, const RestartMarker& restart_marker, LoadConfig load, Output output)
     : config_(loaded.config),
       databases_(loaded.databases),
       password_(loaded.password),
@@ -88,6 +88,7 @@ App::App(const LoadedConfig& loaded, LoadConfig load, Output output)
       load_(std::move(load)),
       output_(output),
       filter_{config_.ports.match, std::nullopt},
+      restart_marker_(restart_marker),
       event_log_(microseconds(config_.performance.max_latency_us), seconds(config_.database.retry_interval_secs)),
       report_(now()) {
   connect_signals();
@@ -239,7 +240,7 @@ int App::run() {
   const std::string& dbus = config_.dbus.enabled;
   if (dbus != "false") dbus_service_ = std::make_unique<DbusService>(loop_, *control_, dbus);
   const int status = loop_.run();
-  if (status == exit_clean || status == exit_begin_again) restart_marker_.stopped();
+  if (status == exit_clean) restart_marker_.stopped();
   return status;
 }
 

@@ -36,7 +36,7 @@ class App {
   using LoadConfig = std::function<LoadedConfig()>;
 
   // `load` gives what was `loaded`, anew, for a reload. Throws std::system_error that names what could not be opened.
-  App(const LoadedConfig& loaded, LoadConfig load, Output output);
+  App(const LoadedConfig& loaded, const RestartMarker& restart_marker, LoadConfig load, Output output);
 
   // Returns the exit status; exit_begin_again: an App is to be made anew, with what is loaded then.
   [[nodiscard]] int run();
@@ -86,7 +86,7 @@ class App {
   const LoadConfig load_;
   const Output output_;
   portsync::PortFilter filter_;
-  const RestartMarker restart_marker_{runtime_directory()};
+  const RestartMarker& restart_marker_;
   EventLoop loop_;
   ServiceNotifier notifier_;
   EventLog event_log_;

@@ -125,7 +125,7 @@ std::unique_ptr<LogSocket> make_socket(const std::string& target) {
   const Protocol protocol = target == "syslog" ? Protocol::syslog : Protocol::journal;
   auto socket = std::make_unique<LogSocket>(protocol);
   const int error = socket->check();
-  if (error == 0) return socket;
+  if (error == 0 || (error == ECONNREFUSED && !by_itself)) return socket;  // refused: it is between two daemons
   if (by_itself) return nullptr;
   throw std::runtime_error(std::string(LogSocket::place(protocol)) + ": " + std::strerror(error) + ", expected " +
                            (protocol == Protocol::journal ? "journald" : "a syslog daemon") + " there");

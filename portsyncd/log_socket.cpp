@@ -69,9 +69,10 @@ LogSocket::~LogSocket() {
 // Another socket is asked, since ours must go on to find who takes the place of one who has gone.
 int LogSocket::check() const noexcept {
   const int fd = ::socket(AF_UNIX, SOCK_DGRAM | SOCK_CLOEXEC | SOCK_NONBLOCK, 0);
+  if (fd < 0) return errno;
   const bool connected = ::connect(fd, reinterpret_cast<const sockaddr*>(&daemon_), sizeof daemon_) == 0;
   const int error = connected ? 0 : errno;
-  if (fd >= 0) ::close(fd);
+  ::close(fd);
   return error;
 }
 

@@ -16,6 +16,8 @@
 #include "load_config.hpp"
 #include "log.hpp"
 #include "options.hpp"
+#include "restart_marker.hpp"
+#include "runtime_directory.hpp"
 #include "text_check.hpp"
 
 namespace portsyncd {
@@ -57,9 +59,9 @@ void log_start(const LoadedConfig& loaded) {
   log_problems(loaded.problems);
 }
 
-int run(const LoadedConfig& loaded, App::LoadConfig load, App::Output output) {
+int run(const LoadedConfig& loaded, const RestartMarker& marker, App::LoadConfig load, App::Output output) {
   try {
-    App app(loaded, std::move(load), output);
+    App app(loaded, marker, std::move(load), output);
     return app.run();
   } catch (const std::invalid_argument& error) {
     log::error(error.what());
@@ -80,16 +82,29 @@ int run(int argc, const char* const* argv) {
   open_log(valid ? loaded.config.logging : Config::Logging());
   log_start(loaded);
   if (!valid) return exit_config;
-  if (!loaded.password.empty()) ::prctl(PR_SET_DUMPABLE, 0);  // no core with the password in it
+  const RestartMarker marker(runtime_directory());
   for (;;) {
+    if (!loaded.password.empty()) ::prctl(PR_SET_DUMPABLE, 0);  // no core with the password in it
     if (!loaded.databases_unknown.empty() && !options.json_lines) {
       auto known = wait_for_databases(loaded, load);
-      if (!known) return exit_clean;
+      if (!known) {
+        marker.stopped();
+        return exit_clean;
+      }
       loaded = *std::move(known);
     }
-    const int status = run(loaded, load, options.json_lines ? App::Output::json_lines : App::Output::redis);
+    const int status = run(loaded, marker, load, options.json_lines ? App::Output::json_lines : App::Output::redis);
     if (status != exit_begin_again) return status;
-    if (LoadedConfig again = load(); !any_error(again.problems)) loaded = std::move(again);
+    // As at a restart, but for a file that is wrong by now.
+    LoadedConfig again = load();
+    if (any_error(again.problems)) {
+      log_problems(again.problems);
+      log::warning("Going on with the configuration as it was");
+      continue;
+    }
+    loaded = std::move(again);
+    open_log(loaded.config.logging);
+    log_start(loaded);
   }
 }
 

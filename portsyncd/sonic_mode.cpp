@@ -114,6 +114,7 @@ void SonicMode::on_event(const LoaderEvent& event) {
       if (!text.empty()) log::warning(text);
       return log::info(LogLine("PortConfigDone").add("start", to_string(event.mode)).add("count", event.count).text());
     case LoaderEvent::Kind::resumed:
+      monitor_.set_condition("swss", {Verdict::healthy, ""});
       return set_condition(Verdict::healthy, "");
     case LoaderEvent::Kind::port_init_done:
       set_condition(Verdict::healthy, "");
@@ -171,7 +172,7 @@ void SonicMode::on_config_done_gone() {
   const std::string text = "PortConfigDone is gone from APPL_DB: swss was started anew";
   log::warning(settings_.on_host ? text + "; beginning again" : text + "; restart it as a whole");
   if (settings_.on_host) return loop_.exit(exit_begin_again);
-  set_condition(Verdict::unhealthy, text + "; restart it as a whole");
+  monitor_.set_condition("swss", {Verdict::unhealthy, text + "; restart it as a whole"});  // whatever else is told
 }
 
 void SonicMode::on_log_reset() {

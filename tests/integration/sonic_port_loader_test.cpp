@@ -591,9 +591,29 @@ BOOST_FIXTURE_TEST_CASE(port_config_done_that_is_taken_away_is_told_and_nothing_
   settle();
   BOOST_TEST(appl({"EXISTS", "_PORT_TABLE:PortInitDone"}) == "0");
   BOOST_TEST(std::count(events.begin(), events.end(), "config done gone") == 1);
+  appl({"ACL", "SETUSER", "default", "-exists"});
+  links.change(make_link(11, "Ethernet4"));
+  BOOST_REQUIRE(happens("refused"));
+  appl({"ACL", "SETUSER", "default", "+exists"});
+  appl({"CLIENT", "KILL", "TYPE", "normal", "SKIPME", "yes"});
+  settle();
+  BOOST_TEST(std::count(events.begin(), events.end(), "resumed") == 0);  // all is not right for that
   appl({"HSET", "PORT_TABLE:PortConfigDone", "count", "1"});
   BOOST_TEST(happens("resumed"));
   BOOST_TEST(happens("init done"));
+}
+
+BOOST_FIXTURE_TEST_CASE(port_init_done_is_not_said_to_a_swss_that_was_started_anew, Fixture) {
+  run_cold({"Ethernet0"});
+  pop();
+  redis(0, {"CONFIG", "SET", "maxmemory", "1"});
+  links.change(make_link(10, "Ethernet0"));
+  BOOST_REQUIRE(happens("refused"));
+  appl({"FLUSHDB"});
+  redis(0, {"CONFIG", "SET", "maxmemory", "0"});
+  BOOST_TEST(happens("config done gone"));  // looked for at once
+  settle();
+  BOOST_TEST(appl({"DBSIZE"}) == "0");
 }
 
 BOOST_FIXTURE_TEST_CASE(redis_restarted_before_port_config_done_begins_the_start_anew, Fixture) {

@@ -551,16 +551,30 @@ class Loader final : public PortLoader, private PortGate::Observer {
     if (error) checking_ = false;
   }
 
+  // Not to a swss that has been started anew, and has not been told of the ports.
   void say_init_done() {
     saying_init_done_ = true;
+    look_for(port_config_done, [this](std::error_code error, const redis::Answer& found) {
+      const bool there = !error && (found.integer > 0 || !config_done_seen_);
+      if (phase_ == Phase::running && there) return stage_init_done();
+      saying_init_done_ = false;
+      if (!error) next_look_ = now_;
+      if (error) not_said(error, "read");
+    });
+  }
+  void not_said(std::error_code error, const char* verb) {
+    if (phase_ != Phase::running || !appl_.database->open()) return;
+    retry_at_ = now_ + options_.poll_interval;
+    tell_refused(appl_, verb, error);
+  }
+
+  void stage_init_done() {
     std::ignore = staged_.set({{port_init_done, {{"lanes", "0"}}}}, [this](std::error_code failed) {
       saying_init_done_ = false;
       if (phase_ != Phase::running) return;
       if (!failed) return on_init_done();
       init_done_unsure_ = true;
-      retry_at_ = now_ + options_.poll_interval;
-      if (!appl_.database->open()) return;
-      tell_refused(appl_, "write", failed);
+      not_said(failed, "write");
     });
   }
 
@@ -571,7 +585,7 @@ class Loader final : public PortLoader, private PortGate::Observer {
 
   void report_missing() {
     report_missing_at_ = now_ + options_.missing_interval;
-    if (missing_.empty()) return;
+    if (missing_.empty() || config_done_gone_) return;
     missing_reported_ = true;
     const std::vector<std::string> names(missing_.begin(), missing_.end());
     tell({.kind = LoaderEvent::Kind::ports_missing, .count = ports_.size(), .ports = &names});
@@ -582,6 +596,7 @@ class Loader final : public PortLoader, private PortGate::Observer {
     names_refused_ = false;
     told_refusal_.clear();
     told_waiting_.clear();
+    if (config_done_gone_) return;
     tell({.kind = LoaderEvent::Kind::resumed});
     if (!init_done_ && missing_reported_) report_missing();
   }
@@ -612,7 +627,7 @@ class Loader final : public PortLoader, private PortGate::Observer {
       note_server();
       if (!std::exchange(lost_sight_, false)) return;
       to_check_ = waiting_;
-      if (!config_done_gone_) resume();
+      resume();
       // Warm, the one that is there may be of the time before.
       const bool said = std::exchange(init_done_unsure_, false) && found.integer > 0;
       if (said && decision_.mode != StartMode::warm && !init_done_) on_init_done();
