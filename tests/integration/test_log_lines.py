@@ -66,7 +66,11 @@ class Syslog(Case):
         """A program that is portsyncd where /dev is that folder, with what a process needs of the real one."""
         script = self.directory / "with-dev-log"
         script.write_text(f"""#!/bin/sh
-[ -n "$MOUNTS" ] || MOUNTS=1 exec unshare --mount "$0" "$@"
+if [ -z "$MOUNTS" ]; then
+  private=private
+  unshare --mount true 2>/dev/null || private=unchanged  # the root of a chroot is no mount point
+  MOUNTS=1 exec unshare --mount --propagation $private "$0" "$@"
+fi
 for device in null urandom random; do
   : >"{dev}/$device" && mount --bind "/dev/$device" "{dev}/$device" || exit 1
 done
