@@ -35,7 +35,8 @@ class App {
 
   using LoadConfig = std::function<LoadedConfig()>;
 
-  // `load` gives what was `loaded`, anew, for a reload. Throws std::system_error that names what could not be opened.
+  // `restart_marker` is borrowed: it is the process's, which may have one App after the other. `load` gives what was
+  // `loaded`, anew, for a reload. Throws std::system_error that names what could not be opened.
   App(const LoadedConfig& loaded, const RestartMarker& restart_marker, LoadConfig load, Output output);
 
   // Returns the exit status; exit_begin_again: an App is to be made anew, with what is loaded then.

@@ -181,7 +181,7 @@ class Loader {
     if (config.database.redis_socket.empty()) return;
     for (const char* name : {"redis_host", "redis_port"}) {
       const std::string& variable = origin("database", name);
-      if (variable != "REDIS_HOST" && variable != "REDIS_PORT" && variable.rfind("PORTSYNCD_", 0) != 0) continue;
+      if (variable != "REDIS_HOST" && variable != "REDIS_PORT" && !variable.starts_with("PORTSYNCD_")) continue;
       tell(Severity::warning, variable + " has no effect: " + origin("database", "redis_socket") +
                                   " sets database.redis_socket, which wins");
     }

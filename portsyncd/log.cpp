@@ -74,7 +74,7 @@ class Priority final : public spdlog::custom_flag_formatter {
 
 // systemd.exec(5): JOURNAL_STREAM is "device:inode" of the journal's stream, so that a redirected one is not taken for
 // it.
-bool stderr_is_log_socket() {
+bool stderr_is_journal() {
   const char* stream = std::getenv("JOURNAL_STREAM");
   struct stat status {};
   if (stream == nullptr || ::fstat(STDERR_FILENO, &status) < 0) return false;
@@ -87,7 +87,7 @@ std::unique_ptr<spdlog::formatter> timestamps() {
 
 spdlog::sink_ptr stderr_sink() {
   auto sink = std::make_shared<spdlog::sinks::ansicolor_stderr_sink_st>();  // colours on a terminal alone
-  if (stderr_is_log_socket()) {
+  if (stderr_is_journal()) {
     auto formatter = std::make_unique<spdlog::pattern_formatter>();
     formatter->add_flag<Priority>('*').set_pattern("%*%v");
     sink->set_formatter(std::move(formatter));
@@ -120,7 +120,7 @@ spdlog::sink_ptr file_sink(const std::string& file) {
 
 std::unique_ptr<LogSocket> make_socket(const std::string& target) {
   using Protocol = LogSocket::Protocol;
-  const bool by_itself = target == "auto" && stderr_is_log_socket();
+  const bool by_itself = target == "auto" && stderr_is_journal();
   if (target != "journal" && target != "syslog" && !by_itself) return nullptr;
   const Protocol protocol = target == "syslog" ? Protocol::syslog : Protocol::journal;
   auto socket = std::make_unique<LogSocket>(protocol);

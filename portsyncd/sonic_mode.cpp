@@ -170,9 +170,13 @@ void SonicMode::on_data_lost() {
 // A host's portsyncd is not restarted with swss, which waits for the ports.
 void SonicMode::on_config_done_gone() {
   const std::string text = "PortConfigDone is gone from APPL_DB: swss was started anew";
-  log::warning(settings_.on_host ? text + "; beginning again" : text + "; restart it as a whole");
-  if (settings_.on_host) return loop_.exit(exit_begin_again);
-  monitor_.set_condition("swss", {Verdict::unhealthy, text + "; restart it as a whole"});  // whatever else is told
+  if (settings_.on_host) {
+    log::warning(text + "; beginning again");
+    return loop_.exit(exit_begin_again);
+  }
+  const std::string advice = text + "; restart it as a whole";
+  log::warning(advice);
+  monitor_.set_condition("swss", {Verdict::unhealthy, advice});  // one of its own: it stays, whatever else is told
 }
 
 void SonicMode::on_log_reset() {

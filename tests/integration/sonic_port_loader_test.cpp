@@ -159,6 +159,14 @@ struct Fixture {
     BOOST_REQUIRE(happens("running"));
   }
 
+  void have_init_done_refused() {
+    run_cold({"Ethernet0"});
+    pop();
+    redis(0, {"CONFIG", "SET", "maxmemory", "1"});
+    links.change(make_link(10, "Ethernet0"));
+    BOOST_REQUIRE(happens("refused"));
+  }
+
   RedisServer server{{"--notify-keyspace-events", "AKE"}};
   int descriptor;
   FakeSource links;
@@ -465,11 +473,7 @@ BOOST_FIXTURE_TEST_CASE(while_appl_db_is_away_it_rests, Fixture) {
 
 BOOST_FIXTURE_TEST_CASE(it_rests_when_appl_db_goes_before_something_is_tried_again, Fixture) {
   options.look_interval = 1ms;
-  run_cold({"Ethernet0"});
-  pop();
-  redis(0, {"CONFIG", "SET", "maxmemory", "1"});
-  links.change(make_link(10, "Ethernet0"));
-  BOOST_REQUIRE(happens("refused"));
+  have_init_done_refused();
   BOOST_TEST(turns_in_200_ms() < 200);
   server.kill();
   BOOST_TEST(turns_in_200_ms() < 200);
@@ -506,11 +510,7 @@ BOOST_FIXTURE_TEST_CASE(missing_ports_are_told_again_after_a_lost_connection, Fi
 }
 
 BOOST_FIXTURE_TEST_CASE(a_refused_port_init_done_is_told_once_and_tried_again_with_pauses, Fixture) {
-  run_cold({"Ethernet0"});
-  pop();
-  redis(0, {"CONFIG", "SET", "maxmemory", "1"});
-  links.change(make_link(10, "Ethernet0"));
-  BOOST_REQUIRE(happens("refused"));
+  have_init_done_refused();
   (void)drive([] { return false; }, 300ms);
   BOOST_TEST(std::count(events.begin(), events.end(), "refused") == 1);
   const std::string calls = appl({"INFO", "commandstats"});
@@ -604,11 +604,7 @@ BOOST_FIXTURE_TEST_CASE(port_config_done_that_is_taken_away_is_told_and_nothing_
 }
 
 BOOST_FIXTURE_TEST_CASE(port_init_done_is_not_said_to_a_swss_that_was_started_anew, Fixture) {
-  run_cold({"Ethernet0"});
-  pop();
-  redis(0, {"CONFIG", "SET", "maxmemory", "1"});
-  links.change(make_link(10, "Ethernet0"));
-  BOOST_REQUIRE(happens("refused"));
+  have_init_done_refused();
   appl({"FLUSHDB"});
   redis(0, {"CONFIG", "SET", "maxmemory", "0"});
   BOOST_TEST(happens("config done gone"));  // looked for at once

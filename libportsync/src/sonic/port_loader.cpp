@@ -558,8 +558,8 @@ class Loader final : public PortLoader, private PortGate::Observer {
       const bool there = !error && (found.integer > 0 || !config_done_seen_);
       if (phase_ == Phase::running && there) return stage_init_done();
       saying_init_done_ = false;
-      if (!error) next_look_ = now_;
-      if (error) not_said(error, "read");
+      if (error) return not_said(error, "read");
+      next_look_ = now_;  // it is gone: that is told
     });
   }
   void not_said(std::error_code error, const char* verb) {
