@@ -15,9 +15,9 @@
 #include <random>
 #include <utility>
 
-#include "exit_status.hpp"
-#include "log_line.hpp"
-#include "reload.hpp"
+#include "base/exit_status.hpp"
+#include "log/log_line.hpp"
+#include "config/reload.hpp"
 
 namespace portsyncd {
 namespace {

@@ -10,20 +10,20 @@
 #include <portsync/synchronizer.hpp>
 #include <string>
 
-#include "config.hpp"
-#include "control.hpp"
-#include "control_server.hpp"
-#include "dbus_service.hpp"
-#include "event_log.hpp"
-#include "event_loop.hpp"
-#include "load_config.hpp"
-#include "metrics_exporter.hpp"
-#include "restart_marker.hpp"
-#include "runtime_directory.hpp"
-#include "second_writer.hpp"
-#include "service_notifier.hpp"
-#include "sonic_mode.hpp"
-#include "statistics_report.hpp"
+#include "config/config.hpp"
+#include "faces/control.hpp"
+#include "faces/socket/control_server.hpp"
+#include "faces/dbus/dbus_service.hpp"
+#include "log/event_log.hpp"
+#include "loop/event_loop.hpp"
+#include "config/load_config.hpp"
+#include "faces/metrics/metrics_exporter.hpp"
+#include "service/restart_marker.hpp"
+#include "base/runtime_directory.hpp"
+#include "sonic/second_writer.hpp"
+#include "service/service_notifier.hpp"
+#include "sonic/sonic_mode.hpp"
+#include "log/statistics_report.hpp"
 
 namespace portsyncd {
 

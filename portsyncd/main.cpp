@@ -10,15 +10,15 @@
 #include <utility>
 
 #include "app.hpp"
-#include "database_wait.hpp"
-#include "environment.hpp"
-#include "exit_status.hpp"
-#include "load_config.hpp"
-#include "log.hpp"
-#include "options.hpp"
-#include "restart_marker.hpp"
-#include "runtime_directory.hpp"
-#include "text_check.hpp"
+#include "sonic/database_wait.hpp"
+#include "config/environment.hpp"
+#include "base/exit_status.hpp"
+#include "config/load_config.hpp"
+#include "log/log.hpp"
+#include "config/options.hpp"
+#include "service/restart_marker.hpp"
+#include "base/runtime_directory.hpp"
+#include "base/text_check.hpp"
 
 namespace portsyncd {
 namespace {

@@ -10,9 +10,9 @@
 #include <CLI/CLI.hpp>
 #pragma GCC diagnostic pop
 
-#include "control_socket.hpp"
+#include "faces/socket/control_socket.hpp"
 #include "ctl/exit_status.hpp"
-#include "runtime_directory.hpp"
+#include "base/runtime_directory.hpp"
 
 namespace portsyncctl {
 namespace {

@@ -3,7 +3,7 @@
 
 #include <algorithm>
 
-#include "text_check.hpp"
+#include "base/text_check.hpp"
 
 namespace portsyncctl {
 namespace {

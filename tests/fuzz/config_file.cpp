@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 // A configuration file of any bytes: every message names a line of it; and a file without errors gives a configuration
 // that, shown as TOML, is read as the same again.
-#include "config_file.hpp"
+#include "config/config_file.hpp"
 
 #include <algorithm>
 #include <charconv>
@@ -9,7 +9,7 @@
 #include <utility>
 #include <vector>
 
-#include "config.hpp"
+#include "config/config.hpp"
 #include "fuzz/config_promises.hpp"
 #include "fuzz/fuzz.hpp"
 

@@ -5,10 +5,10 @@
 #include <string>
 #include <string_view>
 
-#include "config.hpp"
-#include "config_file.hpp"
+#include "config/config.hpp"
+#include "config/config_file.hpp"
 #include "fuzz/fuzz.hpp"
-#include "text_check.hpp"
+#include "base/text_check.hpp"
 
 namespace portsync::fuzz {
 

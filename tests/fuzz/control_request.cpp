@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
 // A line on the control socket, of any bytes: nothing is thrown, and what is refused is refused in words of one line.
-#include "control_json.hpp"
+#include "faces/socket/control_json.hpp"
 
 #include <string>
 

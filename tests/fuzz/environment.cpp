@@ -2,7 +2,7 @@
 // An environment of any variables, a line or a NUL between them: whatever is in it, the daemon starts with a
 // configuration that could stand in a file, unless it is asked for what this version cannot do; and every message is
 // about a variable that is there.
-#include "environment.hpp"
+#include "config/environment.hpp"
 
 #include <algorithm>
 #include <string>
@@ -10,7 +10,7 @@
 #include <utility>
 #include <vector>
 
-#include "config.hpp"
+#include "config/config.hpp"
 #include "fuzz/config_promises.hpp"
 #include "fuzz/fuzz.hpp"
 

@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
 // SONiC's database_config.json of any bytes: nothing is thrown, nothing is an error, and what it gives names a server.
-#include "sonic_db_config.hpp"
+#include "config/sonic_db_config.hpp"
 
 #include <string>
 

@@ -1,0 +1,28 @@
+// SPDX-License-Identifier: Apache-2.0
+// What the environment says: PORTSYNCD_<SECTION>_<KEY> for every key, and the older names PORTSYNCD_LOG_LEVEL,
+// RUST_LOG, REDIS_HOST and REDIS_PORT.
+#pragma once
+
+#include <string>
+#include <string_view>
+#include <vector>
+
+#include "config/config.hpp"
+
+namespace portsyncd {
+
+struct EnvironmentSettings {
+  std::vector<Setting> settings;  // a later one goes over an earlier one of the same key
+  std::vector<Problem> problems;  // warnings only: container engines put in what nobody meant for us
+};
+
+// `variables`: "NAME=value" each, as in environ(7), in any order.
+[[nodiscard]] EnvironmentSettings read_environment(const std::vector<std::string_view>& variables);
+
+// Those of this process.
+[[nodiscard]] std::vector<std::string_view> process_environment();
+
+// "PORTSYNCD_DATABASE_REDIS_PORT".
+[[nodiscard]] std::string variable_name(const Key& key);
+
+}  // namespace portsyncd

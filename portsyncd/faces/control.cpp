@@ -1,0 +1,165 @@
+// SPDX-License-Identifier: Apache-2.0
+#include "faces/control.hpp"
+
+#include <fnmatch.h>
+#include <unistd.h>
+
+#include <algorithm>
+#include <portsync/version.hpp>
+#include <utility>
+
+#include "log/log.hpp"
+
+namespace portsyncd {
+namespace {
+
+bool is_digit(char c) noexcept {
+  return c >= '0' && c <= '9';
+}
+
+// Takes the number, or else the one byte, that the text begins with.
+std::string_view take_part(std::string_view& text) noexcept {
+  std::size_t size = 0;
+  while (size < text.size() && is_digit(text[size])) ++size;
+  const std::string_view part = text.substr(0, std::max<std::size_t>(size, 1));
+  text.remove_prefix(part.size());
+  return part;
+}
+
+std::string_view without_zeros(std::string_view digits) noexcept {
+  digits.remove_prefix(std::min(digits.find_first_not_of('0'), digits.size()));
+  return digits;
+}
+
+}  // namespace
+
+bool name_less(std::string_view a, std::string_view b) noexcept {
+  const std::string_view whole_a = a;
+  const std::string_view whole_b = b;
+  while (!a.empty() && !b.empty()) {
+    const std::string_view part_a = take_part(a);
+    const std::string_view part_b = take_part(b);
+    if (is_digit(part_a[0]) && is_digit(part_b[0])) {
+      const std::string_view number_a = without_zeros(part_a);
+      const std::string_view number_b = without_zeros(part_b);
+      if (number_a.size() != number_b.size()) return number_a.size() < number_b.size();
+      if (number_a != number_b) return number_a < number_b;
+    } else if (part_a != part_b) {
+      return part_a < part_b;
+    }
+  }
+  if (a.empty() != b.empty()) return a.empty();
+  return whole_a < whole_b;  // they differ in zeros alone
+}
+
+Control::WallClock::time_point wall_time(portsync::TimePoint time) {
+  const auto ago = portsync::Clock::now() - time;
+  return Control::WallClock::now() - std::chrono::duration_cast<Control::WallClock::duration>(ago);
+}
+
+Control::Control(Daemon daemon) : daemon_(std::move(daemon)) {}
+
+Control::Status Control::status() const {
+  const Statistics statistics = daemon_.statistics();
+  Status status;
+  status.health = health();
+  status.version = portsync::version();
+  status.mode = daemon_.mode;
+  status.store = daemon_.store;
+  status.store_error = statistics.sink.last_error;
+  status.store_open = statistics.sink.open;
+  status.ports = statistics.sync.ports;
+  status.pending = statistics.sync.pending;
+  for (const portsync::PortStatus& port : daemon_.synchronizer.ports()) status.flaps += port.flaps.total;
+  status.pid = ::getpid();
+  status.started = started_;
+  status.last_resync = last_resync_;
+  status.log_level = log::to_string(log::level());
+  return status;
+}
+
+std::vector<portsync::PortStatus> Control::ports(const std::string& pattern) const {
+  std::vector<portsync::PortStatus> ports = daemon_.synchronizer.ports();
+  if (!pattern.empty()) {
+    std::erase_if(ports, [&pattern](const portsync::PortStatus& port) {
+      return ::fnmatch(pattern.c_str(), port.link->name.c_str(), 0) != 0;
+    });
+  }
+  std::sort(ports.begin(), ports.end(), [](const auto& a, const auto& b) { return name_less(a.name, b.name); });
+  return ports;
+}
+
+std::optional<portsync::PortStatus> Control::port(std::string_view name) const {
+  return daemon_.synchronizer.port(name);
+}
+
+Statistics Control::statistics() const {
+  return daemon_.statistics();
+}
+
+std::vector<Control::Transition> Control::health_history() const {
+  return daemon_.monitor.history();
+}
+
+Control::Outcome Control::resync(bool force) {
+  if (const std::error_code error = daemon_.synchronizer.resync(force)) {
+    return ControlError{ControlError::Kind::failed, error.message()};
+  }
+  return std::nullopt;
+}
+
+Control::Outcome Control::audit() {
+  if (const std::error_code error = daemon_.synchronizer.audit(portsync::Scope::all)) {
+    return ControlError{ControlError::Kind::failed, error.message()};
+  }
+  return std::nullopt;
+}
+
+Control::Outcome Control::reload() {
+  return daemon_.reload();
+}
+
+Control::Outcome Control::set_log_level(std::string_view level) {
+  const auto parsed = log::parse_level(level);
+  if (!parsed) {
+    return ControlError{ControlError::Kind::invalid_argument,
+                        "found the level \"" + std::string(level) + "\", expected " + std::string(log::level_names)};
+  }
+  log::set_level(*parsed);
+  return std::nullopt;
+}
+
+void Control::on_event(const portsync::SyncEvent& event) {
+  using Kind = portsync::SyncEvent::Kind;
+  switch (event.kind) {
+    case Kind::row_written:
+    case Kind::row_erased: {
+      const PortChange change{event.port, event.before, event.record, event.cause, event.count, event.latency};
+      for (Observer* observer : observers_) observer->on_port_changed(change);
+      break;
+    }
+    case Kind::snapshot_completed:
+      last_resync_ = WallClock::now();
+      for (Observer* observer : observers_) {
+        observer->on_resynchronized(event.cause, static_cast<std::size_t>(event.count));
+      }
+      break;
+    case Kind::sink_opened:
+    case Kind::sink_closed:
+      for (Observer* observer : observers_) observer->on_store_changed(event.kind == Kind::sink_opened);
+      break;
+    case Kind::row_refused:
+    case Kind::rows_left_alone:
+    case Kind::audit_completed:
+    case Kind::queue_collapsed:
+    case Kind::synchronized:
+      break;
+  }
+}
+
+void Control::on_health(const portsync::Health& before, const portsync::Health& now) {
+  const Transition transition{before, now, portsync::Clock::now(), WallClock::now()};
+  for (Observer* observer : observers_) observer->on_health_changed(transition);
+}
+
+}  // namespace portsyncd

@@ -1,0 +1,37 @@
+// SPDX-License-Identifier: Apache-2.0
+// Every metric that is a number of the whole daemon. Adding one is a line here and one in doc/metrics.md; a port's own,
+// the latency histogram and the facts that never change are the exporter's.
+#pragma once
+
+#include <cstdint>
+#include <portsync/health_monitor.hpp>
+#include <span>
+
+#include "log/statistics_report.hpp"
+
+namespace portsyncd {
+
+struct MetricReading {
+  Statistics statistics;
+  portsync::Verdict verdict = portsync::Verdict::degraded;
+};
+
+struct CounterMetric {
+  const char* name;
+  const char* help;
+  std::uint64_t (*value)(const MetricReading& reading);
+};
+
+struct GaugeMetric {
+  const char* name;
+  const char* help;
+  double (*value)(const MetricReading& reading);
+};
+
+[[nodiscard]] std::span<const CounterMetric> counter_metrics() noexcept;
+[[nodiscard]] std::span<const GaugeMetric> gauge_metrics() noexcept;
+
+// Upper bounds of the buckets of the latency histogram, in seconds.
+[[nodiscard]] std::span<const double> latency_buckets() noexcept;
+
+}  // namespace portsyncd

@@ -1,0 +1,369 @@
+// SPDX-License-Identifier: Apache-2.0
+#include "faces/metrics/metrics_exporter.hpp"
+
+#include <arpa/inet.h>
+#include <netinet/in.h>
+#include <prometheus/counter.h>
+#include <prometheus/exposer.h>
+#include <prometheus/gauge.h>
+#include <prometheus/histogram.h>
+#include <prometheus/registry.h>
+#include <sys/socket.h>
+#include <unistd.h>
+
+#include <cerrno>
+#include <chrono>
+#include <csignal>
+#include <cstdint>
+#include <cstring>
+#include <functional>
+#include <future>
+#include <memory>
+#include <optional>
+#include <portsync/version.hpp>
+#include <stdexcept>
+#include <string_view>
+#include <system_error>
+#include <unordered_map>
+#include <utility>
+#include <vector>
+
+#include "build_info.hpp"
+#include "base/listen_address.hpp"
+#include "faces/metrics/metric_table.hpp"
+#include "base/text_check.hpp"
+
+namespace portsyncd {
+namespace {
+
+using namespace std::chrono_literals;
+
+constexpr auto update_interval = 1s;
+// Ports come and go some at a time, so that rows need not wait: the library allocates for a series, and looks at all of
+// its family to remove one.
+constexpr std::size_t most_added_at_once = 128;
+constexpr std::size_t most_removed_at_once = 16;
+constexpr auto pause_between_ports = 5ms;
+
+// Blocks every signal while it lives: a thread made meanwhile never takes one from the loop.
+class NoSignals {
+ public:
+  NoSignals() {
+    sigset_t all;
+    ::sigfillset(&all);
+    ::pthread_sigmask(SIG_SETMASK, &all, &before_);
+  }
+  NoSignals(const NoSignals&) = delete;
+  NoSignals& operator=(const NoSignals&) = delete;
+  ~NoSignals() { ::pthread_sigmask(SIG_SETMASK, &before_, nullptr); }
+
+ private:
+  sigset_t before_{};
+};
+
+// A socket for an address, to try out what civetweb, the library's web server, does and does not tell.
+class Socket {
+ public:
+  explicit Socket(const ListenAddress& address) {
+    const bool is_ipv4 = address.family == ListenAddress::Family::ipv4;
+    fd_ = ::socket(is_ipv4 ? AF_INET : AF_INET6, SOCK_STREAM | SOCK_CLOEXEC | SOCK_NONBLOCK, 0);
+    if (is_ipv4) {
+      sockaddr_in v4{};
+      v4.sin_family = AF_INET;
+      v4.sin_port = htons(address.port);
+      ::inet_pton(AF_INET, address.host.c_str(), &v4.sin_addr);
+      size_ = sizeof v4;
+      std::memcpy(&address_, &v4, size_);
+    } else {
+      sockaddr_in6 v6{};  // the unspecified address is every one
+      v6.sin6_family = AF_INET6;
+      v6.sin6_port = htons(address.port);
+      if (!address.host.empty()) ::inet_pton(AF_INET6, address.host.c_str(), &v6.sin6_addr);
+      size_ = sizeof v6;
+      std::memcpy(&address_, &v6, size_);
+    }
+  }
+  Socket(const Socket&) = delete;
+  Socket& operator=(const Socket&) = delete;
+  ~Socket() {
+    if (fd_ >= 0) ::close(fd_);
+  }
+
+  // Both return errno, or 0.
+  [[nodiscard]] int listen() const {
+    const int on = 1;
+    if (fd_ < 0) return errno;
+    ::setsockopt(fd_, SOL_SOCKET, SO_REUSEADDR, &on, sizeof on);
+    return ::bind(fd_, address(), size_) == 0 && ::listen(fd_, 1) == 0 ? 0 : errno;
+  }
+  void connect() const { (void)::connect(fd_, address(), size_); }
+
+ private:
+  [[nodiscard]] const sockaddr* address() const { return reinterpret_cast<const sockaddr*>(&address_); }
+
+  int fd_ = -1;
+  sockaddr_storage address_{};
+  socklen_t size_ = 0;
+};
+
+// The library's web server, which has three threads: one accepts, two answer, so that a slow scraper does not keep
+// another from the page.
+class Server {
+ public:
+  Server(const std::string& listen, const std::shared_ptr<prometheus::Registry>& registry)
+      : address_(*parse_listen_address(listen)) {
+    const bool all = address_.family == ListenAddress::Family::all;
+    const std::vector<std::string> options{"listening_ports",    all ? "+" + std::to_string(address_.port) : listen,
+                                           "num_threads",        "2",
+                                           "request_timeout_ms", "5000"};
+    const NoSignals no_signals;
+    try {
+      exposer_ = std::make_unique<prometheus::Exposer>(options);
+    } catch (const std::runtime_error&) {  // which does not say why
+      const int why = Socket(address_).listen();
+      if (why != 0) throw std::runtime_error(std::generic_category().message(why));
+      if (address_.family == ListenAddress::Family::ipv6) {
+        throw std::runtime_error("civetweb, the web server that prometheus-cpp uses, was built without IPv6 here");
+      }
+      throw;
+    }
+    exposer_->RegisterCollectable(registry);
+  }
+  Server(const Server&) = delete;
+  Server& operator=(const Server&) = delete;
+
+  // The thread that accepts looks for its end every 2 s, or when somebody connects.
+  ~Server() {
+    try {
+      const auto ended = std::async(std::launch::async, [this] { exposer_.reset(); });
+      while (ended.wait_for(5ms) != std::future_status::ready) Socket(address_).connect();
+    } catch (const std::system_error&) {  // no thread to be had: then it takes 2 s
+      exposer_.reset();
+    }
+  }
+
+ private:
+  ListenAddress address_;
+  std::unique_ptr<prometheus::Exposer> exposer_;
+};
+
+std::string compiler() {
+#if defined(__clang__)
+  return "clang " __clang_version__;
+#else
+  return "gcc " __VERSION__;
+#endif
+}
+
+prometheus::Labels build_labels() {
+  return {{"version", portsync::version()},
+          {"compiler", compiler()},
+          {"prometheus_cpp", PORTSYNCD_PROMETHEUS_VERSION},
+          {"libsystemd", PORTSYNCD_SYSTEMD_VERSION},
+          {"sdbus_cpp", PORTSYNCD_SDBUS_VERSION}};
+}
+
+double seconds(std::chrono::system_clock::time_point time) {
+  return std::chrono::duration<double>(time.time_since_epoch()).count();
+}
+
+void raise(prometheus::Counter& counter, std::uint64_t now) {
+  const double more = static_cast<double>(now) - counter.Value();
+  if (more > 0) counter.Increment(more);
+}
+
+}  // namespace
+
+class MetricsExporter::Impl final : public Control::Observer {
+ public:
+  Impl(const std::string& listen, Control& control, EventLoop& loop)
+      : control_(control),
+        timer_(loop, [this] { on_timer(); }),
+        latency_(
+            prometheus::BuildHistogram()
+                .Name("portsyncd_row_latency_seconds")
+                .Help("From reading a link message to the row's acknowledgement.")
+                .Register(*registry_)
+                .Add({}, prometheus::Histogram::BucketBoundaries(latency_buckets().begin(), latency_buckets().end()))),
+        port_flaps_(prometheus::BuildCounter()
+                        .Name("portsyncd_port_flaps_total")
+                        .Help("Times that the port lost its carrier, by the kernel's count.")
+                        .Register(*registry_)),
+        port_up_(prometheus::BuildGauge()
+                     .Name("portsyncd_port_up")
+                     .Help("1 while the port's netdev is running: netdev_oper_status.")
+                     .Register(*registry_)) {
+    for (const CounterMetric& metric : counter_metrics()) {
+      counters_.push_back(
+          {metric.value, prometheus::BuildCounter().Name(metric.name).Help(metric.help).Register(*registry_).Add({})});
+    }
+    for (const GaugeMetric& metric : gauge_metrics()) {
+      gauges_.push_back(
+          {metric.value, prometheus::BuildGauge().Name(metric.name).Help(metric.help).Register(*registry_).Add({})});
+    }
+    const Control::Status status = control_.status();
+    verdict_ = status.health.verdict;
+    tell_facts(status);
+    update();
+    server_.emplace(listen, registry_);
+    control_.add_observer(*this);
+  }
+  Impl(const Impl&) = delete;
+  Impl& operator=(const Impl&) = delete;
+  ~Impl() override { control_.remove_observer(*this); }
+
+  void update_later() {
+    if (!std::exchange(waiting_, true)) timer_.start(update_interval);
+  }
+
+  void on_port_changed(const Control::PortChange& change) override {
+    if (change.events > 0) latency_.Observe(std::chrono::duration<double>(change.latency).count());
+    ports_may_differ_ = true;
+  }
+  void on_health_changed(const Control::Transition& transition) override {
+    verdict_ = transition.now.verdict;
+    update_later();
+  }
+  void on_resynchronized(portsync::Cause /*cause*/, std::size_t /*ports*/) override { ports_may_differ_ = true; }
+  void on_store_changed(bool /*open*/) override {}
+
+ private:
+  template <typename Value, typename Metric>
+  struct Shown {
+    Value value;
+    Metric& metric;
+  };
+  struct PortNow {
+    std::uint64_t flaps = 0;
+    bool up = false;
+  };
+  struct Port {
+    prometheus::Counter* flaps = nullptr;
+    prometheus::Gauge* up = nullptr;
+    PortNow told;
+    std::uint32_t round = 0;  // in which it was seen last
+  };
+  struct NameHash {
+    using is_transparent = void;
+    std::size_t operator()(std::string_view name) const noexcept { return std::hash<std::string_view>{}(name); }
+  };
+
+  void tell_facts(const Control::Status& status) {
+    prometheus::BuildGauge()
+        .Name("portsyncd_build_info")
+        .Help("1; its labels say what this portsyncd is made of.")
+        .Register(*registry_)
+        .Add(build_labels())
+        .Set(1);
+    prometheus::BuildGauge()
+        .Name("portsyncd_start_time_seconds")
+        .Help("When portsyncd was started, in seconds since 1970.")
+        .Register(*registry_)
+        .Add({})
+        .Set(seconds(status.started));
+  }
+
+  void on_timer() {
+    waiting_ = false;
+    update();
+    if (!ports_may_differ_) return;
+    waiting_ = true;
+    timer_.start(pause_between_ports);
+  }
+
+  void update() {
+    const MetricReading reading{control_.statistics(), verdict_};
+    for (const auto& [value, metric] : counters_) raise(metric, value(reading));
+    for (const auto& [value, metric] : gauges_) metric.Set(value(reading));
+    const std::uint64_t events = reading.statistics.sync.events;
+    // A flap between two messages leaves the row as it is.
+    if (std::exchange(events_seen_, events) != events) ports_may_differ_ = true;
+    if (std::exchange(ports_may_differ_, false)) update_ports();
+  }
+
+  void update_ports() {
+    ++round_;
+    may_add_ = most_added_at_once;
+    may_remove_ = most_removed_at_once;
+    for (const portsync::PortStatus& port : control_.ports_in_no_order()) update_port(port);
+    for (auto port = ports_.begin(); port != ports_.end();) {
+      if (port->second.round != round_ && remove(port->second)) {
+        port = ports_.erase(port);
+      } else {
+        ++port;
+      }
+    }
+  }
+
+  void update_port(const portsync::PortStatus& status) {
+    const PortNow now{status.flaps.total, status.link->running()};
+    const auto known = ports_.find(status.name);
+    if (known == ports_.end()) {
+      if (is_utf8(status.name)) add(status.name, now);  // a page with another name would be refused
+      return;
+    }
+    Port& port = known->second;
+    port.round = round_;
+    if (now.flaps >= port.told.flaps) return tell(port, now);
+    // A port that came anew counts from 0 again, and so does its series.
+    if (!remove(port)) return;
+    ports_.erase(known);
+    add(status.name, now);
+  }
+
+  void add(std::string_view name, PortNow now) {
+    if (!take(may_add_)) return;
+    const prometheus::Labels labels{{"port", std::string(name)}};
+    Port& port = ports_[std::string(name)];
+    port = {&port_flaps_.Add(labels), &port_up_.Add(labels), {}, round_};
+    tell(port, now);
+  }
+
+  bool remove(const Port& port) {
+    if (!take(may_remove_)) return false;
+    port_flaps_.Remove(port.flaps);
+    port_up_.Remove(port.up);
+    return true;
+  }
+
+  bool take(std::size_t& left) {
+    if (left == 0) ports_may_differ_ = true;
+    return left > 0 && left-- > 0;
+  }
+
+  static void tell(Port& port, PortNow now) {
+    if (now.flaps == port.told.flaps && now.up == port.told.up) return;
+    raise(*port.flaps, now.flaps);
+    port.up->Set(now.up ? 1 : 0);
+    port.told = now;
+  }
+
+  Control& control_;
+  EventLoop::Timer timer_;
+  std::shared_ptr<prometheus::Registry> registry_ = std::make_shared<prometheus::Registry>();
+  prometheus::Histogram& latency_;
+  prometheus::Family<prometheus::Counter>& port_flaps_;
+  prometheus::Family<prometheus::Gauge>& port_up_;
+  std::vector<Shown<decltype(CounterMetric::value), prometheus::Counter>> counters_;
+  std::vector<Shown<decltype(GaugeMetric::value), prometheus::Gauge>> gauges_;
+  std::unordered_map<std::string, Port, NameHash, std::equal_to<>> ports_;  // that have series
+  portsync::Verdict verdict_ = portsync::Verdict::degraded;
+  std::uint64_t events_seen_ = 0;
+  std::uint32_t round_ = 0;
+  std::size_t may_add_ = 0;
+  std::size_t may_remove_ = 0;
+  bool ports_may_differ_ = true;
+  bool waiting_ = false;
+  std::optional<Server> server_;  // goes first: it reads the registry
+};
+
+MetricsExporter::MetricsExporter(const std::string& listen, Control& control, EventLoop& loop)
+    : impl_(std::make_unique<Impl>(listen, control, loop)) {}
+
+MetricsExporter::~MetricsExporter() = default;
+
+void MetricsExporter::update_later() {
+  impl_->update_later();
+}
+
+}  // namespace portsyncd

@@ -1,0 +1,63 @@
+// SPDX-License-Identifier: Apache-2.0
+// The words of the control socket: doc/control-protocol.md. The only file that knows JSON of it.
+#pragma once
+
+#include <cstdint>
+#include <optional>
+#include <string>
+#include <string_view>
+#include <variant>
+
+#include "faces/control.hpp"
+
+namespace portsyncd::control_json {
+
+enum class Method : std::uint8_t {
+  status,
+  ports,
+  port,
+  statistics,
+  health,
+  monitor,
+  resync,
+  audit,
+  reload,
+  log_level,
+};
+
+// Whether it changes something: not everybody may.
+[[nodiscard]] constexpr bool changes_something(Method method) noexcept {
+  return method >= Method::resync;
+}
+
+struct Request {
+  Method method = Method::status;
+  std::string argument;  // ports: pattern, port: name, log_level: level
+  bool force = false;    // resync
+};
+
+// The other end does not speak this protocol.
+struct Garbage {
+  std::string what;
+};
+
+// A line of a client's, which is read with suspicion: nothing is thrown.
+[[nodiscard]] std::variant<Request, ControlError, Garbage> parse(std::string_view line);
+
+// Values. Bytes of a name that are not UTF-8 become U+FFFD.
+[[nodiscard]] std::string text_of(const Control::Status& status);
+[[nodiscard]] std::string text_of(const portsync::PortStatus& port);
+[[nodiscard]] std::string text_of(const Statistics& statistics);
+[[nodiscard]] std::string text_of(const portsync::Health& health, const std::vector<Control::Transition>& history);
+
+// Lines, whole ones.
+[[nodiscard]] std::string result_line(const std::string& value);
+[[nodiscard]] std::string error_line(std::string_view kind, std::string_view text);
+[[nodiscard]] std::string error_line(const ControlError& error);
+[[nodiscard]] std::string event_line(const Control::PortChange& change);
+[[nodiscard]] std::string event_line(const Control::Transition& transition);
+[[nodiscard]] std::string resynchronized_line(portsync::Cause cause, std::size_t ports);
+[[nodiscard]] std::string store_line(bool open);
+[[nodiscard]] std::string dropped_line(std::uint64_t events);
+
+}  // namespace portsyncd::control_json

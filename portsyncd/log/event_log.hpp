@@ -1,0 +1,67 @@
+// SPDX-License-Identifier: Apache-2.0
+#pragma once
+
+#include <chrono>
+#include <cstdint>
+#include <functional>
+#include <optional>
+#include <portsync/health_monitor.hpp>
+#include <portsync/synchronizer.hpp>
+#include <string>
+#include <string_view>
+
+#include "log/log.hpp"
+#include "log/log_line.hpp"
+#include "base/token_bucket.hpp"
+
+namespace portsyncd {
+
+// Turns what the library tells into lines of the log. Lines of rows share a token bucket, so that a storm of link
+// changes does not become one of the log; what it holds back is counted and told.
+class EventLog {
+ public:
+  using Writer = std::function<void(log::Level level, std::string_view line, log::Fields fields)>;
+  using TimePoint = portsync::TimePoint;
+
+  EventLog(std::chrono::microseconds max_latency, std::chrono::seconds retry_interval, Writer writer = log::write);
+
+  // `detail`: what the sink said last, for the events that are its troubles.
+  void on_event(const portsync::SyncEvent& event, std::string_view detail, TimePoint now);
+  void on_health(const portsync::Health& before, const portsync::Health& health, TimePoint now);
+
+  // Lines held back that nothing has told yet; flush() tells.
+  [[nodiscard]] bool holds_back() const noexcept { return suppressed_ > 0 || holds_back_health_; }
+  void flush();
+
+  void set_max_latency(std::chrono::microseconds max_latency) noexcept { max_latency_ = max_latency; }
+
+  // Rows that took longer than max_latency.
+  [[nodiscard]] std::uint64_t slow_rows() const noexcept { return slow_rows_; }
+
+ private:
+  struct Transition {
+    portsync::Health before;
+    portsync::Health health;
+  };
+
+  [[nodiscard]] bool may_tell_row(log::Level level, TimePoint now);
+  void note_latency(const portsync::SyncEvent& event, TimePoint now);
+  [[nodiscard]] LogLine line_of(const portsync::SyncEvent& event, std::string_view detail) const;
+  void flush_rows();
+  void tell(const Transition& transition);
+  void write(log::Level level, const LogLine& line) const { writer_(level, line.text(), line.fields()); }
+
+  std::chrono::microseconds max_latency_;
+  std::chrono::seconds retry_interval_;
+  Writer writer_;
+  TokenBucket rows_{50, 200};
+  TokenBucket slow_warnings_{0.1, 1};
+  TokenBucket health_reasons_{1, 10};
+  std::uint64_t suppressed_ = 0;
+  log::Level suppressed_level_ = log::Level::info;  // the highest of theirs
+  Transition held_back_;                            // of health: from what was told last to the newest
+  bool holds_back_health_ = false;
+  std::uint64_t slow_rows_ = 0;
+};
+
+}  // namespace portsyncd

@@ -1,0 +1,227 @@
+// SPDX-License-Identifier: Apache-2.0
+#include <sys/epoll.h>
+#include <sys/signalfd.h>
+#include <sys/timerfd.h>
+#include <unistd.h>
+
+#include <algorithm>
+#include <array>
+#include <cerrno>
+#include <csignal>
+#include <cstdint>
+#include <functional>
+#include <list>
+#include <map>
+#include <optional>
+#include <system_error>
+#include <utility>
+
+#include "loop/event_loop.hpp"
+
+namespace portsyncd {
+namespace {
+
+int checked(int result, const char* what) {
+  if (result < 0) throw std::system_error(errno, std::system_category(), what);
+  return result;
+}
+
+int make_signal_fd(int number) {
+  sigset_t set;
+  sigemptyset(&set);
+  sigaddset(&set, number);
+  const int blocked = pthread_sigmask(SIG_BLOCK, &set, nullptr);
+  if (blocked != 0) throw std::system_error(blocked, std::system_category(), "pthread_sigmask");
+  return checked(::signalfd(-1, &set, SFD_NONBLOCK | SFD_CLOEXEC), "signalfd");
+}
+
+int make_timer_fd() {
+  return checked(::timerfd_create(CLOCK_MONOTONIC, TFD_NONBLOCK | TFD_CLOEXEC), "timerfd_create");
+}
+
+void set_timer(int fd, std::chrono::nanoseconds delay, bool again) {
+  delay = std::max(delay, std::chrono::nanoseconds(1));  // 0 would disarm it
+  const auto seconds = std::chrono::floor<std::chrono::seconds>(delay);
+  const timespec time{seconds.count(), (delay - seconds).count()};
+  const itimerspec spec{again ? time : timespec{}, time};
+  checked(::timerfd_settime(fd, 0, &spec, nullptr), "timerfd_settime");
+}
+
+}  // namespace
+
+class EventLoop::Impl {
+ public:
+  enum class Kind : std::uint8_t { borrowed, watched, signal, timer };
+
+  struct Source {
+    Kind kind;
+    int fd;
+    std::function<void(std::uint32_t events)> handler;
+    bool gone = false;  // no longer wanted; may still be among those that are ready
+
+    [[nodiscard]] bool is_owned() const noexcept { return kind != Kind::borrowed && kind != Kind::watched; }
+  };
+
+  Impl()
+      : epoll_(checked(::epoll_create1(EPOLL_CLOEXEC), "epoll_create1")),
+        later_(add(Kind::timer, make_timer_fd(), [this](std::uint32_t) { call_what_is_due(); })) {}
+  Impl(const Impl&) = delete;
+  Impl& operator=(const Impl&) = delete;
+  ~Impl() {
+    for (const Source& source : sources_) {
+      if (source.is_owned() && !source.gone) ::close(source.fd);
+    }
+    ::close(epoll_);
+  }
+
+  Source& add(Kind kind, int fd, std::function<void(std::uint32_t)> handler, std::uint32_t events = EPOLLIN) {
+    Source& source = sources_.emplace_back(Source{kind, fd, std::move(handler)});
+    control(EPOLL_CTL_ADD, source, events);
+    return source;
+  }
+  void add(Kind kind, int fd, Handler handler) {
+    add(kind, fd, [handler = std::move(handler)](std::uint32_t) { handler(); });
+  }
+
+  // Of one timer, for who goes on must not need another descriptor for it.
+  void after(std::chrono::milliseconds delay, Handler handler) {
+    calls_.emplace(Clock::now() + delay, std::move(handler));
+    wait_for_the_next_call();
+  }
+
+  void control(int operation, Source& source, std::uint32_t events) const {
+    epoll_event event{};
+    event.events = events;
+    event.data.ptr = &source;
+    checked(::epoll_ctl(epoll_, operation, source.fd, &event), "epoll_ctl");
+  }
+
+  void remove(Source& source) {
+    (void)::epoll_ctl(epoll_, EPOLL_CTL_DEL, source.fd, nullptr);
+    if (source.is_owned()) ::close(source.fd);
+    source.gone = true;
+    any_gone_ = true;
+  }
+
+  int run() {
+    while (!status_) {
+      std::array<epoll_event, 16> ready{};
+      const int count = ::epoll_wait(epoll_, ready.data(), static_cast<int>(ready.size()), -1);
+      if (count < 0 && errno != EINTR) checked(count, "epoll_wait");
+      // Signals and timers first. Sources go after the round, so that the pointers hold.
+      const auto own = [](const epoll_event& event) { return static_cast<Source*>(event.data.ptr)->is_owned(); };
+      const auto end = ready.begin() + std::max(count, 0);
+      std::partition(ready.begin(), end, own);
+      for (auto event = ready.begin(); event != end && !status_; ++event) {
+        fire(*static_cast<Source*>(event->data.ptr), event->events);
+      }
+      if (std::exchange(any_gone_, false)) sources_.remove_if([](const Source& source) { return source.gone; });
+    }
+    return *status_;
+  }
+
+  void exit(int status) {
+    if (!status_) status_ = status;
+  }
+
+ private:
+  using Clock = std::chrono::steady_clock;
+
+  void call_what_is_due() {
+    const auto now = Clock::now();
+    while (!status_ && !calls_.empty() && calls_.begin()->first <= now) {
+      const auto call = calls_.extract(calls_.begin());
+      call.mapped()();
+    }
+    wait_for_the_next_call();
+  }
+  void wait_for_the_next_call() const {
+    if (!calls_.empty()) set_timer(later_.fd, calls_.begin()->first - Clock::now(), false);
+  }
+
+  void fire(Source& source, std::uint32_t events) {
+    if (source.gone) return;
+    if (!source.is_owned()) return source.handler(events);
+    std::array<char, sizeof(signalfd_siginfo)> drain{};
+    if (::read(source.fd, drain.data(), drain.size()) < 0) return;  // nothing there after all
+    source.handler(events);
+  }
+
+  int epoll_;
+  std::list<Source> sources_;  // epoll keeps their addresses
+  Source& later_;
+  std::multimap<Clock::time_point, Handler> calls_;
+  std::optional<int> status_;
+  bool any_gone_ = false;
+};
+
+EventLoop::EventLoop() : impl_(std::make_unique<Impl>()) {}
+EventLoop::~EventLoop() = default;
+
+void EventLoop::on_readable(int fd, Handler handler) {
+  impl_->add(Impl::Kind::borrowed, fd, std::move(handler));
+}
+
+void EventLoop::on_signal(int number, Handler handler) {
+  impl_->add(Impl::Kind::signal, make_signal_fd(number), std::move(handler));
+}
+
+void EventLoop::every(std::chrono::milliseconds period, Handler handler) {
+  const int fd = make_timer_fd();
+  set_timer(fd, period, true);
+  impl_->add(Impl::Kind::timer, fd, std::move(handler));
+}
+
+void EventLoop::after(std::chrono::milliseconds delay, Handler handler) {
+  impl_->after(delay, std::move(handler));
+}
+
+int EventLoop::run() {
+  return impl_->run();
+}
+
+void EventLoop::exit(int status) {
+  impl_->exit(status);
+}
+
+class EventLoop::Watch::Impl {
+ public:
+  EventLoop::Impl& loop;
+  EventLoop::Impl::Source& source;
+};
+
+EventLoop::Watch::Watch(EventLoop& loop, int fd, std::uint32_t events, Handler handler)
+    : impl_(new Impl{*loop.impl_, loop.impl_->add(EventLoop::Impl::Kind::watched, fd, std::move(handler), events)}) {}
+
+EventLoop::Watch::~Watch() {
+  impl_->loop.remove(impl_->source);
+}
+
+void EventLoop::Watch::set_events(std::uint32_t events) {
+  impl_->loop.control(EPOLL_CTL_MOD, impl_->source, events);
+}
+
+class EventLoop::Timer::Impl {
+ public:
+  EventLoop::Impl& loop;
+  EventLoop::Impl::Source& source;
+};
+
+EventLoop::Timer::Timer(EventLoop& loop, Handler handler)
+    : impl_(new Impl{*loop.impl_, loop.impl_->add(EventLoop::Impl::Kind::timer, make_timer_fd(),
+                                                  [handler = std::move(handler)](std::uint32_t) { handler(); })}) {}
+
+EventLoop::Timer::~Timer() {
+  impl_->loop.remove(impl_->source);
+}
+
+void EventLoop::Timer::start(std::chrono::milliseconds delay) {
+  set_timer(impl_->source.fd, delay, false);
+}
+
+void EventLoop::Timer::stop() {
+  const itimerspec off{};
+  checked(::timerfd_settime(impl_->source.fd, 0, &off, nullptr), "timerfd_settime");
+}
+
+}  // namespace portsyncd

@@ -1,0 +1,134 @@
+// SPDX-License-Identifier: Apache-2.0
+#include "service/restart_marker.hpp"
+
+#include <fcntl.h>
+#include <sys/stat.h>
+#include <unistd.h>
+
+#include <algorithm>
+#include <array>
+#include <cerrno>
+#include <cstring>
+#include <vector>
+
+#include "log/log.hpp"
+
+namespace portsyncd {
+namespace {
+
+using std::chrono::milliseconds;
+
+// Of one length: one write changes the one into the other, with nothing between for a kill to leave behind.
+constexpr std::string_view running = "running\n";
+constexpr std::string_view stopped_text = "stopped\n";
+static_assert(running.size() == stopped_text.size());
+
+constexpr std::string_view clean_stop = "clean stop";
+
+bool is_word_character(char c) {
+  return (c >= 'a' && c <= 'z') || (c >= 'A' && c <= 'Z') || (c >= '0' && c <= '9') || c == '-';
+}
+
+// Empty when it is not what the unit writes.
+std::vector<std::string_view> words_of(std::string_view line) {
+  std::vector<std::string_view> words;
+  if (line.ends_with('\n')) line.remove_suffix(1);
+  if (!std::all_of(line.begin(), line.end(), [](char c) { return c == ' ' || is_word_character(c); })) return words;
+  while (!line.empty()) {
+    const std::string_view word = line.substr(0, line.find(' '));
+    if (!word.empty()) words.push_back(word);
+    line.remove_prefix(std::min(line.size(), word.size() + 1));
+  }
+  return words;
+}
+
+std::string seconds_of(milliseconds duration) {
+  const auto tenths = duration.count() / 100;
+  return std::to_string(tenths / 10) + "." + std::to_string(tenths % 10) + " s";
+}
+
+struct File {
+  std::string text;
+  timespec modified{};
+};
+
+// At most what is of use; nothing when it is not a regular file.
+File read_start(int fd) {
+  File file;
+  std::array<char, 128> text{};
+  struct stat status {};
+  if (::fstat(fd, &status) != 0 || !S_ISREG(status.st_mode)) return file;
+  const ssize_t size = ::pread(fd, text.data(), text.size(), 0);
+  file.text.assign(text.data(), size > 0 ? static_cast<std::size_t>(size) : 0);
+  file.modified = status.st_mtim;
+  return file;
+}
+
+// Reads it once: the next instance shall not take it for the end of this one.
+File take(const std::string& path) {
+  const int fd = ::open(path.c_str(), O_RDONLY | O_NOFOLLOW | O_NONBLOCK | O_CLOEXEC);
+  if (fd < 0) return {};
+  File file = read_start(fd);
+  ::close(fd);
+  ::unlink(path.c_str());
+  return file;
+}
+
+milliseconds since_epoch(const timespec& time) {
+  return std::chrono::seconds(time.tv_sec) +
+         std::chrono::duration_cast<milliseconds>(std::chrono::nanoseconds(time.tv_nsec));
+}
+
+void tell(const File& marker, const File& result) {
+  const auto end =
+      previous_end({marker.text, result.text, since_epoch(result.modified) - since_epoch(marker.modified)});
+  if (!end) return log::debug("No restart detected");
+  log::write(*end == clean_stop ? log::Level::info : log::Level::warning,
+             "Restart detected: previous instance ended by " + *end);
+}
+
+}  // namespace
+
+std::optional<std::string> previous_end(const Traces& traces) {
+  const auto words = words_of(traces.result);
+  if (words.empty()) {
+    if (traces.marker == stopped_text) return std::string(clean_stop);
+    return traces.marker == running ? std::optional<std::string>("crash") : std::nullopt;
+  }
+  if (words[0] == "success") return std::string(clean_stop);
+  if (words[0] == "watchdog") {
+    // The clock may have been set meanwhile.
+    if (traces.marker != running || !traces.silence || *traces.silence < milliseconds(0)) return "watchdog";
+    return "watchdog: its loop had stalled for " + seconds_of(*traces.silence) + ", since its last ping";
+  }
+  std::string text = "crash (" + std::string(words[0]);
+  for (std::size_t i = 1; i < words.size(); ++i) (text += ' ') += words[i];
+  return text + ')';
+}
+
+RestartMarker::RestartMarker(const std::string& directory) {
+  if (directory.empty()) return;
+  const std::string path = directory + "/instance";
+  fd_ = ::open(path.c_str(), O_RDWR | O_CREAT | O_NOFOLLOW | O_NONBLOCK | O_CLOEXEC, 0600);
+  if (fd_ < 0) {
+    log::debug("No restart marker: " + path + ": " + std::strerror(errno));
+    return;
+  }
+  tell(read_start(fd_), take(directory + "/service-result"));
+  (void)!::pwrite(fd_, running.data(), running.size(), 0);
+  (void)!::ftruncate(fd_, static_cast<off_t>(running.size()));
+}
+
+RestartMarker::~RestartMarker() {
+  if (fd_ >= 0) ::close(fd_);
+}
+
+void RestartMarker::alive() const noexcept {
+  if (fd_ >= 0) ::futimens(fd_, nullptr);
+}
+
+void RestartMarker::stopped() const noexcept {
+  if (fd_ >= 0) (void)!::pwrite(fd_, stopped_text.data(), stopped_text.size(), 0);
+}
+
+}  // namespace portsyncd

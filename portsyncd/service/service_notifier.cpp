@@ -1,0 +1,108 @@
+// SPDX-License-Identifier: Apache-2.0
+#include "service/service_notifier.hpp"
+
+#include <sys/socket.h>
+#include <sys/un.h>
+#include <unistd.h>
+
+#include <cerrno>
+#include <charconv>
+#include <cstddef>
+#include <cstdint>
+#include <cstdlib>
+#include <cstring>
+#include <ctime>
+#include <string_view>
+
+namespace portsyncd {
+namespace {
+
+std::string_view environment(const char* name) {
+  const char* value = std::getenv(name);
+  return value == nullptr ? std::string_view() : value;
+}
+
+std::optional<std::int64_t> number(std::string_view text) {
+  std::int64_t value = 0;
+  const auto [end, error] = std::from_chars(text.data(), text.data() + text.size(), value);
+  if (error != std::errc() || end != text.data() + text.size() || value <= 0) return std::nullopt;
+  return value;
+}
+
+// sd_watchdog_enabled(3): WATCHDOG_PID says whose it is, when it is there.
+std::optional<std::chrono::microseconds> read_watchdog_timeout() {
+  const auto timeout = number(environment("WATCHDOG_USEC"));
+  const std::string_view pid = environment("WATCHDOG_PID");
+  if (!timeout || (!pid.empty() && number(pid) != static_cast<std::int64_t>(::getpid()))) return std::nullopt;
+  return std::chrono::microseconds(*timeout);
+}
+
+}  // namespace
+
+ServiceNotifier::ServiceNotifier() : watchdog_timeout_(read_watchdog_timeout()) {
+  const std::string_view path = environment("NOTIFY_SOCKET");
+  if (path.size() < 2 || path.size() >= sizeof(sockaddr_un::sun_path) || (path[0] != '/' && path[0] != '@')) return;
+  path_ = path;
+  if (path_[0] == '@') path_[0] = '\0';
+  fd_ = ::socket(AF_UNIX, SOCK_DGRAM | SOCK_NONBLOCK | SOCK_CLOEXEC, 0);
+}
+
+ServiceNotifier::~ServiceNotifier() {
+  if (fd_ >= 0) ::close(fd_);
+}
+
+void ServiceNotifier::ready(const std::string& status) {
+  ready_ = true;
+  status_ = status;
+  flush();
+}
+
+void ServiceNotifier::status(const std::string& status) {
+  status_ = status;
+  flush();
+}
+
+// sd_notify(3): the time tells systemd which RELOADING=1 a READY=1 answers. When it does not go through now it is left
+// out, for told late it would be wrong.
+void ServiceNotifier::reloading() {
+  timespec now{};
+  ::clock_gettime(CLOCK_MONOTONIC, &now);
+  const std::int64_t microseconds = std::int64_t{now.tv_sec} * 1'000'000 + now.tv_nsec / 1000;
+  (void)send("RELOADING=1\nMONOTONIC_USEC=" + std::to_string(microseconds));
+}
+
+void ServiceNotifier::stopping() {
+  stopping_ = true;
+  flush();
+}
+
+void ServiceNotifier::ping_watchdog() {
+  (void)send("WATCHDOG=1");
+}
+
+void ServiceNotifier::flush() {
+  std::string message;
+  if (ready_) message += "READY=1\n";
+  if (stopping_) message += "STOPPING=1\n";
+  if (!status_.empty()) message += "STATUS=" + status_ + "\n";
+  if (message.empty()) return;
+  message.pop_back();
+  waiting_ = !send(message);
+  if (waiting_) return;
+  ready_ = stopping_ = false;
+  status_.clear();
+}
+
+// False when it may go through later.
+bool ServiceNotifier::send(const std::string& message) const {
+  if (fd_ < 0) return true;
+  sockaddr_un address{};
+  address.sun_family = AF_UNIX;
+  std::memcpy(address.sun_path, path_.data(), path_.size());
+  const auto size = static_cast<socklen_t>(offsetof(sockaddr_un, sun_path) + path_.size());
+  const ssize_t sent =
+      ::sendto(fd_, message.data(), message.size(), MSG_NOSIGNAL, reinterpret_cast<const sockaddr*>(&address), size);
+  return sent >= 0 || (errno != EAGAIN && errno != ENOBUFS && errno != EINTR);
+}
+
+}  // namespace portsyncd

@@ -1,0 +1,93 @@
+// SPDX-License-Identifier: Apache-2.0
+#include "sonic/database_wait.hpp"
+
+#include <chrono>
+#include <csignal>
+#include <string>
+#include <utility>
+#include <vector>
+
+#include "loop/event_loop.hpp"
+#include "base/exit_status.hpp"
+#include "service/heartbeat.hpp"
+#include "log/log.hpp"
+#include "service/service_notifier.hpp"
+
+namespace portsyncd {
+namespace {
+
+using namespace std::chrono_literals;
+
+constexpr std::chrono::milliseconds look_interval = 250ms;
+constexpr std::chrono::seconds ready_limit = 15s;  // else a boot without the databases would hang
+constexpr std::chrono::seconds ping_interval = 1s;
+
+class Wait {
+ public:
+  Wait(const LoadedConfig& loaded, const std::function<LoadedConfig()>& load)
+      : load_(load), problems_(text_of(loaded.problems)) {
+    std::signal(SIGPIPE, SIG_IGN);
+    tell(loaded.databases_unknown);
+    for (const int number : {SIGTERM, SIGINT}) {
+      loop_.on_signal(number, [this] {
+        log::info("Stopped while waiting for the databases");
+        notifier_.stopping();
+        loop_.exit(exit_clean);
+      });
+    }
+    loop_.on_signal(SIGHUP, [this] { look(); });
+    loop_.on_signal(SIGUSR1, [] { log::info("No statistics yet: waiting for the databases"); });
+    loop_.every(look_interval, [this] { look(); });
+    loop_.after(ready_limit, [this] { notifier_.ready(status()); });
+    if (notifier_.watchdog_timeout()) loop_.every(ping_interval, [this] { notifier_.ping_watchdog(); });
+    start_heartbeat(loop_, loaded.config.sync.heartbeat_secs);
+  }
+
+  std::optional<LoadedConfig> run() {
+    (void)loop_.run();
+    return std::move(found_);
+  }
+
+ private:
+  // A file that is being edited is no reason to end.
+  void look() {
+    LoadedConfig loaded = load_();
+    if (std::string problems = text_of(loaded.problems); problems != problems_) {
+      problems_ = std::move(problems);
+      log_problems(loaded.problems);
+    }
+    if (const Problem* error = first_error(loaded.problems)) return tell(error->text);
+    if (!loaded.databases_unknown.empty()) return tell(loaded.databases_unknown);
+    found_ = std::move(loaded);
+    loop_.exit(exit_clean);
+  }
+
+  static std::string text_of(const std::vector<Problem>& problems) {
+    std::string text;
+    for (const Problem& problem : problems) text += problem.text + '\n';
+    return text;
+  }
+
+  void tell(const std::string& unknown) {
+    if (std::exchange(unknown_, unknown) == unknown) return notifier_.flush();
+    log::info("Waiting for the databases: " + unknown);
+    notifier_.status(status());
+  }
+
+  [[nodiscard]] std::string status() const { return "Degraded: waiting for the databases: " + unknown_; }
+
+  const std::function<LoadedConfig()>& load_;
+  EventLoop loop_;
+  ServiceNotifier notifier_;
+  std::string problems_;
+  std::string unknown_;
+  std::optional<LoadedConfig> found_;
+};
+
+}  // namespace
+
+std::optional<LoadedConfig> wait_for_databases(const LoadedConfig& loaded, const std::function<LoadedConfig()>& load) {
+  return Wait(loaded, load).run();
+}
+
+}  // namespace portsyncd

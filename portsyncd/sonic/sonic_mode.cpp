@@ -1,0 +1,211 @@
+// SPDX-License-Identifier: Apache-2.0
+#include "sonic/sonic_mode.hpp"
+
+#include <algorithm>
+#include <chrono>
+#include <stdexcept>
+#include <string_view>
+#include <utility>
+
+#include "base/exit_status.hpp"
+#include "service/heartbeat.hpp"
+#include "log/log.hpp"
+#include "log/log_line.hpp"
+
+namespace portsyncd {
+namespace {
+
+using portsync::Verdict;
+using portsync::sonic::LoaderEvent;
+
+constexpr std::size_t most_names = 16;  // of missing ports, in one line
+constexpr std::chrono::seconds databases_interval{1};
+
+std::string join(const std::vector<std::string>& names) {
+  std::string text;
+  for (std::size_t i = 0; i < std::min(names.size(), most_names); ++i) text += (i == 0 ? "" : " ") + names[i];
+  if (names.size() > most_names) text += " and " + std::to_string(names.size() - most_names) + " more";
+  return text;
+}
+
+}  // namespace
+
+SonicMode::SonicMode(EventLoop& loop, portsync::LinkSource& links, portsync::HealthMonitor& monitor, Settings settings)
+    : loop_(loop), monitor_(monitor), settings_(std::move(settings)) {
+  portsync::sonic::PortLoaderOptions options;
+  options.config_db = database(settings_.databases.config_db);
+  options.appl_db = database(settings_.databases.appl_db);
+  options.state_db = database(settings_.databases.state_db);
+  options.filter.match = settings_.config.ports.match;
+  options.loader_name_prefix = settings_.client_name_prefix;
+  options.rows_are_stored = settings_.rows_are_stored;
+  if (!settings_.on_host) {
+    options.set_link_down = [this](std::int32_t ifindex) { return set_link_down(ifindex); };
+  }
+  loader_ = portsync::sonic::make_port_loader(links, std::move(options));
+}
+
+portsync::sonic::DatabaseOptions SonicMode::database(const DatabaseAddress& address) const {
+  return {connection_options(address, settings_.config.database, settings_.password, settings_.client_name),
+          address.separator};
+}
+
+std::error_code SonicMode::set_link_down(std::int32_t ifindex) {
+  try {
+    if (!link_control_) link_control_ = std::make_unique<portsync::netlink::LinkControl>();
+    return link_control_->set_down(ifindex);
+  } catch (const std::system_error& error) {
+    return error.code();
+  }
+}
+
+std::error_code SonicMode::start() {
+  loop_.on_readable(loader_->fd(), [this] { process(); });
+  start_heartbeat(loop_, settings_.config.sync.heartbeat_secs);
+  look_at_databases_later();
+  set_condition(Verdict::degraded, "waiting for " + loader_->waiting_for());
+  return loader_->start([this](const LoaderEvent& event) { on_event(event); });
+}
+
+void SonicMode::process() {
+  if (const std::error_code error = loader_->process()) {
+    log::error("Cannot go on: " + error.message());
+    loop_.exit(exit_unavailable);
+  }
+}
+
+// The file comes late, and is replaced: an old one may name a server that is not there.
+void SonicMode::look_at_databases_later() {
+  loop_.after(databases_interval, [this] {
+    if (started_) return;
+    if (settings_.databases_have_changed()) {
+      log::info("The databases are described anew: beginning again");
+      return loop_.exit(exit_begin_again);
+    }
+    look_at_databases_later();
+  });
+}
+
+void SonicMode::set_condition(Verdict verdict, const std::string& reason) {
+  monitor_.set_condition("ports", {verdict, reason});
+}
+
+void SonicMode::on_event(const LoaderEvent& event) {
+  const std::string text(event.text);
+  switch (event.kind) {
+    case LoaderEvent::Kind::waiting:
+      log::info("Waiting for " + text);
+      return set_condition(Verdict::degraded, "waiting for " + text);
+    case LoaderEvent::Kind::started:
+      return on_started(event);
+    case LoaderEvent::Kind::link_set_down:
+      return log::info(LogLine("Link of an earlier swss set down, ignored until it is removed")
+                           .add("port", event.port)
+                           .add("ifindex", event.ifindex)
+                           .text());
+    case LoaderEvent::Kind::links_kept:
+      return log::warning(LogLine("Links of an earlier swss are there and were not set down: taken for the ports'")
+                              .add("links", event.count)
+                              .add("port", event.port)
+                              .add("reason", event.error.message())
+                              .text());
+    case LoaderEvent::Kind::running:
+      set_condition(Verdict::healthy, "");
+      if (!text.empty()) log::warning(text);
+      return log::info(LogLine("PortConfigDone").add("start", to_string(event.mode)).add("count", event.count).text());
+    case LoaderEvent::Kind::resumed:
+      monitor_.set_condition("swss", {Verdict::healthy, ""});
+      return set_condition(Verdict::healthy, "");
+    case LoaderEvent::Kind::port_init_done:
+      set_condition(Verdict::healthy, "");
+      return log::info("PortInitDone");
+    case LoaderEvent::Kind::ports_missing:
+      return on_ports_missing(event);
+    case LoaderEvent::Kind::refused:
+      log::error(text);
+      return set_condition(Verdict::degraded, text);
+    case LoaderEvent::Kind::data_lost:
+      return on_data_lost();
+    case LoaderEvent::Kind::config_done_gone:
+      return on_config_done_gone();
+    case LoaderEvent::Kind::another_loader:
+      log::error("Another portsyncd loads these ports (" + text +
+                 "): this one ends, for two would write over each other; stop the other one first");
+      return loop_.exit(exit_unavailable);
+  }
+}
+
+void SonicMode::on_started(const LoaderEvent& event) {
+  log::info(LogLine("Ports are configured in CONFIG_DB")
+                .add("start", to_string(event.mode))
+                .add("ports", event.count)
+                .text());
+  started_ = true;
+  follow_logger();
+}
+
+// What keeps orchagent from going on is told for as long as it does.
+void SonicMode::on_ports_missing(const LoaderEvent& event) {
+  std::string text = std::to_string(event.ports->size()) + " of " + std::to_string(event.count) +
+                     " ports have no netdev, or are not in APPL_DB: " + join(*event.ports);
+  const portsync::PortFilter filter{settings_.config.ports.match, {}};
+  const auto left_out = std::find_if(event.ports->begin(), event.ports->end(),
+                                     [&filter](const std::string& name) { return !filter.matches_name(name); });
+  if (left_out != event.ports->end()) text += "; ports.match leaves out " + *left_out;
+  log::warning("PortInitDone is held back: " + text);
+  set_condition(Verdict::degraded, text);
+}
+
+void SonicMode::on_data_lost() {
+  const std::string text =
+      server_name(settings_.databases.appl_db) + " was restarted and has lost APPL_DB, PortConfigDone with it";
+  if (!settings_.on_host) {
+    log::error(text + ": ending, so that swss starts anew as a whole");
+    return loop_.exit(exit_temporary);
+  }
+  log::error(text + ": restart swss, and then portsyncd");
+  set_condition(Verdict::unhealthy, text + "; restart swss, and then portsyncd");
+}
+
+// A host's portsyncd is not restarted with swss, which waits for the ports.
+void SonicMode::on_config_done_gone() {
+  const std::string text = "PortConfigDone is gone from APPL_DB: swss was started anew";
+  if (settings_.on_host) {
+    log::warning(text + "; beginning again");
+    return loop_.exit(exit_begin_again);
+  }
+  const std::string advice = text + "; restart it as a whole";
+  log::warning(advice);
+  monitor_.set_condition("swss", {Verdict::unhealthy, advice});  // one of its own: it stays, whatever else is told
+}
+
+void SonicMode::on_log_reset() {
+  if (logger_) logger_->take_again();
+}
+
+// Of what CONFIG_DB says, the destination gives way to one that is configured, and to the journal.
+void SonicMode::follow_logger() {
+  const bool output_is_free = settings_.config.logging.target == "auto" && !settings_.on_host;
+  const auto set_output = [output_is_free](const std::string& output) {
+    if (!output_is_free) return;
+    try {
+      log::open({output == "SYSLOG" ? "syslog" : "stderr", ""});
+    } catch (const std::runtime_error& error) {
+      log::warning(std::string(error.what()) + "; the log stays where it is");
+    }
+  };
+  // Told while the level lets it through, before or after.
+  const auto set_level = [](log::Level level) {
+    if (level == log::level()) return;
+    const std::string text = std::string("Log level ") + to_string(level) + ", by LOGGER|portsyncd of CONFIG_DB";
+    const bool quieter = level > log::level();
+    if (quieter) log::info(text);
+    log::set_level(level);
+    if (!quieter) log::info(text);
+  };
+  const DatabaseAddress& config_db = settings_.databases.config_db;
+  logger_ = std::make_unique<SonicLogger>(loop_, database(config_db).connection, config_db.separator,
+                                          SonicLogger::Handlers{set_level, set_output});
+}
+
+}  // namespace portsyncd

@@ -1,0 +1,72 @@
+// SPDX-License-Identifier: Apache-2.0
+#pragma once
+
+#include <functional>
+#include <memory>
+#include <portsync/health_monitor.hpp>
+#include <portsync/link_source.hpp>
+#include <portsync/netlink/link_control.hpp>
+#include <portsync/sonic/port_loader.hpp>
+#include <string>
+
+#include "config/databases.hpp"
+#include "loop/event_loop.hpp"
+#include "sonic/sonic_logger.hpp"
+
+namespace portsyncd {
+
+// sync.mode = "sonic": what portsyncd does beside the rows of STATE_DB, wired to the log, to health and to the exit
+// status.
+class SonicMode {
+ public:
+  struct Settings {
+    Databases databases;
+    Config config;
+    std::string password;
+    std::string client_name;
+    std::string client_name_prefix;  // which other loaders of these ports have too
+    // systemd manages us on a host: no port is set down, and lost data is not a reason to exit.
+    bool on_host = false;
+    std::function<bool()> rows_are_stored;  // those of all links told
+    // While the start waits: whether SONiC's description of the databases says something else by now.
+    std::function<bool()> databases_have_changed;
+  };
+
+  // `links` and `monitor` are borrowed. Throws std::system_error.
+  SonicMode(EventLoop& loop, portsync::LinkSource& links, portsync::HealthMonitor& monitor, Settings settings);
+
+  // For the Synchronizer, which goes before this does.
+  [[nodiscard]] portsync::LinkSource& links() noexcept { return loader_->links(); }
+
+  [[nodiscard]] std::error_code start();
+  // Writes nothing from now on.
+  void stop() { loader_->stop(); }
+
+  // To be called after the Synchronizer has been processed.
+  void rows_may_be_stored() { loader_->rows_may_be_stored(); }
+  // The log was set up anew, by the configuration alone.
+  void on_log_reset();
+
+ private:
+  [[nodiscard]] portsync::sonic::DatabaseOptions database(const DatabaseAddress& address) const;
+  [[nodiscard]] std::error_code set_link_down(std::int32_t ifindex);
+  void process();
+  void on_event(const portsync::sonic::LoaderEvent& event);
+  void on_started(const portsync::sonic::LoaderEvent& event);
+  void on_ports_missing(const portsync::sonic::LoaderEvent& event);
+  void on_data_lost();
+  void on_config_done_gone();
+  void follow_logger();
+  void look_at_databases_later();
+  void set_condition(portsync::Verdict verdict, const std::string& reason);
+
+  EventLoop& loop_;
+  portsync::HealthMonitor& monitor_;
+  const Settings settings_;
+  std::unique_ptr<portsync::netlink::LinkControl> link_control_;
+  std::unique_ptr<portsync::sonic::PortLoader> loader_;
+  std::unique_ptr<SonicLogger> logger_;
+  bool started_ = false;
+};
+
+}  // namespace portsyncd

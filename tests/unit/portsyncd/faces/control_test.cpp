@@ -1,0 +1,163 @@
+// SPDX-License-Identifier: Apache-2.0
+#define BOOST_TEST_MODULE control
+#include "faces/control.hpp"
+
+#include <sys/eventfd.h>
+#include <unistd.h>
+
+#include <algorithm>
+#include <boost/test/unit_test.hpp>
+#include <memory>
+#include <string>
+#include <vector>
+
+#include "log/log.hpp"
+#include "support/cpp/fakes.hpp"
+#include "support/cpp/recorder.hpp"
+
+using namespace portsync;
+using namespace portsync::test;
+using namespace portsyncd;
+
+namespace {
+
+using Names = std::vector<std::string>;
+
+struct Observer final : Control::Observer {
+  void on_port_changed(const Control::PortChange& change) override {
+    told.push_back(std::string(change.now == nullptr ? "removed " : "changed ") + std::string(change.port));
+  }
+  void on_health_changed(const Control::Transition& transition) override {
+    told.push_back(to_string(transition.before) + " -> " + to_string(transition.now));
+  }
+  void on_resynchronized(Cause cause, std::size_t ports) override {
+    told.push_back(std::string("resynchronized ") + to_string(cause) + " " + std::to_string(ports));
+  }
+  void on_store_changed(bool open) override { told.emplace_back(open ? "open" : "closed"); }
+
+  Names told;
+};
+
+struct Fixture {
+  Fixture() {
+    source.descriptor = ::eventfd(0, EFD_CLOEXEC);
+    sync.add_sink(*sink, test_projection(), "sink");
+    sync.set_listener([this](const SyncEvent& event) { control.on_event(event); });
+    BOOST_REQUIRE(!sync.start());
+  }
+  Fixture(const Fixture&) = delete;
+  Fixture& operator=(const Fixture&) = delete;
+  ~Fixture() { ::close(source.descriptor); }
+
+  Names ports(const std::string& pattern) {
+    Names names;
+    for (const PortStatus& port : control.ports(pattern)) names.emplace_back(port.name);
+    return names;
+  }
+  void snapshot(const Names& names) {
+    source.snapshot_begin(Cause::initial);
+    std::int32_t ifindex = 100;
+    for (const std::string& name : names) source.change(make_link(++ifindex, name), Cause::initial);
+    source.snapshot_end(Cause::initial);
+  }
+
+  FakeSource source;
+  std::unique_ptr<StateSink> sink = make_callback_sink([](const PortRecord&) { return std::error_code(); },
+                                                       [](std::string_view) { return std::error_code(); });
+  RecordingMonitor monitor;
+  Synchronizer sync{source, {}};
+  Control control{{sync, monitor,
+                   [this] {
+                     return Statistics{sync.statistics(), {}, {}, 0};
+                   },
+                   [] {
+                     return ControlError{ControlError::Kind::failed, "nothing has changed: why"};
+                   },
+                   "Redis at /run/redis.sock", "mirror"}};
+};
+
+}  // namespace
+
+BOOST_AUTO_TEST_CASE(names_are_sorted_as_people_do) {
+  Names names{"Ethernet12",
+              "Ethernet4",
+              "Ethernet0",
+              "Ethernet",
+              "Ethernet04",
+              "eth1",
+              "Ethernet4a",
+              "Ethernet4.10",
+              "Ethernet4.9",
+              "Ethernet99999999999999999999",
+              "Ethernet100000000000000000000"};
+  std::sort(names.begin(), names.end(), name_less);
+  BOOST_TEST(
+      (names == Names{"Ethernet", "Ethernet0", "Ethernet04", "Ethernet4", "Ethernet4.9", "Ethernet4.10", "Ethernet4a",
+                      "Ethernet12", "Ethernet99999999999999999999", "Ethernet100000000000000000000", "eth1"}));
+  BOOST_TEST(!name_less("Ethernet4", "Ethernet4"));
+}
+
+BOOST_FIXTURE_TEST_CASE(ports_are_those_that_match_in_order, Fixture) {
+  snapshot({"Ethernet12", "Ethernet4", "eth0", "Ethernet0"});
+  BOOST_TEST((ports("") == Names{"Ethernet0", "Ethernet4", "Ethernet12"}));
+  BOOST_TEST((ports("Ethernet?") == Names{"Ethernet0", "Ethernet4"}));
+  BOOST_TEST((ports("Ethernet12") == Names{"Ethernet12"}));
+  BOOST_TEST(ports("eth*").empty());
+  BOOST_TEST(control.port("Ethernet4").has_value());
+  BOOST_TEST(!control.port("eth0").has_value());
+}
+
+BOOST_FIXTURE_TEST_CASE(the_status_is_what_the_parts_say, Fixture) {
+  BOOST_TEST(!control.status().last_resync.has_value());
+  snapshot({"Ethernet0"});
+  const Control::Status status = control.status();
+  BOOST_TEST(status.ports == 1U);
+  BOOST_TEST(status.store == "Redis at /run/redis.sock");
+  BOOST_TEST(status.mode == "mirror");
+  BOOST_TEST(status.last_resync.has_value());
+  BOOST_TEST(status.log_level == "info");
+  BOOST_TEST((status.health == monitor.overall()));
+}
+
+BOOST_FIXTURE_TEST_CASE(observers_are_told_until_they_are_taken_out, Fixture) {
+  Observer observer;
+  control.add_observer(observer);
+  snapshot({"Ethernet0"});
+  PortRecord record{"Ethernet0", {}};
+  SyncEvent event;
+  event.kind = SyncEvent::Kind::row_written;
+  event.port = "Ethernet0";
+  event.record = &record;
+  control.on_event(event);
+  event.kind = SyncEvent::Kind::row_erased;
+  event.record = nullptr;
+  control.on_event(event);
+  event.kind = SyncEvent::Kind::sink_closed;
+  control.on_event(event);
+  control.on_health({Verdict::degraded, "starting"}, {Verdict::healthy, ""});
+  BOOST_TEST((observer.told == Names{"resynchronized initial 1", "changed Ethernet0", "removed Ethernet0", "closed",
+                                     "Degraded: starting -> Healthy"}));
+  control.remove_observer(observer);
+  control.on_event(event);
+  BOOST_TEST(observer.told.size() == 5U);
+}
+
+BOOST_FIXTURE_TEST_CASE(a_level_that_does_not_exist_is_refused, Fixture) {
+  BOOST_TEST(!control.set_log_level("warning"));
+  BOOST_TEST((log::level() == log::Level::warning));
+  const auto error = control.set_log_level("loud");
+  BOOST_REQUIRE(error.has_value());
+  BOOST_TEST((error->kind == ControlError::Kind::invalid_argument));
+  BOOST_TEST(error->text == "found the level \"loud\", expected trace, debug, info, warn, error, critical or off");
+  BOOST_TEST((log::level() == log::Level::warning));
+  log::set_level(log::Level::info);
+}
+
+BOOST_FIXTURE_TEST_CASE(a_resync_asks_the_source_and_a_reload_the_daemon, Fixture) {
+  BOOST_TEST(!control.resync(false));
+  BOOST_TEST(source.resyncs == 1);
+  BOOST_TEST(!control.audit());
+  BOOST_TEST(source.resyncs == 2);
+  BOOST_REQUIRE(control.reload().has_value());
+  BOOST_TEST(control.reload()->text == "nothing has changed: why");
+}
