@@ -1,5 +1,8 @@
 # SPDX-License-Identifier: Apache-2.0
-"""Dependencies point inward: portsyncd -> public headers -> {netlink, redis, jsonl, sonic} -> core, os -> the standard."""
+"""Dependencies point inward: portsyncd -> public headers -> {drive, netlink, redis, jsonl, sonic} -> core, os -> the standard.
+
+In portsyncd: app -> faces, sonic, service -> config -> log, loop -> base.
+"""
 
 import re
 import unittest
@@ -12,20 +15,38 @@ STANDARD = r"<[a-z_0-9]+>"
 SYSTEM = r"<(sys/|netinet/|arpa/)?[a-z_0-9]+\.h>"
 # What each layer may include: its own and the inner layers' headers, and by name one foreign library.
 CORE = rf'{STANDARD}|<fnmatch\.h>|<portsync/[a-z_]+\.hpp>|"core/.*"'
-OS = rf'{CORE}|{SYSTEM}|"os/.*"'
+GROUND = rf'{STANDARD}|{SYSTEM}|<portsync/pollable\.hpp>|"os/.*"'
+OS = rf'{CORE}|{GROUND}'
 LAYERS = {
     "core": CORE,
-    "os": OS,
+    "os": GROUND,
+    "drive": rf'{OS}|"drive/.*"',
     "netlink": rf'{OS}|"netlink/.*"|<portsync/netlink/.*>|<linux/.*>|<netlink/.*>',
     "redis": rf'{OS}|"redis/.*"|<portsync/redis/.*>|<hiredis/.*>',
     "jsonl": rf'{OS}|"jsonl/.*"|<nlohmann/.*>',
     "sonic": rf'{OS}|"sonic/.*"|<portsync/sonic/.*>|<portsync/redis/.*>',
 }
+# What each room of portsyncd may include of portsyncd: those named, and itself.
+ROOMS = {
+    "base": (),
+    "loop": ("base",),
+    "log": ("base",),
+    "config": ("base", "log"),
+    "service": ("base", "loop", "log"),
+    "sonic": ("base", "loop", "log", "config", "service"),
+    "faces": ("base", "log"),
+    "faces/socket": ("base", "loop", "log", "faces/control"),
+    "faces/dbus": ("base", "loop", "log", "faces/control"),
+    "faces/metrics": ("base", "loop", "log", "faces/control"),
+    "ctl": ("base", "faces/socket/control_socket"),  # the name of the socket
+}
+# Made by the build, beside meson.build.
+GENERATED = ("build_info", "org.sonic.PortSync1_adaptor")
 NOT_IN_CORE = r"<(thread|mutex|condition_variable|future|atomic|csignal|iostream|fstream|cstdlib|ctime)>"
 # Libraries that one file pair of portsyncd knows, each.
 ONE_PAIR = {"toml11": r"<toml\.hpp>|<toml11?/", "sdbus-c++": r"<sdbus-c\+\+/", "sd-daemon": r"<systemd/sd-daemon\.h>",
             "sd-event": r"<systemd/sd-event\.h>", "spdlog": r"<spdlog/", "CLI11": r"<CLI/", "nlohmann-json": r"<nlohmann/",
-            "prometheus-cpp": r"<prometheus/", "the shim of sdbus-c++": r'"sdbus_compat\.hpp"|_adaptor\.hpp"'}
+            "prometheus-cpp": r"<prometheus/", "the shim of sdbus-c++": r'sdbus_compat\.hpp"|_adaptor\.hpp"'}
 JSON_TOO = {"sonic_db_config"}  # reads a file of SONiC's: nothing of the control socket's
 
 
@@ -35,6 +56,16 @@ def sources(folder: Path) -> list[Path]:
 
 def includes(path: Path) -> list[str]:
     return re.findall(r"^\s*#\s*include\s+(\S+)", path.read_text(), re.MULTILINE)
+
+
+def stray(path: Path, room: str) -> list[str]:
+    """The includes of a file of portsyncd that its room must not have."""
+    allowed = (*ROOMS[room], room)
+    own = re.compile("|".join(rf"{re.escape(place)}[/.]" for place in allowed) + "|" +
+                     "|".join(rf"{re.escape(name)}\.hpp" for name in GENERATED))
+    deeper = tuple(f"{other}/" for other in ROOMS if other.startswith(room + "/"))
+    quoted = [included.strip('"') for included in includes(path) if included.startswith('"')]
+    return [name for name in quoted if not own.match(name) or name.startswith(deeper)]
 
 
 class Layers(unittest.TestCase):
@@ -65,10 +96,12 @@ class Layers(unittest.TestCase):
                     self.assertNotRegex(included, r'"(core|os|netlink|redis|jsonl)/|<(hiredis|netlink)/|\.\./')
 
     def test_each_library_of_portsyncd_is_known_to_one_file_pair(self) -> None:
-        for program in ("portsyncd", "portsyncd/ctl"):
+        ctl = set(sources(TOP / "portsyncd" / "ctl"))
+        programs = {"portsyncd": set(sources(TOP / "portsyncd")) - ctl, "portsyncctl": ctl}
+        for program, files in programs.items():
             for library, pattern in ONE_PAIR.items():
-                users = {path.stem for path in sources(TOP / "portsyncd") if path.parent == TOP / program
-                         and path.stem not in JSON_TOO and re.search(pattern, "\n".join(includes(path)))}
+                users = {path.stem for path in files
+                         if path.stem not in JSON_TOO and re.search(pattern, "\n".join(includes(path)))}
                 with self.subTest(program=program, library=library):
                     self.assertLessEqual(len(users), 1, users)
 
@@ -77,3 +110,13 @@ class Layers(unittest.TestCase):
             for included in includes(path):
                 with self.subTest(file=path.name):
                     self.assertNotRegex(included, r"<portsync/(?!version\.hpp)")
+
+    def test_each_room_of_portsyncd_includes_the_inner_ones_alone(self) -> None:
+        top = TOP / "portsyncd"
+        self.assertEqual({path.name for path in sources(top) if path.parent == top}, {"app.cpp", "app.hpp", "main.cpp"})
+        for path in sources(top):
+            room = str(path.parent.relative_to(top))
+            if room != ".":
+                with self.subTest(file=str(path.relative_to(top))):
+                    self.assertIn(room, ROOMS)
+                    self.assertEqual(stray(path, room), [])
