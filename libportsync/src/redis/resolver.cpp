@@ -2,17 +2,10 @@
 #include "redis/resolver.hpp"
 
 #include <netdb.h>
-#include <sys/eventfd.h>
 
-#include <cerrno>
-#include <csignal>
 #include <cstring>
-#include <mutex>
-#include <system_error>
-#include <thread>
-#include <utility>
-
-#include "os/descriptor.hpp"
+#include <exception>
+#include <memory>
 
 namespace portsync::redis {
 namespace {
@@ -40,22 +33,6 @@ Resolution get_addresses(const std::string& host, std::uint16_t port, int flags)
   return resolution;
 }
 
-// A signal meant for the program must not be taken by a thread that it knows nothing of.
-class BlockedSignals {
- public:
-  BlockedSignals() noexcept {
-    sigset_t all;
-    ::sigfillset(&all);
-    ::pthread_sigmask(SIG_SETMASK, &all, &before_);
-  }
-  ~BlockedSignals() { ::pthread_sigmask(SIG_SETMASK, &before_, nullptr); }
-  BlockedSignals(const BlockedSignals&) = delete;
-  BlockedSignals& operator=(const BlockedSignals&) = delete;
-
- private:
-  sigset_t before_{};
-};
-
 }  // namespace
 
 Resolution look_up(const std::string& host, std::uint16_t port) {
@@ -66,48 +43,22 @@ Resolution look_up_numeric(const std::string& host, std::uint16_t port) {
   return get_addresses(host, port, AI_NUMERICHOST);
 }
 
-struct Resolver::Shared {
-  os::Descriptor event;
-  std::mutex mutex;
-  bool finished = false;  // the mutex guards this and the next
-  Resolution resolution;
-};
-
 void Resolver::start(const std::string& host, std::uint16_t port) {
-  auto shared = std::make_shared<Shared>();
-  shared->event.reset(::eventfd(0, EFD_CLOEXEC | EFD_NONBLOCK));
-  if (!shared->event) throw std::system_error(errno, std::system_category(), "eventfd");
-  const BlockedSignals blocked;  // inherited by the thread
-  std::thread([shared, host, port, lookup = lookup_] {
-    Resolution resolution;
+  lookup_running_.emplace().start([host, port, lookup = lookup_] {
     try {
-      resolution = lookup(host, port);
+      return lookup(host, port);
     } catch (const std::exception& error) {
+      Resolution resolution;
       resolution.error = error.what();
+      return resolution;
     }
-    const std::lock_guard lock(shared->mutex);
-    shared->resolution = std::move(resolution);
-    shared->finished = true;
-    const std::uint64_t one = 1;
-    [[maybe_unused]] const auto written = ::write(shared->event.get(), &one, sizeof one);
-  }).detach();
-  shared_ = std::move(shared);
-}
-
-int Resolver::fd() const noexcept {
-  return shared_ ? shared_->event.get() : -1;
-}
-
-bool Resolver::finished() const {
-  if (!shared_) return false;
-  const std::lock_guard lock(shared_->mutex);
-  return shared_->finished;
+  });
 }
 
 Resolution Resolver::take() {
-  const auto shared = std::exchange(shared_, nullptr);
-  const std::lock_guard lock(shared->mutex);
-  return std::move(shared->resolution);
+  Resolution resolution = lookup_running_->take();
+  lookup_running_.reset();
+  return resolution;
 }
 
 }  // namespace portsync::redis

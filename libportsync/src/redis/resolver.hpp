@@ -5,9 +5,11 @@
 
 #include <cstdint>
 #include <functional>
-#include <memory>
+#include <optional>
 #include <string>
 #include <vector>
+
+#include "os/background.hpp"
 
 namespace portsync::redis {
 
@@ -32,7 +34,7 @@ using Lookup = std::function<Resolution(const std::string& host, std::uint16_t p
 [[nodiscard]] Resolution look_up_numeric(const std::string& host, std::uint16_t port);
 
 // Looks a name up in a short-lived thread, one at a time. There is no way to stop getaddrinfo(): destroying the
-// Resolver leaves a thread that hangs in it alone, with nothing of ours but a state that the two share.
+// Resolver leaves a thread that hangs in it alone (see os::Background).
 class Resolver {
  public:
   explicit Resolver(Lookup lookup) : lookup_(std::move(lookup)) {}
@@ -40,18 +42,17 @@ class Resolver {
   // Throws std::system_error (no thread, no descriptor).
   void start(const std::string& host, std::uint16_t port);
 
-  [[nodiscard]] bool running() const noexcept { return shared_ != nullptr; }
+  [[nodiscard]] bool running() const noexcept { return lookup_running_.has_value(); }
   // Readable when it has finished; -1 when not running.
-  [[nodiscard]] int fd() const noexcept;
-  [[nodiscard]] bool finished() const;
+  [[nodiscard]] int fd() const noexcept { return running() ? lookup_running_->fd() : -1; }
+  [[nodiscard]] bool finished() const { return running() && lookup_running_->finished(); }
   // When finished: the result, and it is no longer running. fd() may be closed, and its number used again, from here
   // on.
   [[nodiscard]] Resolution take();
 
  private:
-  struct Shared;
   Lookup lookup_;
-  std::shared_ptr<Shared> shared_;
+  std::optional<os::Background<Resolution>> lookup_running_;
 };
 
 }  // namespace portsync::redis
