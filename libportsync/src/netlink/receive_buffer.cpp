@@ -4,6 +4,8 @@
 #include <algorithm>
 #include <cerrno>
 
+#include "os/socket.hpp"
+
 namespace portsync::netlink {
 
 ReceiveBuffer::ReceiveBuffer() : memory_(new std::byte[bytes]) {
@@ -25,7 +27,7 @@ void ReceiveBuffer::cut() noexcept {
 int ReceiveBuffer::receive(int fd) noexcept {
   for (std::size_t i = 0; i < slots_; ++i) messages_[i].msg_hdr.msg_namelen = sizeof(sockaddr_nl);
   // With MSG_TRUNC the kernel tells the length of a datagram even if it had to cut it off.
-  const int count = ::recvmmsg(fd, messages_.data(), static_cast<unsigned>(slots_), MSG_DONTWAIT | MSG_TRUNC, nullptr);
+  const int count = os::recvmmsg(fd, messages_.data(), static_cast<unsigned>(slots_), MSG_DONTWAIT | MSG_TRUNC);
   if (count < 0) return -errno;
   longest_ = 0;
   for (std::size_t i = 0; i < static_cast<std::size_t>(count); ++i) {

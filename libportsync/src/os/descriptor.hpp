@@ -1,8 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
 #pragma once
 
-#include <unistd.h>
-
 #include <utility>
 
 namespace portsync::os {
@@ -22,10 +20,8 @@ class Descriptor {
   [[nodiscard]] int get() const noexcept { return fd_; }
   explicit operator bool() const noexcept { return fd_ >= 0; }
 
-  void reset(int fd = -1) noexcept {
-    if (fd_ >= 0) ::close(fd_);
-    fd_ = fd;
-  }
+  // Closes it, and owns `fd` instead.
+  void reset(int fd = -1) noexcept;
 
  private:
   int fd_ = -1;

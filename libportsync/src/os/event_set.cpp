@@ -2,9 +2,11 @@
 #include "os/event_set.hpp"
 
 #include <sys/timerfd.h>
+#include <unistd.h>
 
 #include <algorithm>
 #include <cerrno>
+#include <chrono>
 #include <system_error>
 
 namespace portsync::os {

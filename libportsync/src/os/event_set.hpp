@@ -3,22 +3,13 @@
 
 #include <sys/epoll.h>
 
-#include <chrono>
 #include <cstdint>
 #include <optional>
-#include <portsync/pollable.hpp>
 
+#include "os/clock.hpp"
 #include "os/descriptor.hpp"
 
 namespace portsync::os {
-
-// The time. The only place of the library that reads a clock.
-[[nodiscard]] inline TimePoint now() noexcept {
-  return Clock::now();
-}
-[[nodiscard]] inline std::chrono::system_clock::time_point wall_time() noexcept {
-  return std::chrono::system_clock::now();
-}
 
 // The one descriptor of a Pollable: an epoll set, with a timer that is in it.
 class EventSet {

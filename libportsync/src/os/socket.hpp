@@ -1,0 +1,23 @@
+// SPDX-License-Identifier: Apache-2.0
+#pragma once
+
+#include <sys/socket.h>
+#include <sys/types.h>
+
+#include <cstddef>
+
+// The system calls on sockets that this library makes, as their manual pages have them: -1 and errno for an error. They
+// are functions of ours so that a program may be linked with others, on a simulated system: tests/sim/os.
+namespace portsync::os {
+
+[[nodiscard]] int socket(int domain, int type, int protocol) noexcept;
+[[nodiscard]] int bind(int fd, const sockaddr* address, socklen_t size) noexcept;
+[[nodiscard]] int connect(int fd, const sockaddr* address, socklen_t size) noexcept;
+int getsockopt(int fd, int level, int name, void* value, socklen_t* size) noexcept;
+int setsockopt(int fd, int level, int name, const void* value, socklen_t size) noexcept;
+[[nodiscard]] ssize_t send(int fd, const void* data, std::size_t size, int flags) noexcept;
+[[nodiscard]] ssize_t recv(int fd, void* data, std::size_t size, int flags) noexcept;
+[[nodiscard]] ssize_t recvmsg(int fd, msghdr* message, int flags) noexcept;
+[[nodiscard]] int recvmmsg(int fd, mmsghdr* messages, unsigned count, int flags) noexcept;  // without a time limit
+
+}  // namespace portsync::os
