@@ -17,15 +17,15 @@ void PortTable::Link::keep(const LinkState& link, bool lasting) {
   }
 }
 
-void PortTable::change(const LinkState& link, bool lasting) {
+void PortTable::change(const LinkState& link, bool lasting, const Touch& touch) {
   const auto [it, is_new] = links_.try_emplace(link.ifindex, link, lasting);
   Link& known = it->second;
   if (!is_new) known.keep(link, lasting);
   // Matching costs more than all the rest: a port that has kept its name is one still, unless it became a VLAN.
   if (known.slot != none && ports_[known.slot].name == link.name && link.kind != "vlan") {
-    touched_(known.slot);
+    touched_(known.slot, touch);
   } else {
-    assign(known, filter_.matches(link) ? intern(link.name) : none);
+    assign(known, filter_.matches(link) ? intern(link.name) : none, touch);
   }
 }
 
@@ -35,31 +35,31 @@ void PortTable::keep_copies() {
   }
 }
 
-void PortTable::remove(std::int32_t ifindex) {
+void PortTable::remove(std::int32_t ifindex, const Touch& touch) {
   const auto it = links_.find(ifindex);
   if (it == links_.end()) return;
   // Out of the table before anybody is told: the port's link is gone, and so is what it pointed to.
   auto node = links_.extract(it);
   set_robbed(node.mapped(), false);
-  detach(node.mapped());
+  detach(node.mapped(), touch);
 }
 
-void PortTable::set_filter(PortFilter filter) {
+void PortTable::set_filter(PortFilter filter, const Touch& touch) {
   filter_ = std::move(filter);
   for (auto& [ifindex, link] : links_) {
     if (link.robbed) continue;
     const Slot slot = filter_.matches(*link.state) ? intern(link.state->name) : none;
-    if (slot != link.slot) assign(link, slot);
+    if (slot != link.slot) assign(link, slot, touch);
   }
 }
 
-void PortTable::on_names_known() {
+void PortTable::on_names_known(const Touch& touch) {
   if (robbed_ == 0) return;
   for (auto& [ifindex, link] : links_) {
     if (!link.robbed) continue;
     const Slot owned = find(link.state->name);
     if (owned != none && ports_[owned].owner != nullptr) continue;
-    assign(link, filter_.matches(*link.state) ? intern(link.state->name) : none);
+    assign(link, filter_.matches(*link.state) ? intern(link.state->name) : none, touch);
   }
 }
 
@@ -94,8 +94,8 @@ void PortTable::release(Slot slot) {
 }
 
 // Moves a link to a port (or to none): the old port loses it, the new one has it, and who had the new one has none.
-void PortTable::assign(Link& link, Slot slot) {
-  if (link.slot != slot) detach(link);
+void PortTable::assign(Link& link, Slot slot, const Touch& touch) {
+  if (link.slot != slot) detach(link, touch);
   link.slot = slot;
   set_robbed(link, false);
   if (slot == none) return;
@@ -108,7 +108,7 @@ void PortTable::assign(Link& link, Slot slot) {
   }
   port.owner = &link;
   ever_matched_ = true;
-  touched_(slot);
+  touched_(slot, touch);
 }
 
 void PortTable::set_robbed(Link& link, bool robbed) {
@@ -117,11 +117,11 @@ void PortTable::set_robbed(Link& link, bool robbed) {
   robbed_ = robbed ? robbed_ + 1 : robbed_ - 1;
 }
 
-void PortTable::detach(const Link& link) {
+void PortTable::detach(const Link& link, const Touch& touch) {
   if (link.slot == none || ports_[link.slot].owner != &link) return;
   ports_[link.slot].owner = nullptr;
   --matching_;
-  touched_(link.slot);
+  touched_(link.slot, touch);
 }
 
 }  // namespace portsync::core

@@ -12,6 +12,8 @@
 #include <unordered_map>
 #include <vector>
 
+#include "core/touch.hpp"
+
 namespace portsync::core {
 
 // A port's place in the tables of all sinks, while it has one. Used again after release().
@@ -22,20 +24,20 @@ using Slot = std::uint32_t;
 // one heard of last has it (the other's new name is on its way). Pure.
 class PortTable {
  public:
-  // Called with each port that came, went, or whose link changed.
-  using Touched = std::function<void(Slot)>;
+  // Called with each port that came, went, or whose link changed, and with the touch that did it.
+  using Touched = std::function<void(Slot, const Touch&)>;
 
   PortTable(PortFilter filter, Touched touched) : filter_(std::move(filter)), touched_(std::move(touched)) {}
 
   // The link is borrowed for the call, or, when it is lasting (see LinkEvent), until its removal.
-  void change(const LinkState& link, bool lasting);
-  void remove(std::int32_t ifindex);
-  void set_filter(PortFilter filter);
+  void change(const LinkState& link, bool lasting, const Touch& touch);
+  void remove(std::int32_t ifindex, const Touch& touch);
+  void set_filter(PortFilter filter, const Touch& touch);
   // From here on no removal of a lasting link will be told.
   void keep_copies();
   // A snapshot is complete: every name known is true. A link that another had taken the name from, and that has it
   // after all, gets its port back.
-  void on_names_known();
+  void on_names_known(const Touch& touch);
 
   [[nodiscard]] const PortFilter& filter() const noexcept { return filter_; }
   // One past the highest slot in use.
@@ -80,9 +82,9 @@ class PortTable {
     Link* owner = nullptr;
   };
 
-  void assign(Link& link, Slot slot);
+  void assign(Link& link, Slot slot, const Touch& touch);
   void set_robbed(Link& link, bool robbed);
-  void detach(const Link& link);
+  void detach(const Link& link, const Touch& touch);
 
   PortFilter filter_;
   Touched touched_;

@@ -6,6 +6,8 @@
 #include <tuple>
 #include <utility>
 
+#include "core/earliest.hpp"
+
 namespace portsync::core {
 namespace {
 
@@ -20,16 +22,6 @@ std::chrono::microseconds since(TimePoint start, TimePoint now) {
 
 }  // namespace
 
-void SyncContext::release_if_unused(Slot slot) {
-  if (ports.link(slot) != nullptr) return;
-  const bool unused =
-      std::all_of(queues.begin(), queues.end(), [slot](const auto& queue) { return queue->holds_nothing(slot); });
-  if (!unused) return;
-  for (const auto& queue : queues) queue->forget(slot);
-  if (slot < flaps.size()) flaps[slot] = {};
-  ports.release(slot);
-}
-
 SinkQueue::SinkQueue(SyncContext& context, StateSink& sink, Projection projection, std::string name)
     : context_(context), sink_(sink), projection_(std::move(projection)), name_(std::move(name)) {}
 
@@ -42,28 +34,41 @@ void SinkQueue::row_count_at_least(Slot count) {
   if (rows_.size() < count) rows_.resize(std::max(count, context_.ports.end()));
 }
 
-void SinkQueue::mark(Slot slot) {
-  Row& marked = row(slot);
-  if (context_.ports.link(slot) == nullptr && marked.stored == Stored::absent && marked.in_flight == 0) {
+void SinkQueue::mark(Slot slot, const Touch& touch) {
+  const Row& marked = row(slot);
+  if (context_.ports.link(slot) == nullptr && marked.stored == Stored::absent && !on_its_way(marked.stage)) {
     settle(slot);  // came and went without ever being stored
     return;
   }
-  set_waiting(slot, {context_.received, 1, context_.cause});
+  move(slot, RowEvent::touched, {touch.when, 1, touch.cause});
 }
 
-void SinkQueue::set_waiting(Slot slot, const Pending& reason) {
-  Row& waiting = rows_[slot];
-  if (waiting.waiting || waiting.refused) {
-    waiting.waiting_for.since = std::min(waiting.waiting_for.since, reason.since);
-    waiting.waiting_for.events += reason.events;
-    waiting.waiting_for.cause = reason.cause;
-    return;
+// The one place where a row's stage changes.
+void SinkQueue::move(Slot slot, RowEvent event, const Pending& reason) {
+  Row& moved = rows_[slot];
+  const RowStep step = next(moved.stage, event);
+  waiting_ += static_cast<std::size_t>(waits(step.next)) - static_cast<std::size_t>(waits(moved.stage));
+  in_flight_ += static_cast<std::size_t>(on_its_way(step.next)) - static_cast<std::size_t>(on_its_way(moved.stage));
+  moved.stage = step.next;
+  switch (step.reason) {
+    case ReasonStep::keep:
+      return;
+    case ReasonStep::merge:
+      moved.waiting_for.since = std::min(moved.waiting_for.since, reason.since);
+      moved.waiting_for.events += reason.events;
+      moved.waiting_for.cause = reason.cause;
+      return;
+    case ReasonStep::set:
+      moved.waiting_for = reason;
+      if (!hold_until_) hold_until_ = context_.now + context_.options.max_hold;
+      compare_later(slot);
+      return;
   }
-  waiting.waiting_for = reason;
-  waiting.waiting = true;
-  ++waiting_;
-  if (!hold_until_) hold_until_ = context_.now + context_.options.max_hold;
-  compare_later(slot);
+}
+
+// A row that no link event is about differs.
+void SinkQueue::repair(Slot slot) {
+  move(slot, RowEvent::touched, {context_.now, 0, Cause::resync});
 }
 
 // Puts a waiting row into the queue; a queue over its bound becomes "compare all".
@@ -79,12 +84,6 @@ void SinkQueue::compare_later(Slot slot) {
   collapsed_ = true;
 }
 
-void SinkQueue::clear_waiting(Row& row) {
-  if (!row.waiting) return;
-  row.waiting = false;
-  --waiting_;
-}
-
 // The row is right, or was a moment ago: what went wrong with it before is over.
 void SinkQueue::forget_trouble(Row& row) {
   row.attempts = 0;
@@ -98,21 +97,21 @@ void SinkQueue::forget_trouble(Row& row) {
 // Nothing is left to do for this row.
 void SinkQueue::settle(Slot slot) {
   Row& settled = rows_[slot];
-  clear_waiting(settled);
-  if (std::exchange(settled.refused, false)) std::erase(refused_, slot);
+  if (settled.stage == RowStage::refused) std::erase(refused_, slot);
+  move(slot, RowEvent::right);
   forget_trouble(settled);
 }
 
 bool SinkQueue::holds_nothing(Slot slot) const {
   if (slot >= rows_.size()) return true;
   const Row& held = rows_[slot];
-  return held.stored == Stored::absent && held.in_flight == 0 && !held.waiting && !held.refused;
+  return held.stored == Stored::absent && held.stage == RowStage::settled;
 }
 
 bool SinkQueue::in_sync(Slot slot) const {
-  if (!open_ || contents_unknown_ || slot >= rows_.size()) return false;
+  if (!is_known(store_) || slot >= rows_.size()) return false;
   const Row& row = rows_[slot];
-  return row.stored == Stored::present && row.in_flight == 0 && !row.waiting && !row.refused;
+  return row.stored == Stored::present && row.stage == RowStage::settled;
 }
 
 void SinkQueue::forget(Slot slot) {
@@ -122,40 +121,36 @@ void SinkQueue::forget(Slot slot) {
 bool SinkQueue::idle() const noexcept {
   // Before the first snapshot nothing is known well enough to be written, and after stop() it will not be.
   if (context_.stopped && !context_.first_snapshot) return true;
-  return !open_ || (waiting_ == 0 && in_flight_ == 0 && !contents_unknown_ && !reading_);
+  return store_ == StoreState::closed || (store_ == StoreState::known && waiting_ == 0 && in_flight_ == 0);
 }
 
 void SinkQueue::run() {
   if (std::exchange(collapsed_, false)) context_.tell({.kind = SyncEvent::Kind::queue_collapsed, .sink = name_});
-  if (!open_) return;
+  if (store_ == StoreState::closed) return;
   // Rows that were left alone are not known; they may be right as they are.
-  if (rows_left_alone_ > 0 && !reading_ && context_.ports.ever_matched()) contents_unknown_ = true;
-  if (!reading_ && context_.first_snapshot && (!read_again_at_ || context_.now >= *read_again_at_)) {
-    if (contents_unknown_) {
-      read_back(Scope::all, false);
-    } else if (audit_) {
-      read_back(*audit_, true);
+  if (rows_left_alone_ > 0 && store_ == StoreState::known && context_.ports.ever_matched()) move(StoreEvent::doubted);
+  if (context_.first_snapshot && (!read_again_at_ || context_.now >= *read_again_at_)) {
+    if (store_ == StoreState::unknown) {
+      read_back(Scope::all);
+    } else if (store_ == StoreState::known && audit_) {
+      read_back(*audit_);
     }
   }
   if (retry_at_ && context_.now >= *retry_at_) retry_refused();
   if (may_send()) send_batch();
-  if (!contents_unknown_ && first_sync_left_ == 0) synchronized_once_ = true;
+  if (is_known(store_) && first_sync_left_ == 0) synchronized_once_ = true;
 }
 
 std::optional<TimePoint> SinkQueue::deadline() const {
-  std::optional<TimePoint> first;
-  const auto consider = [&first](const std::optional<TimePoint>& when) {
-    if (when && (!first || *when < *first)) first = when;
-  };
-  if (!open_) return first;
-  if (waiting_ > 0 && in_flight_ == 0 && !contents_unknown_) consider(hold_until_);
-  if (!reading_ && (contents_unknown_ || audit_)) consider(read_again_at_);
-  consider(retry_at_);
-  return first;
+  if (store_ == StoreState::closed) return std::nullopt;
+  std::optional<TimePoint> first = retry_at_;
+  if (is_known(store_) && waiting_ > 0 && in_flight_ == 0) first = earliest(first, hold_until_);
+  const bool wants_to_read = store_ == StoreState::unknown || (store_ == StoreState::known && audit_);
+  return wants_to_read ? earliest(first, read_again_at_) : first;
 }
 
 bool SinkQueue::may_send() const {
-  if (contents_unknown_ || in_flight_ > 0 || waiting_ == 0) return false;
+  if (!is_known(store_) || in_flight_ > 0 || waiting_ == 0) return false;
   return context_.drained || (hold_until_ && context_.now >= *hold_until_);
 }
 
@@ -183,7 +178,7 @@ void SinkQueue::fill_batch() {
   send_erases();
   send_puts();
   for (const Slot slot : candidates_) {
-    if (rows_[slot].waiting && rows_[slot].in_flight == 0) compare_later(slot);  // no room
+    if (rows_[slot].stage == RowStage::waiting) compare_later(slot);  // no room
   }
 }
 
@@ -193,7 +188,7 @@ void SinkQueue::take_candidates() {
   if (!compare_all_) return;
   compare_all_ = false;
   for (Slot slot = 0; slot < rows_.size(); ++slot) {
-    if (rows_[slot].waiting) candidates_.push_back(slot);
+    if (waits(rows_[slot].stage)) candidates_.push_back(slot);
   }
 }
 
@@ -205,7 +200,7 @@ bool SinkQueue::is_replaced(const Row& row, const LinkState& link) const {
 void SinkQueue::send_erases() {
   for (const Slot slot : candidates_) {
     Row& erased = rows_[slot];
-    if (!erased.waiting || erased.in_flight != 0) continue;  // in flight: a slot may stand in the queue twice
+    if (erased.stage != RowStage::waiting) continue;  // a slot may stand in the queue twice
     const LinkState* link = context_.ports.link(slot);
     if (link != nullptr && !is_replaced(erased, *link)) continue;
     if (link == nullptr && erased.stored == Stored::absent) {
@@ -221,15 +216,16 @@ void SinkQueue::send_erases() {
       refuse(slot, error);
       continue;
     }
-    sent(erased, 0);
-    if (link != nullptr) set_waiting(slot, sent_[erased.sent].reason);  // the replacement is the next batch's
+    sent(slot, 0);
+    // The replacement is the next batch's.
+    if (link != nullptr) move(slot, RowEvent::touched, sent_[erased.sent].reason);
   }
 }
 
 void SinkQueue::send_puts() {
   for (const Slot slot : candidates_) {
     Row& put = rows_[slot];
-    const LinkState* link = put.waiting && put.in_flight == 0 ? context_.ports.link(slot) : nullptr;
+    const LinkState* link = put.stage == RowStage::waiting ? context_.ports.link(slot) : nullptr;
     if (link == nullptr || is_replaced(put, *link)) continue;  // replaced: there was no room for its erase
     projection_(*link, projected_);
     packer_.pack(projected_, packed_);
@@ -247,7 +243,7 @@ void SinkQueue::send_puts() {
     if (error) {
       refuse(slot, error);
     } else {
-      sent(put, link->ifindex);
+      sent(slot, link->ifindex);
     }
   }
 }
@@ -258,15 +254,14 @@ SinkQueue::Sent& SinkQueue::next_sent() {
   return sent_[sent_count_];
 }
 
-void SinkQueue::sent(Row& row, std::int32_t ifindex) {
-  clear_waiting(row);
+void SinkQueue::sent(Slot slot, std::int32_t ifindex) {
+  move(slot, RowEvent::sent);
+  Row& row = rows_[slot];
   Sent& sent = sent_[sent_count_];
   sent.reason = row.waiting_for;
   sent.ifindex = ifindex;
   row.sent = static_cast<std::uint32_t>(sent_count_++);
-  row.in_flight = revision_;
   row.last = revision_;
-  ++in_flight_;
 }
 
 const PortRecord& SinkQueue::held(Slot slot) {
@@ -279,20 +274,19 @@ void SinkQueue::on_result(std::string_view port, Revision revision, std::error_c
   const Slot slot = context_.ports.find(port);
   if (slot == PortTable::none || slot >= rows_.size()) return;
   Row& answered = rows_[slot];
-  if (answered.in_flight != revision || revision == 0) return;
-  answered.in_flight = 0;
-  --in_flight_;
+  if (!on_its_way(answered.stage) || answered.last != revision) return;
   if (!error) {
     on_stored(slot);
     return;
   }
   // A part of a refused row may be stored: in Redis a row and its entry in the index are two commands.
   if (error != Errc::try_again) answered.stored = Stored::unknown;
-  set_waiting(slot, sent_[answered.sent].reason);
+  move(slot, RowEvent::not_stored, sent_[answered.sent].reason);
   if (error != Errc::try_again || ++answered.attempts >= attempts_in_a_row) refuse(slot, error);
 }
 
 void SinkQueue::on_stored(Slot slot) {
+  move(slot, RowEvent::stored);
   Row& stored = rows_[slot];
   Sent& sent = sent_[stored.sent];
   const bool erased = sent.ifindex == 0;
@@ -335,8 +329,7 @@ void SinkQueue::count_outcome(bool failure) {
 // Keeps a waiting row out of the batches until the retry, however often its link changes.
 void SinkQueue::refuse(Slot slot, std::error_code error) {
   Row& refused = rows_[slot];
-  clear_waiting(refused);
-  refused.refused = true;
+  move(slot, RowEvent::refused);
   refused.attempts = 0;
   refused_.push_back(slot);
   if (!retry_at_) retry_at_ = context_.now + context_.options.retry_interval;
@@ -357,14 +350,12 @@ void SinkQueue::retry_refused() {
   std::vector<Slot> again;
   again.swap(refused_);
   for (const Slot slot : again) {
-    if (!std::exchange(rows_[slot].refused, false)) continue;
-    set_waiting(slot, rows_[slot].waiting_for);
+    if (rows_[slot].stage == RowStage::refused) move(slot, RowEvent::retry, rows_[slot].waiting_for);
   }
 }
 
 void SinkQueue::on_open() {
-  open_ = true;
-  contents_unknown_ = true;
+  move(StoreEvent::opened);
   read_again_at_.reset();
   last_error_.clear();
   context_.report_due = true;
@@ -373,25 +364,22 @@ void SinkQueue::on_open() {
 
 // What was on its way may or may not be stored, and others may write while we cannot look.
 void SinkQueue::on_closed(std::error_code error) {
-  const bool news = open_ || error != last_error_;
-  open_ = false;
-  contents_unknown_ = true;
+  const bool news = store_ != StoreState::closed || error != last_error_;
+  move(StoreEvent::closed);
   compare_all_ = true;
   queue_.clear();
   stale_.clear();
-  reading_.reset();
   retry_at_.reset();
   refused_.clear();
-  in_flight_ = 0;
   first_sync_left_ = 0;
   for (Slot slot = 0; slot < rows_.size(); ++slot) {
     Row& lost = rows_[slot];
     lost.first_sync = false;
     if (lost.stored == Stored::present) lost.stored = Stored::unknown;
-    if (std::exchange(lost.refused, false)) set_waiting(slot, lost.waiting_for);
-    if (std::exchange(lost.in_flight, 0) != 0) {
+    if (lost.stage == RowStage::refused) move(slot, RowEvent::retry, lost.waiting_for);
+    if (on_its_way(lost.stage)) {
       lost.stored = Stored::unknown;
-      set_waiting(slot, sent_[lost.sent].reason);
+      move(slot, RowEvent::not_stored, sent_[lost.sent].reason);
     }
   }
   last_error_ = error;
@@ -402,7 +390,7 @@ void SinkQueue::on_closed(std::error_code error) {
 SinkReport SinkQueue::report() const {
   SinkReport report;
   report.name = name_;
-  report.open = open_ && !contents_unknown_;
+  report.open = is_known(store_);
   report.pending = pending();
   const auto older = [](std::optional<TimePoint>& oldest, std::string& port, TimePoint when, const std::string& name) {
     if (oldest && *oldest <= when) return;
@@ -413,8 +401,8 @@ SinkReport SinkQueue::report() const {
     const Row& row = rows_[slot];
     const std::string& port = context_.ports.name(slot);
     std::optional<TimePoint> since;
-    if (row.waiting || row.refused) since = row.waiting_for.since;
-    if (row.in_flight != 0) since = std::min(since.value_or(TimePoint::max()), sent_[row.sent].reason.since);
+    if (waits(row.stage) || row.stage == RowStage::refused) since = row.waiting_for.since;
+    if (on_its_way(row.stage)) since = std::min(since.value_or(TimePoint::max()), sent_[row.sent].reason.since);
     if (since) older(report.pending_since, report.pending_port, *since, port);
     if (row.refusal) older(report.refused_since, report.refused_port, row.refused_since, port);
     const bool late = since && context_.now - *since >= behind_after;

@@ -5,10 +5,8 @@
 #include <cstddef>
 #include <cstdint>
 #include <deque>
-#include <memory>
 #include <optional>
 #include <portsync/health_monitor.hpp>
-#include <portsync/link_source.hpp>
 #include <portsync/port_record.hpp>
 #include <portsync/state_sink.hpp>
 #include <portsync/synchronizer.hpp>
@@ -16,43 +14,14 @@
 #include <system_error>
 #include <vector>
 
-#include "core/flap_history.hpp"
-#include "core/latency_histogram.hpp"
 #include "core/port_table.hpp"
 #include "core/recent_window.hpp"
 #include "core/record_packer.hpp"
+#include "core/sink_states.hpp"
+#include "core/sync_context.hpp"
+#include "core/touch.hpp"
 
 namespace portsync::core {
-
-class SinkQueue;
-
-// What the queues of all sinks share, owned by the engine.
-struct SyncContext {
-  SyncContext(SynchronizerOptions given, PortTable::Touched touched)
-      : options(std::move(given)), ports(options.filter, std::move(touched)) {}
-
-  void tell(const SyncEvent& event) const {
-    if (listener) listener(event);
-  }
-  // Gives back the slot of a port without a link that no sink holds anything of.
-  void release_if_unused(Slot slot);
-
-  SynchronizerOptions options;
-  PortTable ports;
-  std::vector<FlapHistory> flaps;  // by slot
-  std::vector<std::unique_ptr<SinkQueue>> queues;
-  Synchronizer::Listener listener;
-  SynchronizerStatistics statistics;
-  LatencyHistogram latencies;
-  RecentWindow<LatencyHistogram> recent_latencies;
-  TimePoint now;                 // of the process() call under way
-  TimePoint received;            // of the link event under way
-  Cause cause = Cause::initial;  // of the link event under way
-  bool first_snapshot = false;   // complete
-  bool drained = false;          // the source has nothing more waiting
-  bool stopped = false;          // links are not followed any more
-  bool report_due = true;        // something has changed that health is told of at once
-};
 
 // Keeps one sink's rows equal to the ports: what each row is known to hold, what is on its way, and which rows wait. A
 // port waits at most once, and the newest state wins. One batch is on its way at a time; what changes meanwhile is the
@@ -64,7 +33,7 @@ class SinkQueue final : public StateSink::Observer {
   SinkQueue(SyncContext& context, StateSink& sink, Projection projection, std::string name);
 
   // The port came, went, or its link changed.
-  void mark(Slot slot);
+  void mark(Slot slot, const Touch& touch);
   // Does what is due: reads back, retries, sends a batch. Called after every round of events.
   void run();
   // When run() has something to do that no event will announce.
@@ -113,16 +82,14 @@ class SinkQueue final : public StateSink::Observer {
   struct Row {
     std::string known;               // Stored::present: what the sink holds, packed
     Pending waiting_for;             // waiting or refused
-    Revision in_flight = 0;          // 0 = nothing is on its way
-    Revision last = 0;               // the latest revision sent
-    std::uint32_t sent = 0;          // in_flight != 0: index in sent_
+    Revision last = 0;               // the latest sent: the one on its way, if there is one
+    std::uint32_t sent = 0;          // on its way: index in sent_
     ReadId asked_for = 0;            // the read-back that listed it last
     ReadId seen = 0;                 // the read-back that found it last
     std::int32_t known_ifindex = 0;  // whose row it is; 0 = not known
     Stored stored = Stored::absent;
+    RowStage stage = RowStage::settled;
     std::uint8_t attempts = 0;  // answered with try_again in a row
-    bool waiting = false;       // to be compared
-    bool refused = false;       // waits for retry_at_
     bool first_sync = false;    // counted in first_sync_left_
     std::error_code refusal;
     TimePoint refused_since;
@@ -142,13 +109,15 @@ class SinkQueue final : public StateSink::Observer {
 
   Row& row(Slot slot);
   void row_count_at_least(Slot count);
-  void set_waiting(Slot slot, const Pending& reason);  // of a row that there is
-  void clear_waiting(Row& row);
+  void move(Slot slot, RowEvent event, const Pending& reason);
+  void move(Slot slot, RowEvent event) { move(slot, event, Pending()); }  // one that gives no reason
+  void repair(Slot slot);
   void compare_later(Slot slot);
   void forget_trouble(Row& row);
   void settle(Slot slot);
 
-  void read_back(Scope scope, bool audit);
+  void move(StoreEvent event) { store_ = next(store_, event); }
+  void read_back(Scope scope);
   void begin_write_only();
   void project_stored(const StoredRow& stored, const LinkState* link);
   void on_found(Slot slot, const StoredRow& stored);
@@ -166,7 +135,7 @@ class SinkQueue final : public StateSink::Observer {
   // What the sink holds of a row; valid until the next call.
   [[nodiscard]] const PortRecord& held(Slot slot);
   Sent& next_sent();
-  void sent(Row& row, std::int32_t ifindex);
+  void sent(Slot slot, std::int32_t ifindex);
   void on_stored(Slot slot);
   void count_outcome(bool failure);
   void refuse(Slot slot, std::error_code error);
@@ -205,13 +174,11 @@ class SinkQueue final : public StateSink::Observer {
   std::optional<TimePoint> retry_at_;       // refused rows
   std::optional<TimePoint> read_again_at_;  // a read-back that failed
   std::optional<Scope> audit_;              // asked for
-  std::optional<Scope> reading_;            // under way
-  bool reading_is_audit_ = false;
-  bool force_ = false;      // the next full read-back removes rows even if no link has ever matched
-  bool collapsed_ = false;  // to be told
-  bool open_ = false;
-  bool contents_unknown_ = true;  // from on_open() until everything has been read back: nothing is written before
-  bool compare_all_ = true;       // instead of the queue
+  StoreState store_ = StoreState::closed;
+  Scope reading_ = Scope::all;  // of the read-back under way
+  bool force_ = false;          // the next full read-back removes rows even if no link has ever matched
+  bool collapsed_ = false;      // to be told
+  bool compare_all_ = true;     // instead of the queue
   bool synchronized_once_ = false;
 };
 

@@ -16,7 +16,7 @@ void SinkQueue::request_forced_audit() {
   request_audit(Scope::all);
 }
 
-void SinkQueue::read_back(Scope scope, bool audit) {
+void SinkQueue::read_back(Scope scope) {
   std::vector<std::string_view> ports;
   for (Slot slot = 0; scope == Scope::listed && slot < rows_.size(); ++slot) {
     if (rows_[slot].stored != Stored::present) continue;
@@ -27,7 +27,7 @@ void SinkQueue::read_back(Scope scope, bool audit) {
   read_again_at_.reset();
   if (error == Errc::not_supported) {
     audit_.reset();
-    if (contents_unknown_) begin_write_only();
+    if (store_ == StoreState::unknown) begin_write_only();
     return;
   }
   if (error) {
@@ -35,12 +35,12 @@ void SinkQueue::read_back(Scope scope, bool audit) {
     return;
   }
   reading_ = scope;
-  reading_is_audit_ = audit;
+  move(StoreEvent::read_begun);
   read_revision_ = revision_;
   drift_ = 0;
   ++read_id_;
   stale_.clear();
-  if (audit || scope == Scope::all) audit_.reset();
+  audit_.reset();  // all rows, or those that it asked for
 }
 
 // Nothing can be read: every port is written, and what had been written of ports that are gone is removed.
@@ -48,13 +48,14 @@ void SinkQueue::begin_write_only() {
   row_count_at_least(context_.ports.end());
   for (Slot slot = 0; slot < rows_.size(); ++slot) {
     const bool differs = context_.ports.link(slot) != nullptr || rows_[slot].stored == Stored::unknown;
-    if (differs && !rows_[slot].waiting) set_waiting(slot, {context_.now, 0, Cause::resync});
+    if (differs && !waits(rows_[slot].stage)) repair(slot);
   }
+  move(StoreEvent::unreadable);
   finish_first_reading();
 }
 
 void SinkQueue::on_row(const StoredRow& stored) {
-  if (!reading_) return;
+  if (!is_reading(store_)) return;
   const Slot slot = context_.ports.find(stored.port);
   if (slot != PortTable::none) {
     on_found(slot, stored);
@@ -85,28 +86,28 @@ void SinkQueue::project_stored(const StoredRow& stored, const LinkState* link) {
 void SinkQueue::on_found(Slot slot, const StoredRow& stored) {
   Row& found = row(slot);
   found.seen = read_id_;
-  if (found.in_flight != 0 || found.last > read_revision_) return;  // read before what was sent since
+  if (on_its_way(found.stage) || found.last > read_revision_) return;  // read before what was sent since
   const LinkState* link = context_.ports.link(slot);
   const Stored believed = std::exchange(found.stored, Stored::present);
   project_stored(stored, link);
   packer_.pack(held_, packed_);
   if (link == nullptr) {
-    set_waiting(slot, {context_.now, 0, Cause::resync});
+    repair(slot);
   } else {
-    if (reading_is_audit_ && believed == Stored::present && packed_ != found.known) ++drift_;
-    if (held_.fields != projected_.fields && !found.waiting) set_waiting(slot, {context_.now, 0, Cause::resync});
+    if (store_ == StoreState::auditing && believed == Stored::present && packed_ != found.known) ++drift_;
+    if (held_.fields != projected_.fields && !waits(found.stage)) repair(slot);
   }
   found.known = packed_;
 }
 
 void SinkQueue::on_missing(Slot slot) {
   Row& missing = rows_[slot];
-  if (missing.in_flight != 0 || missing.last > read_revision_) return;
-  if (reading_is_audit_ && missing.stored == Stored::present) ++drift_;
+  if (on_its_way(missing.stage) || missing.last > read_revision_) return;
+  if (store_ == StoreState::auditing && missing.stored == Stored::present) ++drift_;
   missing.stored = Stored::absent;
   missing.known_ifindex = 0;
   if (context_.ports.link(slot) != nullptr) {
-    if (!missing.waiting) set_waiting(slot, {context_.now, 0, Cause::resync});
+    if (!waits(missing.stage)) repair(slot);
     return;
   }
   settle(slot);
@@ -114,12 +115,12 @@ void SinkQueue::on_missing(Slot slot) {
 }
 
 void SinkQueue::on_read_back(std::error_code error) {
-  if (!reading_) return;
-  const Scope scope = *std::exchange(reading_, std::nullopt);
+  if (!is_reading(store_)) return;
   if (error) {
     last_error_ = error;
     read_again_at_ = context_.now + context_.options.retry_interval;
-    if (reading_is_audit_) request_audit(scope);
+    if (store_ == StoreState::auditing) request_audit(reading_);
+    move(StoreEvent::read_failed);
     stale_.clear();
     context_.report_due = true;
     return;
@@ -127,11 +128,13 @@ void SinkQueue::on_read_back(std::error_code error) {
   row_count_at_least(context_.ports.end());
   for (Slot slot = 0; slot < rows_.size(); ++slot) {
     // Not every row that is known now: what was on its way then was not listed.
-    const bool asked_for = scope == Scope::all || rows_[slot].asked_for == read_id_;
+    const bool asked_for = reading_ == Scope::all || rows_[slot].asked_for == read_id_;
     if (context_.ports.in_use(slot) && asked_for && rows_[slot].seen != read_id_) on_missing(slot);
   }
-  if (scope == Scope::all) remove_stale();
-  if (!reading_is_audit_) {
+  if (reading_ == Scope::all) remove_stale();
+  const bool first_reading = store_ == StoreState::reading;
+  move(StoreEvent::read_ended);
+  if (first_reading) {
     finish_first_reading();
     return;
   }
@@ -155,21 +158,20 @@ void SinkQueue::remove_stale() {
     const Slot slot = context_.ports.intern(record.port);
     Row& stale = row(slot);
     // A link of this name may have come since, and its row been written.
-    if (stale.in_flight != 0 || stale.last > read_revision_) continue;
+    if (on_its_way(stale.stage) || stale.last > read_revision_) continue;
     stale.stored = Stored::present;
     packer_.pack(record, stale.known);
-    set_waiting(slot, {context_.now, 0, Cause::resync});
+    repair(slot);
   }
 }
 
 void SinkQueue::finish_first_reading() {
-  contents_unknown_ = false;
   last_error_.clear();
   context_.report_due = true;
   first_sync_left_ = 0;
   for (Row& row : rows_) {
-    row.first_sync = row.waiting;
-    if (row.waiting) ++first_sync_left_;
+    row.first_sync = waits(row.stage);
+    if (row.first_sync) ++first_sync_left_;
   }
 }
 

@@ -5,6 +5,8 @@
 #include <tuple>
 #include <utility>
 
+#include "core/earliest.hpp"
+
 namespace portsync::core {
 namespace {
 
@@ -19,7 +21,8 @@ std::string join(const std::vector<std::string>& words) {
 }  // namespace
 
 SyncEngine::SyncEngine(LinkSource& source, SynchronizerOptions options)
-    : source_(source), context_(std::move(options), [this](Slot slot) { on_touched(slot); }) {}
+    : source_(source),
+      context_(std::move(options), [this](Slot slot, const Touch& touch) { on_touched(slot, touch); }) {}
 
 void SyncEngine::add_sink(StateSink& sink, Projection projection, std::string name) {
   context_.queues.push_back(std::make_unique<SinkQueue>(context_, sink, std::move(projection), std::move(name)));
@@ -37,16 +40,15 @@ std::error_code SyncEngine::start(TimePoint now) {
 void SyncEngine::on_link(const LinkEvent& event) {
   if (context_.stopped) return;
   ++link_events_;
-  context_.received = event.received;
-  context_.cause = event.cause;
+  const Touch touch{event.received, event.cause};
   switch (event.kind) {
     case LinkEvent::Kind::changed:
       context_.drained = false;
-      context_.ports.change(*event.link, event.lasting);
+      context_.ports.change(*event.link, event.lasting, touch);
       break;
     case LinkEvent::Kind::removed:
       context_.drained = false;
-      context_.ports.remove(event.link->ifindex);
+      context_.ports.remove(event.link->ifindex, touch);
       break;
     case LinkEvent::Kind::snapshot_begin:
       context_.report_due = true;
@@ -60,18 +62,18 @@ void SyncEngine::on_link(const LinkEvent& event) {
   }
 }
 
-void SyncEngine::on_touched(Slot slot) {
+void SyncEngine::on_touched(Slot slot, const Touch& touch) {
   ++context_.statistics.events;
   if (slot >= context_.flaps.size()) context_.flaps.resize(context_.ports.end());
-  context_.flaps[slot].update(context_.ports.link(slot), context_.received);
-  for (const auto& queue : context_.queues) queue->mark(slot);
+  context_.flaps[slot].update(context_.ports.link(slot), touch.when);
+  for (const auto& queue : context_.queues) queue->mark(slot, touch);
   context_.release_if_unused(slot);
 }
 
 void SyncEngine::on_snapshot_end(const LinkEvent& event) {
   ++context_.statistics.snapshots;
   context_.report_due = true;
-  context_.ports.on_names_known();
+  context_.ports.on_names_known({event.received, event.cause});
   if (!std::exchange(context_.first_snapshot, true)) plan_audit();
   context_.tell(
       {.kind = SyncEvent::Kind::snapshot_completed, .cause = event.cause, .count = context_.ports.matching()});
@@ -111,12 +113,8 @@ void SyncEngine::run_report() {
 }
 
 std::optional<TimePoint> SyncEngine::deadline() const {
-  std::optional<TimePoint> first = next_audit_;
-  const auto consider = [&first](const std::optional<TimePoint>& when) {
-    if (when && (!first || *when < *first)) first = when;
-  };
-  consider(next_report_);
-  for (const auto& queue : context_.queues) consider(queue->deadline());
+  std::optional<TimePoint> first = earliest(next_audit_, next_report_);
+  for (const auto& queue : context_.queues) first = earliest(first, queue->deadline());
   return first;
 }
 
@@ -150,9 +148,7 @@ void SyncEngine::set_options(SynchronizerOptions options) {
   const SynchronizerOptions before = std::exchange(context_.options, std::move(options));
   if (context_.options.audit_interval != before.audit_interval && context_.first_snapshot) plan_audit();
   if (context_.options.filter == before.filter) return;
-  context_.received = context_.now;
-  context_.cause = Cause::resync;
-  context_.ports.set_filter(context_.options.filter);
+  context_.ports.set_filter(context_.options.filter, {context_.now, Cause::resync});
   for (const auto& queue : context_.queues) queue->request_audit(Scope::all);  // rows of names that match only now
 }
 
@@ -241,10 +237,7 @@ HealthReport SyncEngine::health() const {
 // When something leaves what health() tells of the last minute.
 std::optional<TimePoint> SyncEngine::recent_end() const {
   std::optional<TimePoint> first = context_.recent_latencies.next_end(context_.now);
-  for (const auto& queue : context_.queues) {
-    const std::optional<TimePoint> end = queue->recent_end();
-    if (end && (!first || *end < *first)) first = end;
-  }
+  for (const auto& queue : context_.queues) first = earliest(first, queue->recent_end());
   return first;
 }
 

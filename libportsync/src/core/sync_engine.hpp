@@ -55,7 +55,7 @@ class SyncEngine {
 
  private:
   void on_link(const LinkEvent& event);
-  void on_touched(Slot slot);
+  void on_touched(Slot slot, const Touch& touch);
   [[nodiscard]] PortStatus status(Slot slot, const LinkState& link, TimePoint now) const;
   void on_snapshot_end(const LinkEvent& event);
   void plan_audit();

@@ -1,0 +1,15 @@
+// SPDX-License-Identifier: Apache-2.0
+#pragma once
+
+#include <portsync/link_source.hpp>
+#include <portsync/pollable.hpp>
+
+namespace portsync::core {
+
+// When and why a port was touched.
+struct Touch {
+  TimePoint when;  // its message was read
+  Cause cause = Cause::notified;
+};
+
+}  // namespace portsync::core
