@@ -1,12 +1,12 @@
 // SPDX-License-Identifier: Apache-2.0
-// Redis and JSON lines at once: a Synchronizer takes any number of sinks and keeps them apart. What each is to hold,
-// and what it has acknowledged, is known for each of them; one that is slow, refuses or is dead delays itself alone.
+// Redis and JSON lines at once. A Synchronizer takes any number of sinks and keeps the desired and the acknowledged
+// rows of each one apart. A sink that is slow, refuses rows or is dead delays only itself.
 //
 //   g++ -std=c++17 composite_sink.cpp -o composite_sink $(pkg-config --cflags --libs portsync)
 //   ./composite_sink /run/redis/redis.sock
 //
-// Rows go to STATE_DB (database 6) of the Redis at that socket, or at 127.0.0.1:6379, and to standard output; what
-// becomes of the sinks is told on standard error. A second argument, "alone", leaves standard output out.
+// The rows go to STATE_DB (database 6) of the Redis at that socket, or at 127.0.0.1:6379, and to standard output. The
+// program logs the state of its sinks to standard error. The second argument "alone" leaves out standard output.
 #include <csignal>
 #include <cstdio>
 #include <portsync/json_lines_sink.hpp>
@@ -32,7 +32,7 @@ void report(const SyncEvent& event) {
 }
 
 int main(int argc, char** argv) {
-  std::signal(SIGPIPE, SIG_IGN);  // standard output may be a pipe whose reader goes: then that sink is closed
+  std::signal(SIGPIPE, SIG_IGN);  // the reader of a pipe may end: then that sink is closed
   redis::StateSinkOptions options;
   options.connection.database = 6;
   options.connection.client_name = "composite_sink";

@@ -3,8 +3,8 @@
 //
 //   g++ -std=c++17 embed_asio.cpp -o embed_asio $(pkg-config --cflags --libs portsync) -pthread
 //
-// Asio's own wait is edge-triggered, but each async_wait() looks at the descriptor anew: one wait after every process()
-// is as good as level-triggered.
+// Asio waits edge-triggered, but each async_wait() checks the descriptor again. One wait after every process() is
+// therefore as good as a level-triggered wait.
 #include <boost/asio/io_context.hpp>
 #include <boost/asio/posix/stream_descriptor.hpp>
 #include <boost/asio/signal_set.hpp>
@@ -17,8 +17,8 @@
 
 namespace asio = boost::asio;
 
-// Drives any object of the library in an io_context, which one thread runs (or a strand: an object belongs to one
-// thread at a time). Destroyed before the object.
+// Drives any object of the library in an io_context. One thread or one strand runs the io_context, because an object
+// belongs to one thread at a time. Destroy the Driver before the object.
 class Driver {
  public:
   Driver(asio::io_context& context, portsync::Pollable& pollable)
@@ -27,7 +27,7 @@ class Driver {
   }
   Driver(const Driver&) = delete;
   Driver& operator=(const Driver&) = delete;
-  ~Driver() { descriptor_.release(); }  // the descriptor is the object's, who closes it
+  ~Driver() { descriptor_.release(); }  // the object owns the descriptor and closes it
 
  private:
   void wait() {

@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
-// link_monitor in an epoll loop made by hand, with a base class like sonic-swss-common's Selectable, as a SONiC daemon
-// has it. SIGTERM ends it.
+// link_monitor in a hand-written epoll loop with a base class like sonic-swss-common's Selectable, as in a SONiC
+// daemon. SIGTERM ends it.
 //
 //   g++ -std=c++17 embed_epoll_select.cpp -o embed_epoll_select $(pkg-config --cflags --libs portsync)
 #include <sys/epoll.h>
@@ -19,10 +19,10 @@ class Selectable {
  public:
   virtual ~Selectable() = default;
   [[nodiscard]] virtual int getFd() = 0;
-  virtual void readData() = 0;  // does what the readable descriptor is about
+  virtual void readData() = 0;  // handles what made the descriptor readable
 };
 
-// Waits for any number of them; they are borrowed.
+// Waits for any number of Selectables and borrows them.
 class Select {
  public:
   Select() : epoll_(::epoll_create1(EPOLL_CLOEXEC)) {
@@ -33,7 +33,7 @@ class Select {
   ~Select() { ::close(epoll_); }
 
   void addSelectable(Selectable& selectable) {
-    epoll_event event{EPOLLIN, {&selectable}};  // not EPOLLET: what readData() leaves for later must wake us again
+    epoll_event event{EPOLLIN, {&selectable}};  // not EPOLLET: readData() may leave work for the next wake-up
     if (::epoll_ctl(epoll_, EPOLL_CTL_ADD, selectable.getFd(), &event) < 0) {
       throw std::system_error(errno, std::system_category(), "epoll_ctl");
     }
@@ -49,7 +49,7 @@ class Select {
   const int epoll_;
 };
 
-// Any object of the library as one of them.
+// Makes a Selectable of any object of the library.
 class SelectablePollable final : public Selectable {
  public:
   explicit SelectablePollable(portsync::Pollable& pollable) : pollable_(pollable) {}
@@ -62,7 +62,7 @@ class SelectablePollable final : public Selectable {
   portsync::Pollable& pollable_;
 };
 
-// One of the daemon's own.
+// A Selectable of the daemon's own.
 class SelectableSignal final : public Selectable {
  public:
   explicit SelectableSignal(int number) {

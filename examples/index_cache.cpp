@@ -1,10 +1,11 @@
 // SPDX-License-Identifier: Apache-2.0
-// Names the links whose ifindexes come on standard input, one a line, from a cache that is never filled again
-// (index_cache.hpp): what fpmsyncd and neighsyncd do for each route and neighbour.
+// Reads ifindexes from standard input, one a line, and prints the links that have them. The names come from a cache
+// that is filled only once (index_cache.hpp). fpmsyncd and neighsyncd look up a link like this for each route and
+// neighbour.
 //
 //   g++ -std=c++17 -O2 index_cache.cpp -o index_cache $(pkg-config --cflags --libs portsync)
 //   echo 1 | ./index_cache           # 1 lo, master 0, kind -
-//   ./index_cache --bench            # what a lookup and an update cost, with 4,096 links
+//   ./index_cache --bench            # the cost of a lookup and of an update, with 4,096 links
 #include "index_cache.hpp"
 
 #include <algorithm>
@@ -17,10 +18,10 @@
 
 using namespace portsync;
 
-// A source of 4,096 links that only says what it is made to.
+// A source of 4,096 links that reports only what the benchmark makes it report.
 class MadeUpSource final : public LinkSource {
  public:
-  int fd() const noexcept override { return -1; }  // poll(2) ignores it: nothing ever waits
+  int fd() const noexcept override { return -1; }  // poll(2) ignores -1: this source never has anything to read
   std::error_code process() override { return {}; }
   std::error_code start(Handler handler) override { return handler_ = std::move(handler), std::error_code{}; }
   std::error_code resync() override { return {}; }
@@ -32,7 +33,7 @@ class MadeUpSource final : public LinkSource {
   Handler handler_;
 };
 
-// The quickest of ten rounds: what it costs when nothing else is in the way.
+// Returns the shortest of ten rounds: the cost when nothing else runs.
 template <typename Function>
 double nanoseconds_each(std::size_t count, Function round) {
   double best = 1e9;
@@ -73,7 +74,7 @@ int bench() {
 
 int main(int argc, char** argv) {
   if (argc > 1 && std::string_view(argv[1]) == "--bench") return bench();
-  std::setvbuf(stdin, nullptr, _IONBF, 0);  // poll(2) does not see lines that were read ahead
+  std::setvbuf(stdin, nullptr, _IONBF, 0);  // poll(2) does not see what stdio has read ahead
   IndexCache cache(netlink::make_link_source());
   std::error_code error = cache.start();
   while (!error) {

@@ -1,8 +1,8 @@
 // SPDX-License-Identifier: Apache-2.0
-// ifindex -> name, master and kind, always current: for daemons whose routes and neighbours name links by their index.
+// ifindex -> name, master and kind, always current. For daemons whose routes and neighbours name links by index.
 //
-// It is filled once, by the first snapshot, and then follows every change; nothing is ever filled again because an
-// ifindex is not in it. An index that is in no message read so far may be in one that waits: find() reads those.
+// The first snapshot fills the cache, and every change updates it. A lookup never lists the links again: if an ifindex
+// is missing, find() first reads the messages that wait, because one of them may bring it.
 #pragma once
 
 #include <poll.h>
@@ -17,7 +17,7 @@ class IndexCache final : public portsync::Pollable {
  public:
   struct Link {
     std::string name;
-    std::int32_t master = 0;  // ifindex of the bridge, LAG or VRF that it is in; 0 = none
+    std::int32_t master = 0;  // ifindex of the bridge, LAG or VRF that has this link as a member; 0 = none
     std::string kind;         // "vlan", "team"; "" for most hardware
   };
 
@@ -29,10 +29,10 @@ class IndexCache final : public portsync::Pollable {
   [[nodiscard]] int fd() const noexcept override { return source_->fd(); }
   [[nodiscard]] std::error_code process() override { return source_->process(); }
 
-  // The first snapshot is in it.
+  // True once the first snapshot is in the cache.
   [[nodiscard]] bool complete() const noexcept { return complete_; }
 
-  // nullptr: there is no such link. Valid until the next process() or find().
+  // Returns nullptr when there is no such link. The result is valid until the next process() or find().
   [[nodiscard]] const Link* find(std::int32_t ifindex) {
     for (;;) {
       const auto found = links_.find(ifindex);

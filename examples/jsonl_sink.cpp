@@ -1,10 +1,11 @@
 // SPDX-License-Identifier: Apache-2.0
-// A StateSink of one's own in one file: rows as lines of JSON on standard output, which may be a slow reader's pipe.
+// A complete StateSink in one file. It writes rows as lines of JSON to standard output, which may be a pipe with a slow
+// reader.
 //
 //   g++ -std=c++17 jsonl_sink.cpp -o jsonl_sink $(pkg-config --cflags --libs portsync)
 //   ./jsonl_sink | jq -c .
 //
-// Where a function per row is enough, make_callback_sink() is less work; this one has to wait for somebody.
+// If a function per row is enough, use make_callback_sink(), which is less work. This sink has to wait for its reader.
 #include <sys/epoll.h>
 #include <sys/eventfd.h>
 #include <unistd.h>
@@ -28,7 +29,7 @@ class LineSink final : public StateSink {
     ::close(epoll_);
   }
 
-  // The same for life, for both reasons to call process(): there is something to do, or the reader has room again.
+  // The same descriptor for life. It is readable when there is something to do and when the reader has room again.
   int fd() const noexcept override { return epoll_; }
 
   std::error_code start(Observer& observer) override {
@@ -39,7 +40,7 @@ class LineSink final : public StateSink {
     return wake();
   }
 
-  // The only place that calls the observer. It never waits, and does a bounded amount of work.
+  // The only function that calls the observer. It never blocks and does a bounded amount of work.
   std::error_code process() override {
     if (observer_ == nullptr) return Errc::not_started;
     eventfd_t ignored = 0;
@@ -49,19 +50,19 @@ class LineSink final : public StateSink {
       if (lines == 100) return wake();
       if (::write(STDOUT_FILENO, rows_.front().line.data(), rows_.front().line.size()) < 0) {
         if (errno == EINTR) continue;
-        return {errno, std::system_category()};  // final: nobody reads any more
+        return {errno, std::system_category()};  // final: the reader is gone
       }
       const Row row = std::move(rows_.front());
       rows_.pop_front();
       observer_->on_result(row.port, row.revision, {});
     }
-    // Watched while something waits for it alone; a regular file is refused here, and always writable.
+    // Watch standard output only while rows wait. epoll refuses a regular file, which is always writable.
     epoll_event event{EPOLLOUT, {}};
     ::epoll_ctl(epoll_, rows_.empty() ? EPOLL_CTL_DEL : EPOLL_CTL_ADD, STDOUT_FILENO, &event);
     return {};
   }
 
-  // Rows collect here and leave in process(), so that one place alone writes.
+  // Collects rows. Only process() writes them out, so that one place does all the writing.
   std::error_code put(const PortRecord& record, const PortRecord*, Revision revision) override {
     std::string members;
     for (const Field& field : record.fields) members += ",\"" + std::string(field.name) + "\":" + field.value;
@@ -90,7 +91,8 @@ class LineSink final : public StateSink {
     return {};
   }
   std::error_code wake() { return ::eventfd_write(wake_, 1), std::error_code{}; }
-  // Then a line, which is shorter than PIPE_BUF, is taken whole and at once, though the descriptor itself may block.
+  // A line is shorter than PIPE_BUF, so a writable pipe takes it whole and at once, even if the descriptor is a
+  // blocking one.
   static bool writable() {
     pollfd output{STDOUT_FILENO, POLLOUT, 0};
     return ::poll(&output, 1, 0) > 0;
@@ -111,7 +113,7 @@ int main() {
     record.port = link.name;
     record.fields = {{"up", link.running() ? "true" : "false"}, {"mtu", std::to_string(link.mtu.value_or(0))}};
   };
-  synchronizer.set_listener([](const SyncEvent& event) {  // other sinks, if there were any, would go on
+  synchronizer.set_listener([](const SyncEvent& event) {  // other sinks, if there were any, would continue
     if (event.kind == SyncEvent::Kind::sink_closed) std::exit(1);
   });
   synchronizer.add_sink(sink, values_are_json, "lines");

@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
-// The ports of a fleet of switches in one topic of Kafka, as rows of JSON: each switch runs this, with the sink of
-// kafka_sink.hpp.
+// Keeps the ports of a fleet of switches in one topic of Kafka, as rows of JSON. Each switch runs this program. The
+// sink is in kafka_sink.hpp.
 //
 //   g++ -std=c++17 kafka_sink.cpp -o kafka_sink $(pkg-config --cflags --libs portsync rdkafka)
 //   kafka-topics.sh --create --topic links --config cleanup.policy=compact --bootstrap-server broker:9092
@@ -22,7 +22,7 @@ void report(const SyncEvent& event) {
     const std::string port(event.port);
     std::fprintf(stderr, "%s is tried again: %s\n", port.c_str(), event.error.message().c_str());
   } else if (event.kind == SyncEvent::Kind::sink_closed) {
-    // The one way to close it: librdkafka cannot keep its promise of idempotence any more. A new process can.
+    // Only one error closes this sink: librdkafka can no longer keep its promise of idempotence. A new process can.
     std::fprintf(stderr, "%s\n", event.error.message().c_str());
     std::exit(1);
   }

@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
-// A StateSink for a topic of Kafka. The key of a row is switch|port, a removal is a message without a value: a topic
-// with cleanup.policy=compact keeps the newest of each key, and who reads it from its start knows every port of the
-// fleet.
+// A StateSink for a topic of Kafka. The key of a row is switch|port, and a removal is a message without a value. A
+// topic with cleanup.policy=compact keeps the newest message of each key, so that a consumer that reads the topic from
+// its start knows every port of the fleet.
 #pragma once
 
 #include <sys/eventfd.h>
@@ -13,11 +13,11 @@
 
 #include "kafka_producer.hpp"
 
-// librdkafka's threads tell what was delivered by a queue, which makes an eventfd readable; process() reads the queue.
-// So the observer is called by the thread that calls process() alone.
+// librdkafka's threads put delivery reports into a queue and make an eventfd readable. process() reads the queue, so
+// that only the thread that calls process() calls the observer.
 class KafkaSink final : public portsync::StateSink {
  public:
-  // A row that was not delivered within timeout_ms is refused, and the Synchronizer tries its newest state again.
+  // A row that is not delivered within timeout_ms counts as refused, and the Synchronizer tries its newest state again.
   // Throws std::runtime_error.
   KafkaSink(const std::string& brokers, std::string topic, std::string device, const std::string& timeout_ms)
       : topic_(std::move(topic)),
@@ -41,7 +41,7 @@ class KafkaSink final : public portsync::StateSink {
     if (observer_ == nullptr) return portsync::Errc::not_started;
     eventfd_t ignored = 0;
     ::eventfd_read(wake_, &ignored);
-    if (!std::exchange(statistics_.open, true)) observer_->on_open();  // brokers may be away: rows wait for them
+    if (!std::exchange(statistics_.open, true)) observer_->on_open();  // librdkafka keeps rows for absent brokers
     rd_kafka_poll(producer_.get(), 0);
     while (!answers_.empty()) {
       const Row row = std::move(answers_.front());
@@ -68,7 +68,7 @@ class KafkaSink final : public portsync::StateSink {
   }
   std::size_t room() const noexcept override { return 1000 - unanswered_; }
 
-  // A topic is not asked what it holds: every row comes after on_open().
+  // The topic is not read back, so every row comes again after on_open().
   std::error_code read_back(portsync::Scope, const std::vector<std::string_view>&) override {
     return portsync::Errc::not_supported;
   }
@@ -105,8 +105,8 @@ class KafkaSink final : public portsync::StateSink {
   const std::string topic_, device_;
   const int wake_ = ::eventfd(0, EFD_CLOEXEC | EFD_NONBLOCK);
   Observer* observer_ = nullptr;
-  std::deque<Row> answers_;     // what on_delivery() was told and the observer was not
-  std::size_t unanswered_ = 0;  // rows of librdkafka and of answers_
+  std::deque<Row> answers_;     // delivery reports that the observer has not received yet
+  std::size_t unanswered_ = 0;  // rows in librdkafka and in answers_
   portsync::SinkStatistics statistics_;
   KafkaProducer producer_;
 };

@@ -1,11 +1,11 @@
 // SPDX-License-Identifier: Apache-2.0
-// Follows LAGs and their members, as SONiC's teamsyncd does: one line for each LAG whose state or members have changed,
-// "PortChannel1 up: Ethernet0 up, Ethernet4 down", and "PortChannel1 removed".
+// Follows LAGs and their members, as SONiC's teamsyncd does. Prints one line for each LAG whose state or members have
+// changed, such as "PortChannel1 up: Ethernet0 up, Ethernet4 down" or "PortChannel1 removed".
 //
 //   g++ -std=c++17 lag_watcher.cpp -o lag_watcher $(pkg-config --cflags --libs portsync)
 //   ./lag_watcher team bond
 //
-// The arguments are the kinds of link (IFLA_INFO_KIND) that count as LAGs; team and bond when there are none.
+// The arguments are the link kinds (IFLA_INFO_KIND) that count as LAGs. The default is team and bond.
 #include <cstdio>
 #include <map>
 #include <portsync/netlink/link_source.hpp>
@@ -35,7 +35,7 @@ class LagWatcher {
         touched_.insert(event.link->ifindex);
         break;
       case LinkEvent::Kind::drained:
-        // Not before: a port may be told before the LAG that it is in, and many changes may make one line.
+        // Print only now: the source may report a port before its LAG, and many changes may make one line.
         for (const std::int32_t ifindex : std::exchange(touched_, {})) show(ifindex);
         break;
       default:
@@ -52,7 +52,7 @@ class LagWatcher {
     touched_.insert(link.master);
   }
 
-  // Prints the LAG of this ifindex, if it is one or was, and if something in the line is new.
+  // Prints the LAG with this ifindex if it is or was one and its line has changed.
   void show(std::int32_t ifindex) {
     const auto link = links_.find(ifindex);
     const bool is_lag = link != links_.end() && kinds_.count(link->second.kind) != 0;

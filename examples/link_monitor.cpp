@@ -1,10 +1,11 @@
 // SPDX-License-Identifier: Apache-2.0
-// Prints every link of the network namespace, and then every change: the smallest use of a LinkSource, with poll(2).
+// Prints every link of the network namespace and then every change. This is the smallest use of a LinkSource, with
+// poll(2).
 //
 //   g++ -std=c++17 link_monitor.cpp -o link_monitor $(pkg-config --cflags --libs portsync)
 //
-// Needs no privileges. After a loss of messages the source takes a new snapshot by itself: what was missed is printed
-// then, and nothing else.
+// It needs no privileges. After a loss of messages the source takes a new snapshot by itself, and the program prints
+// only the changes that were missed.
 #include <poll.h>
 
 #include <cstdio>
@@ -18,7 +19,7 @@ int main() try {
   std::error_code error = source->start(print_change);
   while (!error) {
     pollfd waiting{source->fd(), POLLIN, 0};
-    ::poll(&waiting, 1, -1);  // a signal ends it early, which does no harm
+    ::poll(&waiting, 1, -1);  // a signal may end the wait early; process() may be called at any time
     error = source->process();
   }
   std::fprintf(stderr, "link_monitor: %s\n", error.message().c_str());

@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: Apache-2.0
-// One line for each change of a link: what link_monitor and the embed_* programs do with what they are told.
+// Prints one line for each change of a link. link_monitor and the embed_* programs use it as their handler.
 #pragma once
 
 #include <cstdio>
@@ -17,7 +17,7 @@ inline void print_change(const portsync::LinkEvent& event) {
       std::printf("%s was %s\n", event.link->name.c_str(), event.before->name.c_str());
     }
   } else {
-    return;  // snapshot_begin and the like, and kinds that newer versions of the library have
+    return;  // snapshot_begin and similar kinds, and kinds of newer versions of the library
   }
-  std::fflush(stdout);  // a pipe's reader wants it now, too
+  std::fflush(stdout);  // so that the reader of a pipe gets the line now
 }

@@ -1,12 +1,12 @@
 // SPDX-License-Identifier: Apache-2.0
-// Publishes to a table of APPL_DB as SONiC's daemons do: a row of LINK_TABLE for each link, staged and announced by
-// redis::ProducerTable, for a consumer (orchagent, say) to take over.
+// Publishes to a table of APPL_DB as SONiC's daemons do. redis::ProducerTable stages and announces a row of LINK_TABLE
+// for each link, and a consumer such as orchagent takes it over.
 //
 //   g++ -std=c++17 producer_table.cpp -o producer_table $(pkg-config --cflags --libs portsync)
 //   ./producer_table /run/redis/redis.sock
 //
-// With a state table nobody has to consume, a StateSink is less work (write-your-own-sink.md). Rows whose links went
-// while this program did not run are not removed: who must do that compares with TableReader::names() at the start.
+// For a state table, which has no consumer, a StateSink is less work (write-your-own-sink.md). This program does not
+// remove rows whose links went while it did not run. To do that, compare with TableReader::names() at the start.
 #include <cstdio>
 #include <map>
 #include <portsync/netlink/link_source.hpp>
@@ -39,7 +39,7 @@ class Publisher final : public redis::Database::Observer {
     }
   }
 
-  // What became of rows that were on their way is not known, nor what a restarted Redis still has.
+  // It is not known whether the unanswered rows were stored, or what a restarted Redis still holds.
   void on_open() override {
     for (const auto& row : rows_) waiting_.insert(row.first);
     publish();
@@ -52,8 +52,8 @@ class Publisher final : public redis::Database::Observer {
     waiting_.insert(name);
   }
 
-  // The newest state of all that waits, unless answers are awaited: then it waits for these, so that what is under way
-  // has a bound.
+  // Publishes the newest state of every waiting row. While answers are outstanding it waits for them, so that the
+  // number of unanswered rows stays bounded.
   void publish() {
     if (!database_.open() || unanswered_ > 0) return;
     std::vector<redis::TableRow> set;

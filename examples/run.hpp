@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: Apache-2.0
-// The loop of link_monitor.cpp, for examples about something else: waits for one object until it cannot go on.
+// The loop of link_monitor.cpp, for examples on other subjects. Drives one object until its process() returns an error.
 #pragma once
 
 #include <poll.h>
@@ -8,7 +8,7 @@
 #include <portsync/pollable.hpp>
 #include <system_error>
 
-// The exit status: always 1, for these programs end by a signal or because of an error, which it prints.
+// Prints the error and returns the exit status, always 1: these programs end by a signal or by an error.
 inline int run(portsync::Pollable& pollable, std::error_code started) {
   std::error_code error = started;
   while (!error) {

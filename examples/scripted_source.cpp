@@ -1,9 +1,9 @@
 // SPDX-License-Identifier: Apache-2.0
-// Records what happens to the links here, and replays it anywhere: as the LinkSource of scripted_source.hpp.
+// Records the link events of this machine and replays them anywhere, with the LinkSource of scripted_source.hpp.
 //
 //   g++ -std=c++17 scripted_source.cpp -o scripted_source $(pkg-config --cflags --libs portsync)
-//   ./scripted_source record TRACE        # until it is ended by a signal
-//   ./scripted_source replay TRACE 10     # prints it as link_monitor would have, ten times as quick; 0 = at once
+//   ./scripted_source record TRACE        # until a signal ends it
+//   ./scripted_source replay TRACE 10     # prints what link_monitor would print, ten times as fast; 0 = at once
 #include "scripted_source.hpp"
 
 #include <fstream>

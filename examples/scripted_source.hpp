@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: Apache-2.0
-// A LinkSource that tells what a trace says (trace.hpp): for tests, and for looking again at what happened elsewhere.
+// A LinkSource that replays a trace (trace.hpp), for tests and to look again at events of another machine.
 #pragma once
 
 #include <sys/timerfd.h>
@@ -16,7 +16,7 @@
 
 class ScriptedSource final : public portsync::LinkSource {
  public:
-  // `speed`: 2 = twice as quick as it was recorded, 0 = as quick as process() is called.
+  // `speed`: 2 = twice as fast as recorded, 0 = as fast as process() is called.
   explicit ScriptedSource(std::vector<trace::Step> steps, double speed = 1) : steps_(std::move(steps)), speed_(speed) {
     if (timer_ < 0) throw std::system_error(errno, std::system_category(), "timerfd_create");
   }
@@ -39,7 +39,7 @@ class ScriptedSource final : public portsync::LinkSource {
       listing_ = step.kind == Kind::snapshot_begin || (listing_ && step.kind != Kind::snapshot_end);
       tell(step);
     }
-    if (!listing_ && std::exchange(resync_, false)) {  // nothing was missed: a listing that finds nothing new
+    if (!listing_ && std::exchange(resync_, false)) {  // a replay misses nothing, so the listing finds nothing new
       for (const Kind kind : {Kind::snapshot_begin, Kind::snapshot_end, Kind::drained}) say(kind);
     }
     arm();
@@ -61,7 +61,7 @@ class ScriptedSource final : public portsync::LinkSource {
     return statistics;
   }
 
-  // All of the trace has been told.
+  // True once the whole trace has been replayed.
   [[nodiscard]] bool done() const noexcept { return next_ == steps_.size(); }
 
  private:
@@ -91,7 +91,7 @@ class ScriptedSource final : public portsync::LinkSource {
     return began_ + std::chrono::duration_cast<portsync::Clock::duration>(after);
   }
 
-  // Readable as soon as the next step is due, which may be now.
+  // Makes the descriptor readable when the next step is due, which may be now.
   void arm() {
     std::chrono::nanoseconds at{0};  // never
     if (!done()) at = due(steps_[next_]).time_since_epoch();

@@ -1,13 +1,13 @@
 // SPDX-License-Identifier: Apache-2.0
-// Every transition of every link in SQLite, beside SONiC's rows in Redis. A sink sees the newest state alone; a history
-// wants each step, so it has a LinkSource of its own, in a thread of its own: a slow disk delays no row.
+// Stores every transition of every link in SQLite, beside SONiC's rows in Redis. A sink sees only the newest state, but
+// a history needs each step. It therefore has its own LinkSource in its own thread, so that a slow disk delays no row.
 //
 //   g++ -std=c++17 sqlite_history.cpp -o sqlite_history $(pkg-config --cflags --libs portsync sqlite3) -pthread
 //   ./sqlite_history history.db /run/redis/redis.sock
 //   sqlite3 history.db "SELECT datetime(time, 'unixepoch'), oper FROM transitions WHERE link = 'Ethernet0'"
 //
-// cause says how a transition was seen: 'notified'; 'initial', what was found at the start; or 'resync', what was found
-// after a loss of messages, with steps before it that nobody has seen.
+// The column cause says how the program learned of a transition: 'initial' by the listing at the start, 'notified' by a
+// message, 'resync' by the listing after a loss of messages, which hides the steps before it.
 #include <sqlite3.h>
 
 #include <cstdlib>
@@ -26,7 +26,8 @@ class History {
  public:
   explicit History(const char* path) {
     check(sqlite3_open(path, &db_));
-    // With a write-ahead log others can read meanwhile, and a commit needs no fsync; a power cut costs the last few.
+    // With a write-ahead log, other programs can read meanwhile and a commit needs no fsync. A power cut loses the last
+    // few rows.
     execute(
         "PRAGMA journal_mode = WAL; PRAGMA synchronous = NORMAL; PRAGMA busy_timeout = 10000;"
         "CREATE TABLE IF NOT EXISTS transitions (id INTEGER PRIMARY KEY, time REAL, link TEXT, ifindex INTEGER,"
@@ -42,7 +43,7 @@ class History {
     sqlite3_close(db_);
   }
 
-  // What comes together is one transaction; it ends when nothing more waits.
+  // Events that arrive together are one transaction, which ends when no more events wait.
   void on_event(const LinkEvent& event) {
     if (event.kind == LinkEvent::Kind::drained && std::exchange(begun_, false)) execute("COMMIT");
     if (event.link == nullptr) return;

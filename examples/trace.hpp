@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
-// Events of a LinkSource as lines of text, and back: "MICROSECONDS KIND CAUSE", and for a link all that is known of it.
-// Words are separated by one space; "-" is an empty one, and %20 a byte that would be in the way.
+// Converts the events of a LinkSource to lines of text and back: "MICROSECONDS KIND CAUSE", then every member of the
+// link. One space separates two words. "-" stands for an empty word, and %20 for a byte that cannot stand in a word.
 #pragma once
 
 #include <chrono>
