@@ -1,0 +1,197 @@
+// SPDX-License-Identifier: Apache-2.0
+#include "sonic/appl_watch.hpp"
+
+#include <algorithm>
+#include <utility>
+
+namespace portsync::sonic {
+namespace {
+
+constexpr std::chrono::seconds longest_poll_interval{60};
+
+}  // namespace
+
+void ApplWatch::begin(Started started, TimePoint now) {
+  server_ = Server::known;
+  init_done_ = started.write_init_done ? InitDone::wanted : InitDone::done;
+  missing_ = std::move(started.ports);
+  warm_ = started.warm;
+  seen_ = std::move(started.seen);
+  report_missing_at_ = now + timing_.missing_after;
+  look_at_ = now + timing_.look_interval;
+}
+
+// Nothing is tried before it is open again, and all of it then.
+void ApplWatch::on_closed() {
+  server_ = Server::away;
+  looking_ = false;
+  if (check_ == Check::asking) check_ = Check::idle;
+  if (check_ == Check::asking_again) check_ = Check::refused;
+  retry_at_.reset();
+}
+
+void ApplWatch::on_waiting(const std::string& name) {
+  waiting_.insert(name);
+  to_check_.insert(name);
+  poll_interval_ = timing_.poll_interval;
+}
+
+void ApplWatch::on_settled(const std::string& name) {
+  waiting_.erase(name);
+  to_check_.erase(name);
+}
+
+void ApplWatch::on_row_event(std::string_view name, std::string_view event) {
+  const auto found = waiting_.find(name);
+  if (found != waiting_.end() && event != "del") to_check_.insert(*found);
+}
+
+bool ApplWatch::may_ask(TimePoint now) const {
+  return server_ != Server::away && (!retry_at_ || now >= *retry_at_);
+}
+
+ApplWatch::Tasks ApplWatch::on_time(TimePoint now) {
+  Tasks tasks;
+  if (poll_at_ && now >= *poll_at_) poll(now, tasks);
+  if (init_done_ != InitDone::done && now >= report_missing_at_) report_missing(now, tasks);
+  if (!may_ask(now)) return tasks;
+  retry_at_.reset();
+  if (!looking_ && (server_ == Server::unsure || now >= look_at_)) {
+    looking_ = true;
+    look_at_ = now + timing_.look_interval;
+    tasks.push_back(Task::look);
+  }
+  if (server_ == Server::unsure) return tasks;
+  if ((check_ == Check::idle || check_ == Check::refused) && !to_check_.empty()) {
+    check_ = check_ == Check::idle ? Check::asking : Check::asking_again;
+    tasks.push_back(Task::check);
+  }
+  return tasks;
+}
+
+// Where keyspace events are off, the names that wait are looked for, ever more rarely.
+void ApplWatch::poll(TimePoint now, Tasks& tasks) {
+  poll_at_.reset();
+  to_check_ = waiting_;
+  const bool refused = check_ == Check::refused || check_ == Check::asking_again;
+  if (refused && waiting_.empty()) resume(now, tasks);  // nothing is left to be read
+  poll_interval_ = std::min<std::chrono::milliseconds>(2 * poll_interval_, longest_poll_interval);
+  if (waiting_.empty() && std::exchange(subscribed_, false)) tasks.push_back(Task::unsubscribe);
+}
+
+ApplWatch::Names ApplWatch::take_names() {
+  return std::exchange(to_check_, {});
+}
+
+// A name that is not there yet is waited for by subscription.
+ApplWatch::Tasks ApplWatch::on_checked(const Names& there, TimePoint now) {
+  Tasks tasks;
+  const bool was_refused = check_ == Check::asking_again;
+  check_ = Check::idle;
+  if (was_refused) resume(now, tasks);
+  poll_at_ = now + poll_interval_;
+  const auto is_absent = [&there](const std::string& name) { return there.find(name) == there.end(); };
+  if (std::any_of(waiting_.begin(), waiting_.end(), is_absent)) subscribe(tasks);
+  return tasks;
+}
+
+ApplWatch::Tasks ApplWatch::on_check_failed(bool refused, TimePoint now) {
+  Tasks tasks;
+  if (check_ == Check::asking_again || refused) {
+    check_ = Check::refused;
+  } else {
+    check_ = Check::idle;
+  }
+  poll_at_ = now + poll_interval_;
+  subscribe(tasks);
+  return tasks;
+}
+
+void ApplWatch::subscribe(Tasks& tasks) {
+  if (!std::exchange(subscribed_, true)) tasks.push_back(Task::subscribe);
+}
+
+// Only another server process that knows nothing of PortConfigDone has lost what orchagent lives on; a pause, or a
+// restart with its data, has not. Gone from the same process, what has started waits for another one.
+ApplWatch::Tasks ApplWatch::on_looked(const Found& found, const std::string& run_id, TimePoint now) {
+  looking_ = false;
+  if (!found.config_done && seen_.is_another(run_id)) return {Task::end_data_lost};
+  seen_.note(run_id);
+  Tasks tasks;
+  const ConfigDone before = std::exchange(config_done_, found.config_done ? ConfigDone::there : ConfigDone::gone);
+  if (config_done_ == ConfigDone::gone && before == ConfigDone::there) tasks.push_back(Task::report_config_gone);
+  const bool is_back = config_done_ == ConfigDone::there && before == ConfigDone::gone;
+  if (std::exchange(server_, Server::known) == Server::known && !is_back) return tasks;
+  to_check_ = waiting_;
+  resume(now, tasks);
+  if (init_done_ != InitDone::unsure) return tasks;
+  init_done_ = found.init_done && !warm_ ? InitDone::done : InitDone::wanted;
+  if (init_done_ == InitDone::done) tasks.push_back(Task::report_init_done);
+  return tasks;
+}
+
+// LOADING, for one: it is looked at again.
+void ApplWatch::on_look_failed(TimePoint now) {
+  looking_ = false;
+  retry_at_ = now + timing_.poll_interval;
+}
+
+// All is right with APPL_DB: what is still missing is not, and must not be forgotten for that.
+void ApplWatch::resume(TimePoint now, Tasks& tasks) {
+  if (check_ == Check::refused) check_ = Check::idle;
+  if (check_ == Check::asking_again) check_ = Check::asking;
+  tasks.push_back(Task::forget_reports);
+  if (config_done_ == ConfigDone::gone) return;
+  tasks.push_back(Task::report_resumed);
+  if (init_done_ != InitDone::done && missing_reported_) report_missing(now, tasks);
+}
+
+void ApplWatch::report_missing(TimePoint now, Tasks& tasks) {
+  report_missing_at_ = now + timing_.missing_interval;
+  if (missing_.empty() || config_done_ == ConfigDone::gone) return;
+  missing_reported_ = true;
+  tasks.push_back(Task::report_missing);
+}
+
+bool ApplWatch::wants_rows() const {
+  const bool is_due = init_done_ == InitDone::wanted || init_done_ == InitDone::unsure;
+  return is_due && missing_.empty() && config_done_ == ConfigDone::there;
+}
+
+// Not to a swss that has been started anew, and has not been told of the ports.
+ApplWatch::Tasks ApplWatch::on_rows_stored(TimePoint now) {
+  if (!wants_rows() || server_ != Server::known || !may_ask(now)) return {};
+  init_done_ = InitDone::asking;
+  return {Task::look_before_init};
+}
+
+ApplWatch::Tasks ApplWatch::on_looked_before_init(bool config_done, TimePoint now) {
+  if (!config_done) {
+    init_done_ = InitDone::wanted;
+    look_at_ = now;  // it is gone: that is reported
+    return {};
+  }
+  init_done_ = InitDone::writing;
+  return {Task::write_init_done};
+}
+
+ApplWatch::Tasks ApplWatch::on_init_written() {
+  init_done_ = InitDone::done;
+  return {Task::report_init_done};
+}
+
+void ApplWatch::on_init_failed(bool refused, TimePoint now) {
+  init_done_ = init_done_ == InitDone::writing ? InitDone::unsure : InitDone::wanted;
+  if (refused) retry_at_ = now + timing_.poll_interval;
+}
+
+std::optional<TimePoint> ApplWatch::deadline() const {
+  std::optional<TimePoint> first = poll_at_;
+  const auto consider = [&first](TimePoint time) { first = std::min(first.value_or(time), time); };
+  if (retry_at_) consider(*retry_at_);
+  if (init_done_ != InitDone::done) consider(report_missing_at_);
+  if (server_ != Server::away && !looking_ && !retry_at_) consider(look_at_);
+  return first;
+}
+
+}  // namespace portsync::sonic

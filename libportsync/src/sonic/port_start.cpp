@@ -1,0 +1,200 @@
+// SPDX-License-Identifier: Apache-2.0
+#include "sonic/port_start.hpp"
+
+#include <algorithm>
+#include <utility>
+
+namespace portsync::sonic {
+namespace {
+
+constexpr std::chrono::milliseconds config_poll_interval{100};
+constexpr int another_loader_intervals = 3;  // one that has just ended may be listed for a moment
+
+}  // namespace
+
+PortStart::Tasks PortStart::on_open(Source source, TimePoint now) {
+  reading(source) = Reading::open;
+  if (source == Source::config_db) uninitialized_ = false;
+  if (before_running()) begin_again();
+  return read_what_is_due(now);
+}
+
+PortStart::Tasks PortStart::on_closed(Source source, TimePoint now) {
+  reading(source) = Reading::closed;
+  if (source == Source::config_db) uninitialized_ = false;
+  if (before_running() && phase_ != Phase::reading) begin_again();
+  return read_what_is_due(now);
+}
+
+// What was read may not hold any more, and what was written may not be there: both are found out by reading.
+void PortStart::begin_again() {
+  phase_ = Phase::reading;
+  ++attempt_;
+  for (Reading& each : readings_) {
+    if (each != Reading::closed) each = Reading::open;
+  }
+  poll_at_.reset();
+}
+
+void PortStart::try_again(TimePoint now, std::chrono::milliseconds pause) {
+  begin_again();
+  poll_at_ = now + pause;
+}
+
+void PortStart::stop() {
+  phase_ = Phase::ended;
+  ++attempt_;
+}
+
+PortStart::Tasks PortStart::end(Task task) {
+  stop();
+  return {task};
+}
+
+PortStart::Tasks PortStart::on_time(TimePoint now) {
+  if (phase_ == Phase::setting_down) return {Task::set_down};
+  return read_what_is_due(now);
+}
+
+// APPL_DB and STATE_DB are read last: what they say of the start must not be as old as the wait for the rest.
+PortStart::Tasks PortStart::read_what_is_due(TimePoint now) {
+  Tasks tasks;
+  if (phase_ != Phase::reading || (poll_at_ && now < *poll_at_)) return tasks;
+  poll_at_.reset();
+  ask(Source::config_db, Task::read_initialized, tasks);
+  if (reading(Source::config_db) != Reading::done || !snapshot_) return tasks;
+  ask(Source::appl_db, Task::read_appl, tasks);
+  ask(Source::state_db, Task::read_state, tasks);
+  if (std::all_of(readings_.begin(), readings_.end(), [](Reading each) { return each == Reading::done; })) {
+    decide_start(tasks);
+  }
+  return tasks;
+}
+
+void PortStart::ask(Source source, Task task, Tasks& tasks) {
+  if (reading(source) != Reading::open) return;
+  reading(source) = Reading::asking;
+  tasks.push_back(task);
+}
+
+PortStart::Tasks PortStart::on_snapshot(TimePoint now) {
+  snapshot_ = true;
+  return read_what_is_due(now);
+}
+
+PortStart::Tasks PortStart::on_not_initialized(TimePoint now) {
+  uninitialized_ = true;
+  reading(Source::config_db) = Reading::open;
+  poll_at_ = now + config_poll_interval;
+  return {};
+}
+
+PortStart::Tasks PortStart::on_initialized() {
+  uninitialized_ = false;
+  return {Task::read_ports};
+}
+
+PortStart::Tasks PortStart::on_config(bool dpu, std::size_t ports, TimePoint now) {
+  evidence_.dpu = dpu;
+  ports_ = ports;
+  reading(Source::config_db) = Reading::done;
+  return read_what_is_due(now);
+}
+
+// Of two that start together the younger gives way, and of one that runs already whoever comes.
+PortStart::Tasks PortStart::on_loader_found(const std::string& name, TimePoint now) {
+  another_loader_ = name;
+  if (!another_loader_since_) another_loader_since_ = now;
+  if (now - *another_loader_since_ < another_loader_intervals * poll_interval_) return {};
+  return end(Task::end_another_loader);
+}
+
+void PortStart::on_no_loader() {
+  another_loader_.clear();
+  another_loader_since_.reset();
+}
+
+PortStart::Tasks PortStart::on_config_done(bool there, const std::string& run_id) {
+  evidence_.port_config_done = there;
+  if (there) seen_.note(run_id);
+  if (!there && seen_.is_another(run_id)) return end(Task::end_data_lost);
+  return {};
+}
+
+PortStart::Tasks PortStart::on_appl(TimePoint now) {
+  if (another_loader_.empty()) {
+    reading(Source::appl_db) = Reading::done;
+  } else {
+    try_again(now, poll_interval_);
+  }
+  return read_what_is_due(now);
+}
+
+PortStart::Tasks PortStart::on_state(bool warm_enabled, std::optional<std::string> restore_count, TimePoint now) {
+  evidence_.warm_enabled = warm_enabled;
+  evidence_.restore_count = std::move(restore_count);
+  reading(Source::state_db) = Reading::done;
+  return read_what_is_due(now);
+}
+
+// What has been counted for this start is not counted again when its answer was lost. A second try finds its own
+// PortConfigDone, and is no other start for that.
+void PortStart::decide_start(Tasks& tasks) {
+  decision_ = decide(evidence_);
+  if (restore_count_) decision_.restore_count = restore_count_;
+  if (!std::exchange(started_, true)) tasks.push_back(Task::report_started);
+  phase_ = Phase::setting_down;
+  tasks.push_back(Task::set_down);
+}
+
+// Before PortConfigDone, after which orchagent makes links that must not be taken for leftovers. One after the other: a
+// start that ends in between must find neither PortConfigDone without its ports nor a count of a start that was none.
+PortStart::Tasks PortStart::on_all_down() {
+  if (!decision_.load_ports) return write_restore_count();
+  if (ports_ == 0) return write_config_done();
+  return enter(Phase::writing_ports, Task::write_ports);
+}
+
+PortStart::Tasks PortStart::enter(Phase phase, Task task) {
+  phase_ = phase;
+  return {task};
+}
+
+PortStart::Tasks PortStart::write_restore_count() {
+  restore_count_ = decision_.restore_count;
+  if (!restore_count_) return enter(Phase::running, Task::run);
+  return enter(Phase::writing_restore_count, Task::write_restore_count);
+}
+
+// Only an acknowledged PortConfigDone counts as seen. An unacknowledged one may never have existed.
+PortStart::Tasks PortStart::on_written(const std::string& run_id) {
+  switch (phase_) {
+    case Phase::writing_ports:
+      return write_config_done();
+    case Phase::writing_config_done:
+      seen_.note(run_id);
+      return write_restore_count();
+    case Phase::writing_restore_count:
+      return enter(Phase::running, Task::run);
+    default:
+      return {};
+  }
+}
+
+PortStart::Wait PortStart::waits_for() const noexcept {
+  if (!before_running()) return Wait::nothing;
+  if (!another_loader_.empty()) return Wait::loader;
+  if (uninitialized_) return Wait::initialized;
+  if (reading(Source::config_db) != Reading::done) return Wait::config_db;
+  if (!snapshot_) return Wait::links;
+  if (reading(Source::appl_db) != Reading::done) return Wait::appl_db;
+  if (reading(Source::state_db) != Reading::done) return Wait::state_db;
+  return Wait::writes;
+}
+
+std::optional<TimePoint> PortStart::deadline(TimePoint now) const {
+  if (phase_ == Phase::setting_down) return now;
+  return before_running() ? poll_at_ : std::nullopt;
+}
+
+}  // namespace portsync::sonic
