@@ -119,6 +119,7 @@ class Orchagent(_Thread):
                 told = subscriber.wait(0.05)
                 while subscriber.wait(0):
                     subscriber.read()
+                    told = True
 
     def _pop(self, client: resp.Client) -> bool:
         if self._stop.is_set():
