@@ -30,26 +30,28 @@ SinkQueue::Row& SinkQueue::row(Slot slot) {
   return rows_[slot];
 }
 
-void SinkQueue::row_count_at_least(Slot count) {
-  if (rows_.size() < count) rows_.resize(std::max(count, context_.ports.end()));
+void SinkQueue::grow_rows(Slot count) {
+  row_count_ = std::max(count, context_.ports.end());
+  rows_.resize(row_count_);
 }
 
 void SinkQueue::mark(Slot slot, const Touch& touch) {
-  const Row& marked = row(slot);
+  Row& marked = row(slot);
   if (context_.ports.link(slot) == nullptr && marked.stored == Stored::absent && !on_its_way(marked.stage)) {
     settle(slot);  // came and went without ever being stored
     return;
   }
-  move(slot, RowEvent::touched, {touch.when, 1, touch.cause});
+  move(marked, slot, RowEvent::touched, {touch.when, 1, touch.cause});
 }
 
 // The one place where a row's stage changes.
-void SinkQueue::move(Slot slot, RowEvent event, const Pending& reason) {
-  Row& moved = rows_[slot];
+void SinkQueue::move(Row& moved, Slot slot, RowEvent event, const Pending& reason) {
   const RowStep step = next(moved.stage, event);
-  waiting_ += static_cast<std::size_t>(waits(step.next)) - static_cast<std::size_t>(waits(moved.stage));
-  in_flight_ += static_cast<std::size_t>(on_its_way(step.next)) - static_cast<std::size_t>(on_its_way(moved.stage));
-  moved.stage = step.next;
+  if (step.next != moved.stage) {
+    waiting_ += static_cast<std::size_t>(waits(step.next)) - static_cast<std::size_t>(waits(moved.stage));
+    in_flight_ += static_cast<std::size_t>(on_its_way(step.next)) - static_cast<std::size_t>(on_its_way(moved.stage));
+    moved.stage = step.next;
+  }
   switch (step.reason) {
     case ReasonStep::keep:
       return;
@@ -67,8 +69,8 @@ void SinkQueue::move(Slot slot, RowEvent event, const Pending& reason) {
 }
 
 // A row that no link event is about differs.
-void SinkQueue::repair(Slot slot) {
-  move(slot, RowEvent::touched, {context_.now, 0, Cause::resync});
+void SinkQueue::repair(Row& row, Slot slot) {
+  move(row, slot, RowEvent::touched, {context_.now, 0, Cause::resync});
 }
 
 // Puts a waiting row into the queue; a queue over its bound becomes "compare all".
@@ -98,7 +100,7 @@ void SinkQueue::forget_trouble(Row& row) {
 void SinkQueue::settle(Slot slot) {
   Row& settled = rows_[slot];
   if (settled.stage == RowStage::refused) std::erase(refused_, slot);
-  move(slot, RowEvent::right);
+  move(settled, slot, RowEvent::right);
   forget_trouble(settled);
 }
 
@@ -216,9 +218,9 @@ void SinkQueue::send_erases() {
       refuse(slot, error);
       continue;
     }
-    sent(slot, 0);
+    sent(erased, slot, 0);
     // The replacement is the next batch's.
-    if (link != nullptr) move(slot, RowEvent::touched, sent_[erased.sent].reason);
+    if (link != nullptr) move(erased, slot, RowEvent::touched, sent_[erased.sent].reason);
   }
 }
 
@@ -243,7 +245,7 @@ void SinkQueue::send_puts() {
     if (error) {
       refuse(slot, error);
     } else {
-      sent(slot, link->ifindex);
+      sent(put, slot, link->ifindex);
     }
   }
 }
@@ -254,9 +256,8 @@ SinkQueue::Sent& SinkQueue::next_sent() {
   return sent_[sent_count_];
 }
 
-void SinkQueue::sent(Slot slot, std::int32_t ifindex) {
-  move(slot, RowEvent::sent);
-  Row& row = rows_[slot];
+void SinkQueue::sent(Row& row, Slot slot, std::int32_t ifindex) {
+  move(row, slot, RowEvent::sent);
   Sent& sent = sent_[sent_count_];
   sent.reason = row.waiting_for;
   sent.ifindex = ifindex;
@@ -281,13 +282,13 @@ void SinkQueue::on_result(std::string_view port, Revision revision, std::error_c
   }
   // A part of a refused row may be stored: in Redis a row and its entry in the index are two commands.
   if (error != Errc::try_again) answered.stored = Stored::unknown;
-  move(slot, RowEvent::not_stored, sent_[answered.sent].reason);
+  move(answered, slot, RowEvent::not_stored, sent_[answered.sent].reason);
   if (error != Errc::try_again || ++answered.attempts >= attempts_in_a_row) refuse(slot, error);
 }
 
 void SinkQueue::on_stored(Slot slot) {
-  move(slot, RowEvent::stored);
   Row& stored = rows_[slot];
+  move(stored, slot, RowEvent::stored);
   Sent& sent = sent_[stored.sent];
   const bool erased = sent.ifindex == 0;
   const Pending answered = sent.reason;
@@ -329,7 +330,7 @@ void SinkQueue::count_outcome(bool failure) {
 // Keeps a waiting row out of the batches until the retry, however often its link changes.
 void SinkQueue::refuse(Slot slot, std::error_code error) {
   Row& refused = rows_[slot];
-  move(slot, RowEvent::refused);
+  move(refused, slot, RowEvent::refused);
   refused.attempts = 0;
   refused_.push_back(slot);
   if (!retry_at_) retry_at_ = context_.now + context_.options.retry_interval;
@@ -350,7 +351,8 @@ void SinkQueue::retry_refused() {
   std::vector<Slot> again;
   again.swap(refused_);
   for (const Slot slot : again) {
-    if (rows_[slot].stage == RowStage::refused) move(slot, RowEvent::retry, rows_[slot].waiting_for);
+    Row& row = rows_[slot];
+    if (row.stage == RowStage::refused) move(row, slot, RowEvent::retry, row.waiting_for);
   }
 }
 
@@ -376,10 +378,10 @@ void SinkQueue::on_closed(std::error_code error) {
     Row& lost = rows_[slot];
     lost.first_sync = false;
     if (lost.stored == Stored::present) lost.stored = Stored::unknown;
-    if (lost.stage == RowStage::refused) move(slot, RowEvent::retry, lost.waiting_for);
+    if (lost.stage == RowStage::refused) move(lost, slot, RowEvent::retry, lost.waiting_for);
     if (on_its_way(lost.stage)) {
       lost.stored = Stored::unknown;
-      move(slot, RowEvent::not_stored, sent_[lost.sent].reason);
+      move(lost, slot, RowEvent::not_stored, sent_[lost.sent].reason);
     }
   }
   last_error_ = error;

@@ -108,10 +108,13 @@ class SinkQueue final : public StateSink::Observer {
   };
 
   Row& row(Slot slot);
-  void row_count_at_least(Slot count);
-  void move(Slot slot, RowEvent event, const Pending& reason);
-  void move(Slot slot, RowEvent event) { move(slot, event, Pending()); }  // one that gives no reason
-  void repair(Slot slot);
+  void row_count_at_least(Slot count) {
+    if (count > row_count_) grow_rows(count);
+  }
+  void grow_rows(Slot count);
+  void move(Row& row, Slot slot, RowEvent event, const Pending& reason);
+  void move(Row& row, Slot slot, RowEvent event) { move(row, slot, event, Pending()); }  // one that gives no reason
+  void repair(Row& row, Slot slot);
   void compare_later(Slot slot);
   void forget_trouble(Row& row);
   void settle(Slot slot);
@@ -135,7 +138,7 @@ class SinkQueue final : public StateSink::Observer {
   // What the sink holds of a row; valid until the next call.
   [[nodiscard]] const PortRecord& held(Slot slot);
   Sent& next_sent();
-  void sent(Slot slot, std::int32_t ifindex);
+  void sent(Row& row, Slot slot, std::int32_t ifindex);
   void on_stored(Slot slot);
   void count_outcome(bool failure);
   void refuse(Slot slot, std::error_code error);
@@ -147,6 +150,7 @@ class SinkQueue final : public StateSink::Observer {
   std::string name_;
 
   std::deque<Row> rows_;    // by slot; references stay good while it grows
+  Slot row_count_ = 0;      // rows_.size(), which costs a deque more than all else that a link's change does here
   std::vector<Sent> sent_;  // of the batch on its way, and memory to be used again
   std::size_t sent_count_ = 0;
   RecordPacker packer_;

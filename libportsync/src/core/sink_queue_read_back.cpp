@@ -48,7 +48,7 @@ void SinkQueue::begin_write_only() {
   row_count_at_least(context_.ports.end());
   for (Slot slot = 0; slot < rows_.size(); ++slot) {
     const bool differs = context_.ports.link(slot) != nullptr || rows_[slot].stored == Stored::unknown;
-    if (differs && !waits(rows_[slot].stage)) repair(slot);
+    if (differs && !waits(rows_[slot].stage)) repair(rows_[slot], slot);
   }
   move(StoreEvent::unreadable);
   finish_first_reading();
@@ -92,10 +92,10 @@ void SinkQueue::on_found(Slot slot, const StoredRow& stored) {
   project_stored(stored, link);
   packer_.pack(held_, packed_);
   if (link == nullptr) {
-    repair(slot);
+    repair(found, slot);
   } else {
     if (store_ == StoreState::auditing && believed == Stored::present && packed_ != found.known) ++drift_;
-    if (held_.fields != projected_.fields && !waits(found.stage)) repair(slot);
+    if (held_.fields != projected_.fields && !waits(found.stage)) repair(found, slot);
   }
   found.known = packed_;
 }
@@ -107,7 +107,7 @@ void SinkQueue::on_missing(Slot slot) {
   missing.stored = Stored::absent;
   missing.known_ifindex = 0;
   if (context_.ports.link(slot) != nullptr) {
-    if (!waits(missing.stage)) repair(slot);
+    if (!waits(missing.stage)) repair(missing, slot);
     return;
   }
   settle(slot);
@@ -161,7 +161,7 @@ void SinkQueue::remove_stale() {
     if (on_its_way(stale.stage) || stale.last > read_revision_) continue;
     stale.stored = Stored::present;
     packer_.pack(record, stale.known);
-    repair(slot);
+    repair(stale, slot);
   }
 }
 
