@@ -55,7 +55,8 @@ inline std::string to_line(const Step& step) {
     number(value);
   const auto* address = reinterpret_cast<const char*>(link.address.bytes.data());
   line << ' ' << word(std::string(address, link.address.size)) << ' ' << link.master << ' ' << link.parent << ' '
-       << word(link.kind) << ' ' << word(link.slave_kind) << ' ' << word(link.phys_port_name);
+       << (link.parent_netnsid ? std::to_string(*link.parent_netnsid) : "-") << ' ' << word(link.kind) << ' '
+       << word(link.slave_kind) << ' ' << word(link.phys_port_name);
   for (const std::string& name : link.alternative_names) line << ' ' << word(name);
   return line.str();
 }
@@ -72,9 +73,9 @@ inline Step from_line(const std::string& line) {
   step.cause = static_cast<portsync::Cause>(cause);
   if (in && step.kind <= portsync::LinkEvent::Kind::removed) {
     portsync::LinkState& link = step.link;
-    std::string name, values[4], address, link_kind, slave_kind, phys_port_name, other;
+    std::string name, values[4], address, netnsid, link_kind, slave_kind, phys_port_name, other;
     in >> link.ifindex >> name >> link.flags >> operstate >> values[0] >> values[1] >> values[2] >> values[3] >>
-        address >> link.master >> link.parent >> link_kind >> slave_kind >> phys_port_name;
+        address >> link.master >> link.parent >> netnsid >> link_kind >> slave_kind >> phys_port_name;
     link.name = text(name);
     link.operstate = static_cast<portsync::OperState>(operstate);
     std::optional<std::uint32_t>* const numbers[] = {&link.mtu, &link.carrier_changes, &link.carrier_up_count,
@@ -84,6 +85,7 @@ inline Step from_line(const std::string& line) {
     }
     const std::string bytes = text(address);
     link.address.size = static_cast<std::uint8_t>(bytes.copy(reinterpret_cast<char*>(link.address.bytes.data()), 32));
+    if (in && netnsid != "-") link.parent_netnsid = static_cast<std::int32_t>(std::stol(netnsid));
     link.kind = text(link_kind);
     link.slave_kind = text(slave_kind);
     link.phys_port_name = text(phys_port_name);

@@ -22,6 +22,7 @@ LinkState full() {
   link.address.size = 6;
   link.master = 9;
   link.parent = 11;
+  link.parent_netnsid = -1;
   link.kind = "vlan";
   link.slave_kind = "team";
   link.phys_port_name = "p 0%41,\n";

@@ -175,6 +175,9 @@ void compare(const LinkState& ours, rtnl_link* theirs, const nlmsghdr& message) 
       "the same address");
   require(ours.master == rtnl_link_get_master(theirs), "the same master");
   require(ours.parent == rtnl_link_get_link(theirs), "the same link below");
+  std::int32_t netnsid = 0;
+  const bool elsewhere = rtnl_link_get_link_netnsid(theirs, &netnsid) == 0;
+  require(ours.parent_netnsid == (elsewhere ? std::optional(netnsid) : std::nullopt), "in the same namespace");
   require(ours.kind == text(rtnl_link_get_type(theirs)), "the same kind");
   if (slave_kind_is_ended(message)) {
     require(ours.slave_kind == text(rtnl_link_get_slave_type(theirs)), "the same slave kind");
@@ -216,6 +219,7 @@ LinkState used_before() {
   link.address.size = 32;
   link.address.bytes.fill(0x77);
   link.master = link.parent = 77;
+  link.parent_netnsid = 77;
   link.alternative_names = {"one", "two", "three"};
   return link;
 }

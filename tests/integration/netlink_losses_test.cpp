@@ -13,6 +13,7 @@
 #include <portsync/netlink/link_source.hpp>
 #include <string>
 #include <utility>
+#include <vector>
 
 #include "support/cpp/followed_links.hpp"
 #include "support/cpp/source_sockets.hpp"
@@ -72,6 +73,26 @@ BOOST_AUTO_TEST_CASE(the_smallest_buffer_works) {
   }
   BOOST_TEST(followed.run_until_equal());
   BOOST_TEST(followed.statistics().overruns > 0U);
+}
+
+// It used to be told as a change of the link that had gone: in sonic mode no DEL and HSET, and for ever ignored if that
+// one was.
+BOOST_AUTO_TEST_CASE(a_link_made_anew_with_the_same_ifindex_during_an_overrun_is_removed_and_new) {
+  add(0, 2);
+  Followed followed(rtnl, with_buffer(16 * 1024));
+  followed.start();
+  followed.follower.events.clear();
+  change(200, 2);
+  rtnl.remove(index_of(0));
+  add(0, 1);
+  BOOST_TEST(followed.run_until_equal());
+  BOOST_TEST(followed.statistics().overruns >= 1U);
+  std::vector<Kind> told;
+  for (const auto& event : followed.follower.events) {
+    if (event.ifindex == index_of(0) && event.cause == Cause::resync) told.push_back(event.kind);
+  }
+  BOOST_TEST((told == std::vector<Kind>{Kind::removed, Kind::changed}));
+  BOOST_TEST(followed.follower.count(Kind::removed) == 2U);  // and the other end
 }
 
 BOOST_AUTO_TEST_CASE(a_snapshot_during_which_the_buffer_overran_is_not_the_end) {

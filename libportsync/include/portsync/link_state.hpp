@@ -48,6 +48,9 @@ struct LinkState {
   std::string slave_kind;                      // IFLA_INFO_SLAVE_KIND: "bridge", "team", "bond"; "" = not a member
   std::string phys_port_name;                  // IFLA_PHYS_PORT_NAME
   std::vector<std::string> alternative_names;  // IFLA_ALT_IFNAME, in the kernel's order
+  // IFLA_LINK_NETNSID: `parent` is an ifindex of this other network namespace, by its number in this one; -1 = it has
+  // no number here. std::nullopt = `parent` is in this namespace.
+  std::optional<std::int32_t> parent_netnsid;
 
   [[nodiscard]] bool admin_up() const noexcept { return (flags & 0x1U) != 0; }      // IFF_UP
   [[nodiscard]] bool running() const noexcept { return (flags & 0x40U) != 0; }      // IFF_RUNNING

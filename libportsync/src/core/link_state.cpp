@@ -58,8 +58,9 @@ bool operator==(const LinkState& a, const LinkState& b) noexcept {
   return a.ifindex == b.ifindex && a.flags == b.flags && a.operstate == b.operstate && a.mtu == b.mtu &&
          a.carrier_changes == b.carrier_changes && a.carrier_up_count == b.carrier_up_count &&
          a.carrier_down_count == b.carrier_down_count && a.name == b.name && a.address == b.address &&
-         a.master == b.master && a.parent == b.parent && a.kind == b.kind && a.slave_kind == b.slave_kind &&
-         a.phys_port_name == b.phys_port_name && a.alternative_names == b.alternative_names;
+         a.master == b.master && a.parent == b.parent && a.parent_netnsid == b.parent_netnsid && a.kind == b.kind &&
+         a.slave_kind == b.slave_kind && a.phys_port_name == b.phys_port_name &&
+         a.alternative_names == b.alternative_names;
 }
 
 }  // namespace portsync

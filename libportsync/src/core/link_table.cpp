@@ -1,6 +1,8 @@
 // SPDX-License-Identifier: Apache-2.0
 #include "core/link_table.hpp"
 
+#include <iterator>
+#include <optional>
 #include <utility>
 
 namespace portsync::core {
@@ -10,7 +12,7 @@ namespace {
 // does not compile when there is another.
 void assign(LinkState& to, const LinkState& from) {
   auto& [ifindex, name, flags, operstate, mtu, carrier_changes, carrier_up_count, carrier_down_count, address, master,
-         parent, kind, slave_kind, phys_port_name, alternative_names] = to;
+         parent, kind, slave_kind, phys_port_name, alternative_names, parent_netnsid] = to;
   const auto set = [](auto& member, const auto& value) {
     if (member != value) member = value;
   };
@@ -25,10 +27,22 @@ void assign(LinkState& to, const LinkState& from) {
   address = from.address;
   master = from.master;
   parent = from.parent;
+  parent_netnsid = from.parent_netnsid;
   set(kind, from.kind);
   set(slave_kind, from.slave_kind);
   set(phys_port_name, from.phys_port_name);
   set(alternative_names, from.alternative_names);
+}
+
+// A link keeps its kind, and its counters only grow. An address may be set, but not often; that it was set while
+// notifications were lost is less likely than that another link has the ifindex.
+bool is_another_link(const LinkState& known, const LinkState& listed) {
+  const auto fell = [](const std::optional<std::uint32_t>& before, const std::optional<std::uint32_t>& now) {
+    return before && now && *now < *before;
+  };
+  return known.address != listed.address || known.kind != listed.kind ||
+         fell(known.carrier_changes, listed.carrier_changes) || fell(known.carrier_up_count, listed.carrier_up_count) ||
+         fell(known.carrier_down_count, listed.carrier_down_count);
 }
 
 LinkEvent changed(Cause cause, const LinkState& link, const LinkState* before, TimePoint now) {
@@ -38,6 +52,7 @@ LinkEvent changed(Cause cause, const LinkState& link, const LinkState* before, T
 }  // namespace
 
 void LinkTable::begin_snapshot(Cause cause, TimePoint now) {
+  forget_removed();
   ++snapshot_;
   snapshot_cause_ = cause;
   snapshot_running_ = true;
@@ -52,17 +67,35 @@ void LinkTable::on_snapshot_link(const LinkState& link, TimePoint now) {
   update(entry, link, snapshot_cause_, now);
 }
 
+std::vector<std::int32_t> LinkTable::unlisted() const {
+  std::vector<std::int32_t> found;
+  if (!snapshot_running_) return found;
+  for (const auto& [ifindex, entry] : entries_) {
+    if (in_doubt(entry)) found.push_back(ifindex);
+  }
+  return found;
+}
+
 void LinkTable::end_snapshot(TimePoint now) {
   if (!snapshot_running_) return;
   for (auto it = entries_.begin(); it != entries_.end();) {
     Entry& entry = it->second;
-    if (entry.alive && entry.listed != snapshot_ && entry.touched != snapshot_) {
-      remove(entry, snapshot_cause_, now);
-    }
+    if (in_doubt(entry)) remove(entry, snapshot_cause_, now);
     it = entry.alive ? std::next(it) : entries_.erase(it);
   }
   snapshot_running_ = false;
   handler_({LinkEvent::Kind::snapshot_end, snapshot_cause_, nullptr, nullptr, now});
+}
+
+void LinkTable::abort_snapshot() noexcept {
+  snapshot_running_ = false;
+  forget_removed();
+}
+
+// No reply about them will come any more.
+void LinkTable::forget_removed() noexcept {
+  if (tombstones() == 0) return;
+  for (auto it = entries_.begin(); it != entries_.end();) it = it->second.alive ? std::next(it) : entries_.erase(it);
 }
 
 void LinkTable::on_changed(const LinkState& link, TimePoint now) {
@@ -88,6 +121,9 @@ void LinkTable::on_drained(TimePoint now) {
 }
 
 void LinkTable::update(Entry& entry, const LinkState& link, Cause cause, TimePoint now) {
+  if (std::exchange(entry.losses, losses_) != losses_ && entry.alive && is_another_link(entry.link, link)) {
+    remove(entry, cause, now);
+  }
   if (!entry.alive) {
     entry.alive = true;
     entry.link = link;

@@ -5,6 +5,7 @@
 #include <cstdint>
 #include <portsync/link_source.hpp>
 #include <unordered_map>
+#include <vector>
 
 namespace portsync::core {
 
@@ -23,29 +24,43 @@ class LinkTable {
   void begin_snapshot(Cause cause, TimePoint now);
   // A reply of the listing.
   void on_snapshot_link(const LinkState& link, TimePoint now);
+  // The known links that have neither been listed nor notified since: end_snapshot() would remove them.
+  [[nodiscard]] std::vector<std::int32_t> unlisted() const;
   // The listing is complete: links that it did not list are removed (told with its cause).
   void end_snapshot(TimePoint now);
   // The listing is not complete; nothing is swept.
-  void abort_snapshot() noexcept { snapshot_running_ = false; }
+  void abort_snapshot() noexcept;
 
   // A notification: RTM_NEWLINK and RTM_DELLINK.
   void on_changed(const LinkState& link, TimePoint now);
   void on_removed(std::int32_t ifindex, TimePoint now);
 
+  // Notifications were lost: a link may have gone, and another one have been made with its ifindex. One that is next
+  // described with another address or kind, or with a carrier count that fell, is told as removed and new. Without a
+  // loss it is the same link with another address, for the removal would have been notified.
+  void on_loss() noexcept { ++losses_; }
+
   void on_drained(TimePoint now);
 
   [[nodiscard]] bool snapshot_running() const noexcept { return snapshot_running_; }
   [[nodiscard]] std::size_t size() const noexcept { return alive_; }
+  // Removed links that are remembered for the sake of replies that may still come. None without a snapshot.
+  [[nodiscard]] std::size_t tombstones() const noexcept { return entries_.size() - alive_; }
   [[nodiscard]] std::uint64_t changes() const noexcept { return changes_; }
 
  private:
   struct Entry {
     LinkState link;
     bool alive = false;         // false: a tombstone
+    std::uint32_t losses = 0;   // losses before it was described last
     std::uint64_t touched = 0;  // the snapshot during which a notification touched it
     std::uint64_t listed = 0;   // the snapshot that listed it last
   };
 
+  [[nodiscard]] bool in_doubt(const Entry& entry) const noexcept {
+    return entry.alive && entry.listed != snapshot_ && entry.touched != snapshot_;
+  }
+  void forget_removed() noexcept;
   void update(Entry& entry, const LinkState& link, Cause cause, TimePoint now);
   void remove(Entry& entry, Cause cause, TimePoint now);
 
@@ -55,6 +70,7 @@ class LinkTable {
   std::uint64_t snapshot_ = 0;
   std::uint64_t changes_ = 0;
   std::size_t alive_ = 0;
+  std::uint32_t losses_ = 0;
   Cause snapshot_cause_ = Cause::initial;
   bool snapshot_running_ = false;
 };

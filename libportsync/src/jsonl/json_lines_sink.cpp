@@ -209,7 +209,8 @@ class JsonLinesSink final : public StateSink {
   os::ProcessFlag processing_;
 };
 
-std::string number(const std::optional<std::uint32_t>& value) {
+template <typename Integer>
+std::string number(const std::optional<Integer>& value) {
   return value ? std::to_string(*value) : "null";
 }
 
@@ -246,6 +247,7 @@ Projection json_lines_projection() {
         {"address", json_text(to_string(link.address))},
         {"master", std::to_string(link.master)},
         {"parent", std::to_string(link.parent)},
+        {"parent_netnsid", number(link.parent_netnsid)},
         {"kind", json_text(link.kind)},
         {"slave_kind", json_text(link.slave_kind)},
         {"phys_port_name", json_text(link.phys_port_name)},

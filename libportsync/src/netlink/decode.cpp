@@ -71,7 +71,8 @@ bool read_integer(const nlattr& attribute, Integer& value) {
   return true;
 }
 
-bool read_integer(const nlattr& attribute, std::optional<std::uint32_t>& value) {
+template <typename Integer>
+bool read_integer(const nlattr& attribute, std::optional<Integer>& value) {
   return read_integer(attribute, value.emplace());
 }
 
@@ -145,6 +146,8 @@ bool read_attribute(const nlattr& attribute, LinkState& link) {
       return read_integer(attribute, link.master);
     case IFLA_LINK:
       return read_integer(attribute, link.parent);
+    case IFLA_LINK_NETNSID:
+      return read_integer(attribute, link.parent_netnsid);
     case IFLA_LINKINFO:
       return read_link_info(attribute, link);
     case IFLA_PHYS_PORT_NAME:
@@ -165,6 +168,7 @@ void reset(LinkState& link) {
   link.address = {};
   link.master = 0;
   link.parent = 0;
+  link.parent_netnsid.reset();
   link.kind.clear();
   link.slave_kind.clear();
   link.phys_port_name.clear();
@@ -196,7 +200,8 @@ Decoded decode(const nlmsghdr& message, LinkState& link) {
   link.ifindex = header.ifi_index;
   if (message.nlmsg_type == RTM_DELLINK) return Decoded::removed;
   link.flags = header.ifi_flags;
-  return read_attributes(message, link) ? Decoded::changed : Decoded::malformed;
+  if (!read_attributes(message, link)) return Decoded::malformed;
+  return link.mtu ? Decoded::changed : Decoded::ignored;
 }
 
 }  // namespace portsync::netlink

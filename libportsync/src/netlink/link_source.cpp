@@ -337,6 +337,7 @@ void NetlinkLinkSource::give_up_snapshot() {
 void NetlinkLinkSource::on_loss() {
   lost_ = true;
   doubtful_ = true;
+  table_->on_loss();
   retry();
 }
 
@@ -368,6 +369,7 @@ void NetlinkLinkSource::replace_event_socket() {
   events_.add(socket->fd(), EPOLLIN, event_id);
   events_.remove(socket_->fd());  // closing alone would not do when a child process has a copy
   socket_ = std::move(socket);
+  table_->on_loss();  // what was read since it was noticed may be older than the loss
   lost_ = false;
   probed_.reset();
   heard_ = now_;

@@ -15,10 +15,10 @@ namespace {
 std::vector<std::function<void(LinkState&)>> changes_of_each_member() {
   LinkState link;
   const auto& [ifindex, name, flags, operstate, mtu, carrier_changes, carrier_up_count, carrier_down_count, address,
-               master, parent, kind, slave_kind, phys_port_name, alternative_names] = link;
+               master, parent, kind, slave_kind, phys_port_name, alternative_names, parent_netnsid] = link;
   (void)ifindex, (void)name, (void)flags, (void)operstate, (void)mtu, (void)carrier_changes, (void)carrier_up_count;
   (void)carrier_down_count, (void)address, (void)master, (void)parent, (void)kind, (void)slave_kind;
-  (void)phys_port_name, (void)alternative_names;
+  (void)phys_port_name, (void)alternative_names, (void)parent_netnsid;
   return {
       [](LinkState& l) { l.ifindex = 9; },
       [](LinkState& l) { l.name = "x"; },
@@ -35,6 +35,7 @@ std::vector<std::function<void(LinkState&)>> changes_of_each_member() {
       [](LinkState& l) { l.slave_kind = "x"; },
       [](LinkState& l) { l.phys_port_name = "x"; },
       [](LinkState& l) { l.alternative_names = {"x"}; },
+      [](LinkState& l) { l.parent_netnsid = 0; },
   };
 }
 
@@ -42,7 +43,7 @@ std::vector<std::function<void(LinkState&)>> changes_of_each_member() {
 
 BOOST_AUTO_TEST_CASE(links_are_equal_in_every_member_or_not_at_all) {
   const auto changes = changes_of_each_member();
-  BOOST_TEST(changes.size() == 15U);
+  BOOST_TEST(changes.size() == 16U);
   for (const auto& change : changes) {
     LinkState changed;
     BOOST_TEST((changed == LinkState{}));

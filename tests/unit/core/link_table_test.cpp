@@ -2,6 +2,7 @@
 #define BOOST_TEST_MODULE link_table
 #include "core/link_table.hpp"
 
+#include <algorithm>
 #include <boost/test/unit_test.hpp>
 #include <map>
 #include <string>
@@ -226,4 +227,136 @@ BOOST_AUTO_TEST_CASE(tombstones_do_not_outlive_the_snapshot) {
   }
   BOOST_TEST(f.table.size() == 0U);
   BOOST_TEST(f.mirror.mtus.empty());
+}
+
+// A listing that is interrupted again and again left one for each link that went meanwhile.
+BOOST_AUTO_TEST_CASE(tombstones_of_listings_that_are_given_up_do_not_accumulate) {
+  Fixture f;
+  for (std::int32_t ifindex = 1; ifindex <= 1000; ++ifindex) {
+    f.table.begin_snapshot(Cause::resync, f.now);
+    f.table.on_changed(make_link(ifindex, "e"), f.now);
+    f.table.on_removed(ifindex, f.now);
+    f.table.on_removed(ifindex + 5000, f.now);
+    BOOST_TEST(f.table.tombstones() == 2U);
+    if (ifindex % 2 == 0) f.table.abort_snapshot();
+  }
+  f.table.abort_snapshot();
+  BOOST_TEST(f.table.tombstones() == 0U);
+  BOOST_TEST(f.table.size() == 0U);
+}
+
+// ---- An ifindex that was used again while notifications were lost
+
+namespace {
+
+enum class Lost { nothing, notifications };
+
+// What is told when a snapshot lists `now` under the ifindex of `before`.
+std::vector<LinkEvent> told_of(const LinkState& before, const LinkState& now, Lost lost) {
+  std::vector<LinkEvent> events;
+  LinkTable table([&events](const LinkEvent& event) { events.push_back(event); });
+  table.on_changed(before, {});
+  if (lost == Lost::notifications) table.on_loss();
+  table.begin_snapshot(Cause::resync, {});
+  events.clear();
+  table.on_snapshot_link(now, {});
+  table.end_snapshot({});
+  BOOST_TEST(table.size() == 1U);
+  events.pop_back();
+  return events;
+}
+
+LinkState with_address(std::uint8_t last, std::uint32_t carrier_changes = 8) {
+  LinkState link = make_link(7, "Ethernet0");
+  link.address.size = 6;
+  link.address.bytes[5] = last;
+  link.carrier_changes = carrier_changes;
+  link.carrier_up_count = carrier_changes / 2;
+  link.carrier_down_count = carrier_changes / 2;
+  return link;
+}
+
+bool is_replacement(const std::vector<LinkEvent>& events) {
+  return events.size() == 2 && events[0].kind == LinkEvent::Kind::removed && events[0].cause == Cause::resync &&
+         events[1].kind == LinkEvent::Kind::changed && events[1].cause == Cause::resync && events[1].before == nullptr;
+}
+
+bool is_change(const std::vector<LinkEvent>& events) {
+  return events.size() == 1 && events[0].kind == LinkEvent::Kind::changed && events[0].before != nullptr;
+}
+
+}  // namespace
+
+BOOST_AUTO_TEST_CASE(another_link_under_a_known_ifindex_is_told_as_removed_and_new) {
+  const LinkState known = with_address(1);
+  BOOST_TEST(is_replacement(told_of(known, with_address(2), Lost::notifications)));
+  BOOST_TEST(is_replacement(told_of(known, with_address(1, 6), Lost::notifications)));
+  LinkState other_kind = known;
+  other_kind.kind = "macvlan";
+  BOOST_TEST(is_replacement(told_of(known, other_kind, Lost::notifications)));
+  for (const auto counter :
+       {&LinkState::carrier_changes, &LinkState::carrier_up_count, &LinkState::carrier_down_count}) {
+    LinkState fewer = known;
+    fewer.*counter = 0;
+    BOOST_TEST(is_replacement(told_of(known, fewer, Lost::notifications)));
+  }
+}
+
+BOOST_AUTO_TEST_CASE(a_link_that_changed_while_notifications_were_lost_stays_the_same) {
+  const LinkState known = with_address(1);
+  LinkState changed = known;
+  changed.name = "swp1";
+  changed.mtu = 9100;
+  changed.master = 9;
+  changed.flags = 0;
+  changed.carrier_down_count = 5;
+  BOOST_TEST(is_change(told_of(known, changed, Lost::notifications)));
+  LinkState not_counted = known;
+  not_counted.carrier_changes.reset();
+  BOOST_TEST(is_change(told_of(known, not_counted, Lost::notifications)));
+  BOOST_TEST(told_of(known, known, Lost::notifications).empty());
+}
+
+BOOST_AUTO_TEST_CASE(without_a_loss_a_known_ifindex_is_the_known_link) {
+  BOOST_TEST(is_change(told_of(with_address(1), with_address(2), Lost::nothing)));
+  Fixture f;
+  f.table.on_changed(with_address(1), f.now);
+  f.table.on_changed(with_address(2), f.now);
+  BOOST_TEST(f.mirror.log.size() == 2U);
+}
+
+// The first that is heard of it after the loss may be a notification, which the reply is then ignored for.
+BOOST_AUTO_TEST_CASE(a_notification_after_a_loss_may_be_about_another_link) {
+  Fixture f;
+  f.table.on_changed(with_address(1), f.now);
+  f.table.on_loss();
+  f.table.begin_snapshot(Cause::resync, f.now);
+  f.mirror.log.clear();
+  f.table.on_changed(with_address(2), f.now);
+  BOOST_TEST(f.mirror.log == (std::vector<std::string>{"notified1", "notified0"}), boost::test_tools::per_element());
+  f.table.on_changed(with_address(3), f.now);  // of a link that is known again
+  f.table.on_snapshot_link(with_address(2), f.now);
+  f.table.end_snapshot(f.now);
+  BOOST_TEST(f.mirror.log == (std::vector<std::string>{"notified1", "notified0", "notified0", "resync3"}),
+             boost::test_tools::per_element());
+}
+
+// ---- What an interrupted listing left out
+
+BOOST_AUTO_TEST_CASE(what_was_neither_listed_nor_touched_is_in_doubt) {
+  Fixture f;
+  for (std::int32_t ifindex = 1; ifindex <= 5; ++ifindex) f.table.on_changed(make_link(ifindex, "e"), f.now);
+  f.table.begin_snapshot(Cause::resync, f.now);
+  f.table.on_snapshot_link(make_link(1, "e"), f.now);
+  f.table.on_changed(make_link(2, "e", false), f.now);
+  f.table.on_removed(3, f.now);
+  std::vector<std::int32_t> unlisted = f.table.unlisted();
+  std::sort(unlisted.begin(), unlisted.end());
+  BOOST_TEST(unlisted == (std::vector<std::int32_t>{4, 5}), boost::test_tools::per_element());
+  f.table.on_snapshot_link(make_link(4, "e"), f.now);
+  BOOST_TEST(f.table.unlisted() == std::vector<std::int32_t>{5}, boost::test_tools::per_element());
+  f.table.end_snapshot(f.now);
+  BOOST_TEST(f.mirror.mtus.count(4) == 1U);
+  BOOST_TEST(f.mirror.mtus.count(5) == 0U);
+  BOOST_TEST(f.table.unlisted().empty());
 }
