@@ -1,9 +1,11 @@
 # SPDX-License-Identifier: Apache-2.0
 """Random runs of the real thing: one that is always the same, one that never was before; see support/convergence.py."""
 
+import math
 import random
 import unittest
 
+from support import convergence, process
 from support.random_run import Run, choose_run
 from support.shrink import shrink
 
@@ -24,12 +26,31 @@ class Convergence(unittest.TestCase):
         world = Run.of_seed(seed, PORTS, OPERATIONS).carry_out(SHRINK_SECONDS)
         done, refused = sum(world.links.done.values()), sum(world.links.refused.values())
         print(f"{done} link operations done, {refused} refused by the kernel, {world.settles} times equal, "
-              f"{world.judged} writes judged", flush=True)
+              f"{world.judged} writes judged, verdict and rows compared {world.honesty.samples} times", flush=True)
         self.assertGreater(done, OPERATIONS // 3)
         self.assertGreater(world.judged, 100)
 
 
 class Tools(unittest.TestCase):
+    def test_a_verdict_that_is_not_true_is_found(self) -> None:
+        """portsyncd makes no audits, so it cannot know of the row that was edited; the reader expects one a second."""
+        for audit in (1, 0):
+            with self.subTest(audit=audit):
+                world = convergence.World()
+                world.ports = 16
+                self.addCleanup(world.doCleanups)
+                world.setUp()
+                world.carry_out([("daemon_start", audit, 2), ("settle",)], math.inf)
+                world.honesty.expect(audit=1)
+                world.carry_out([("edit_row", 9)], math.inf)
+                if audit:
+                    world.carry_out([("linger",)], math.inf)
+                    self.assertGreater(world.honesty.samples, 5)
+                    self.assertEqual(world.honesty.wrong, [])
+                else:
+                    wrong = process.wait_for(lambda: world.honesty.wrong, 10, "the reader finds it")
+                    self.assertIn("PORT_TABLE|Ethernet36 is (None, 'up', 'sideways', '1')", wrong[0])
+
     def test_the_same_seed_is_the_same_run(self) -> None:
         self.assertEqual(choose_run(7, 64, 500), choose_run(7, 64, 500))
         self.assertNotEqual(choose_run(7, 64, 500), choose_run(8, 64, 500))

@@ -4,7 +4,8 @@
 //   link_load KIND COUNT FIRST_IFINDEX LINKS
 //
 // KIND is mtu, admin, alias or group (changes the LINKS links from FIRST_IFINDEX on, in turn), mixed (mtu and admin),
-// or churn (makes and deletes veth pairs). COUNT changes, or with COUNT 0 until SIGTERM. Prints "started", then
+// churn (makes and deletes veth pairs, 64 at a time), or churn_ports (the same with the names of ports, Ethernet9000 to
+// Ethernet9063; at the end none is left). COUNT changes, or with COUNT 0 until SIGTERM. Prints "started", then
 // "changes=N seconds=S". The last change of each link differs from the one before, so whoever lost it is wrong.
 
 #include <linux/if_link.h>
@@ -143,12 +144,13 @@ long change_links(int fd, const Load& load) {
 long churn(int fd, const Load& load) {
   constexpr std::uint32_t kGroup = 4242;
   constexpr int kAtOnce = 64;
+  const bool ports = load.kind == "churn_ports";
   Requests requests;
   long done = 0;
   while (stopped == 0 && (load.count == 0 || done < load.count)) {
     for (int i = 0; i < kAtOnce; ++i) {
       requests.begin(RTM_NEWLINK, NLM_F_CREATE | NLM_F_EXCL, ifinfomsg{});
-      requests.attribute(IFLA_IFNAME, "churn" + std::to_string(i));
+      requests.attribute(IFLA_IFNAME, ports ? "Ethernet" + std::to_string(9000 + i) : "churn" + std::to_string(i));
       requests.attribute(IFLA_GROUP, kGroup);
       std::array<char, RTA_LENGTH(4)> info{};  // IFLA_INFO_KIND "veth"; the kernel names the other end
       const rtattr kind{static_cast<std::uint16_t>(info.size()), IFLA_INFO_KIND};
@@ -169,7 +171,7 @@ long churn(int fd, const Load& load) {
 
 int main(int argc, char** argv) {
   if (argc != 5) {
-    std::fprintf(stderr, "usage: link_load mtu|admin|alias|group|mixed|churn COUNT FIRST_IFINDEX LINKS\n");
+    std::fprintf(stderr, "usage: link_load mtu|admin|alias|group|mixed|churn|churn_ports COUNT FIRST_IFINDEX LINKS\n");
     return 2;
   }
   const Load load{argv[1], std::atol(argv[2]), std::atoi(argv[3]), std::atoi(argv[4])};
@@ -180,7 +182,7 @@ int main(int argc, char** argv) {
     std::puts("started");
     std::fflush(stdout);
     const auto before = std::chrono::steady_clock::now();
-    const long done = load.kind == "churn" ? churn(fd, load) : change_links(fd, load);
+    const long done = load.kind.rfind("churn", 0) == 0 ? churn(fd, load) : change_links(fd, load);
     const std::chrono::duration<double> taken = std::chrono::steady_clock::now() - before;
     std::printf("changes=%ld seconds=%.3f\n", done, taken.count());
     ::close(fd);

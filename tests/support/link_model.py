@@ -142,6 +142,25 @@ class Links:
         self._carrier(cable, 1)
         return self._admin(cable, 1) if up else None
 
+    def _recreate(self, cable: Cable) -> Optional[bool]:
+        """Deleted and made again, under the same name and with the same index."""
+        name, here = cable.name, cable.here
+        if not here or self._delete(cable) is False:
+            return False
+        self._new_indexes += 1
+        self._dut.add_veth(name, cable.index, f"p{cable.number}", self.first_far_index + self._new_indexes, self.far)
+        cable.name, cable.exists, cable.up = name, True, False
+        self._carrier(cable, 1)
+        return self._admin(cable, 1)
+
+    def _bounce(self, cable: Cable) -> Optional[bool]:
+        """Admin down and up within one batch."""
+        if not cable.exists:
+            return False
+        self._home(cable).bounce(cable.index)
+        cable.up = True
+        return None
+
     def _move_away(self, cable: Cable) -> Optional[bool]:
         return self._move(cable, self.far, self._far) if cable.here else False
 
@@ -219,7 +238,8 @@ class LinkChooser:
     # What takes links away is rarer than what brings them back, so that most of them are there.
     WEIGHTS = {"admin": 12, "mtu": 16, "alias": 6, "carrier": 12, "mac": 4, "altname": 3, "sub_interface": 3,
                "rename": 5, "away": 3, "home_again": 10, "swap": 6, "delete": 4, "create": 16, "move_away": 2,
-               "move_back": 10, "enslave": 5, "release": 6, "delete_enslaved": 1, "add_bridge": 2, "delete_bridge": 1}
+               "move_back": 10, "enslave": 5, "release": 6, "delete_enslaved": 1, "add_bridge": 2, "delete_bridge": 1,
+               "recreate": 2, "bounce": 8}
 
     def __init__(self, choose: random.Random, first: int, end: int) -> None:
         self._choose, self._first, self._end = choose, first, end

@@ -11,6 +11,7 @@ from support.netns import (IFLA_IFNAME, IFLA_INFO_KIND, IFLA_LINKINFO, IFLA_MAST
 NLM_F_EXCL, NLM_F_CREATE, NLA_F_NESTED = 0x200, 0x400, 0x8000
 RTM_NEWLINKPROP, RTM_DELLINKPROP = 108, 109
 IFLA_ADDRESS, IFLA_LINK, IFLA_IFALIAS, IFLA_NET_NS_FD, IFLA_PROP_LIST, IFLA_ALT_IFNAME = 1, 5, 20, 28, 52, 53
+IFLA_GROUP = 27
 IFLA_INFO_DATA, VETH_INFO_PEER = 2, 1
 
 
@@ -63,14 +64,24 @@ class LinkRequests:
         other += _number(IFLA_NET_NS_FD, peer_namespace.fd)
         self._create(index, name, "veth", data=attribute(VETH_INFO_PEER, other))
 
-    def add_bridge(self, name: str) -> None:
-        self._create(0, name, "bridge")
+    def add_bridge(self, name: str, group: int = 0) -> None:
+        self._create(0, name, "bridge", _number(IFLA_GROUP, group))
 
     def add_macvlan(self, name: str, lower: int) -> None:
         self._create(0, name, "macvlan", _number(IFLA_LINK, lower))
 
     def delete(self, index: int) -> None:
         self._ask(link_message(RTM_DELLINK, NLM_F_REQUEST | NLM_F_ACK, index))
+
+    def delete_group(self, group: int) -> None:
+        """All of its links at once: the kernel's lock is held until the last is gone."""
+        self._ask(link_message(RTM_DELLINK, NLM_F_REQUEST | NLM_F_ACK, 0, attrs=_number(IFLA_GROUP, group)))
+
+    def bounce(self, index: int) -> None:
+        """Down and up, in one datagram: portsyncd finds both in one batch."""
+        down, up = (link_message(RTM_NEWLINK, NLM_F_REQUEST | ack, index, flags, IFF_UP)
+                    for ack, flags in ((0, 0), (NLM_F_ACK, IFF_UP)))
+        self._ask(down + up)
 
     def index_of(self, name: str) -> int:
         answer = self._ask(link_message(RTM_GETLINK, NLM_F_REQUEST, 0, attrs=_text(IFLA_IFNAME, name)))

@@ -7,19 +7,24 @@ import os
 import random
 import time
 from pathlib import Path
-from typing import Callable, Iterator, Optional
+from typing import Any, Callable, Iterator, Optional
 
-from support.convergence import BUFFERS, STEADY, Failed, World, carry_out
+from support.convergence import BUFFERS, Failed, World, carry_out
+from support.faults_config import NOTHING
+from support.faults_kernel import STEADY
+from support.faults_redis import ONLY_PORTSYNCD
 from support.link_model import LinkChooser, Operation
 from support.refusals import REFUSALS
 from support.shrink import shrink
+
+LINGERING = 0.2  # of the troubles, last long enough for the verdict
 
 
 def choose_run(seed: int, ports: int, count: int) -> list[Operation]:
     """`count` link operations in bursts, with faults between them, settled every now and then; by the seed alone."""
     choose = random.Random(seed)
     links = LinkChooser(choose, STEADY, ports)
-    run: list[Operation] = []
+    run: list[Operation] = [_daemon_start(choose)]
     done = 0
     while done < count:
         left = min(count - done, choose.choice((20, 60, 150, 400)))
@@ -38,29 +43,106 @@ def choose_run(seed: int, ports: int, count: int) -> list[Operation]:
     return run
 
 
+# Kinds that portsyncd does not survive yet, and why; empty is how it should be.
+NOT_YET: dict[str, str] = {
+    "noperm_index": "an index that was refused is not tried again: without an audit it stays wrong",
+    "HMGET renamed": "a refused read is taken for a row that is not there",
+    "narrower filter at a restart": "a wider filter after it writes rows that are stored already",
+    "filter of nothing": "it removes every row and is Healthy",
+    "filter of nothing at a restart": "rows are frozen, and a wider filter writes what is stored already",
+    "configured": "rows of ports that are configured no longer stay at a restart",
+    "config reload": "a CONFIG_DB that is not complete removes rows",
+    "no port": "it is Healthy when no link is a port any longer",
+    "rollback": "rows of no port stay",
+    "lock held": "the loop waits for the kernel's lock",
+}
+
+Fault = Callable[[random.Random, int], list[Operation]]
+
+
+def _pick(choose: random.Random, *some: Any) -> Any:
+    return choose.choice(some)
+
+
+def _pick_refusal(choose: random.Random, *some: str) -> str:
+    return choose.choice([kind for kind in some if kind not in NOT_YET])
+
+
+def _linger(choose: random.Random) -> list[Operation]:
+    """Most troubles are short; some last for as long as the verdict may take to show them."""
+    return [("linger",)] if choose.random() < LINGERING else [("nap", 100)]
+
+
+def _daemon_start(choose: random.Random, scope: int = 0) -> Operation:
+    return ("daemon_start", _pick(choose, 0, 1, 1, 1, 2), choose.randrange(len(BUFFERS)), _pick(choose, 1, 2), scope)
+
+
+def _edits(choose: random.Random, ports: int) -> list[Operation]:
+    return [(_pick(choose, "delete_row", "edit_row", "edit_index"), choose.randrange(ports))
+            for _ in range(1 + choose.randrange(8))]
+
+
+def _anything(choose: random.Random, ports: int) -> list[Operation]:
+    """Of what can happen while the kernel's lock is held or links churn."""
+    return _pick(choose, [("client_kill",)], [("flushdb",)], _edits(choose, ports), [("redis_kill", 0), ("redis_start",)],
+                 [("daemon_kill", choose.randrange(2)), _daemon_start(choose)], [("freeze",), ("overrun", 500), ("thaw",)],
+                 [])
+
+
+# What a round may meet, by kind: the operations, which other faults and bursts of link operations come between.
+FAULTS: dict[str, Fault] = {
+    "stopped": lambda c, n: [("freeze",), ("thaw",)],
+    "overrun": lambda c, n: [("freeze",), ("overrun", 3000), ("thaw",)],
+    "overrun under load": lambda c, n: [("freeze",), ("overrun", 3000), ("load", "mixed"), ("thaw",)],
+    "overrun under churn": lambda c, n: [("freeze",), ("overrun", 3000), ("load", _pick(c, "churn", "churn_ports")),
+                                         ("thaw",), *_linger(c), ("unload",)],
+    "load": lambda c, n: [("load", _pick(c, "mixed", "mtu", "alias", "churn", "churn_ports")), ("unload",)],
+    "restart": lambda c, n: [("daemon_kill", c.randrange(2)), _daemon_start(c)],
+    "start under churn": lambda c, n: [("load", _pick(c, "churn", "churn_ports")), ("daemon_kill", c.randrange(2)),
+                                       _daemon_start(c), *_linger(c), ("unload",)],
+    "lock held": lambda c, n: [("hold_lock", 20 + c.randrange(100)), *_anything(c, n), *_linger(c), ("await_lock",)],
+    "redis restart": lambda c, n: [("redis_save",), ("redis_kill", c.randrange(2)), ("redis_start",)],
+    "redis crash": lambda c, n: [("redis_kill", c.randrange(2)), *_linger(c), ("redis_start",)],
+    "redis stopped": lambda c, n: [("redis_stop",), _pick(c, ("nap", 50), ("nap", 1500), ("linger",)),
+                                   ("redis_continue",)],
+    "redis pause": lambda c, n: [("pause", _pick(c, 50, 600), _pick(c, "ALL", "WRITE"))],
+    "connection lost": lambda c, n: [("client_kill",)] * (1 + c.randrange(3)),
+    "connection lost under load": lambda c, n: [("load", "mixed")] + [("client_kill",)] * (1 + c.randrange(3)),
+    "connection lost with writes on their way": lambda c, n: [("pause", 600, "WRITE"), ("client_kill",)],
+    "refused": lambda c, n: [("refuse", _pick_refusal(c, *REFUSALS)), *_linger(c), ("unrefuse",)],
+    "refused, edited": lambda c, n: [("refuse", _pick_refusal(c, *ONLY_PORTSYNCD)), *_edits(c, n), *_linger(c), ("unrefuse",)],
+    "reads refused": lambda c, n: [("refuse", _pick_refusal(c, "noperm_read", "noperm_scan")), *_edits(c, n), *_linger(c),
+                                   ("unrefuse",)],
+    "HMGET renamed": lambda c, n: [("redis_rename", "HMGET"), *_edits(c, n), *_linger(c), ("redis_save",),
+                                   ("redis_kill", 0), ("redis_start",)],
+    "index refused": lambda c, n: [("refuse", _pick_refusal(c, "wrongtype_index", "noperm_index")), *_linger(c), ("unrefuse",)],
+    "wrong server": lambda c, n: [("refuse", _pick_refusal(c, "readonly", "masterdown", "loading", "tls_only")), *_linger(c),
+                                  ("unrefuse",)],
+    "idle timeout": lambda c, n: [("idle_timeout", 1 + c.randrange(3)), *_linger(c), ("idle_timeout", 0)],
+    "edited": _edits,
+    "flushed": lambda c, n: [("flushdb",)],
+    "rollback": lambda c, n: [("keep",), *_linger(c), ("rollback", _pick(c, "swap", "restore", "reload", "flush")),
+                              *_linger(c)],
+    "forged": lambda c, n: [("spoof", c.randrange(n))],
+    "narrower filter": lambda c, n: [("filter", _pick(c, 1, 2)), *_linger(c)] + _pick(c, [], [("filter", 0)]),
+    "narrower filter at a restart": lambda c, n: [("daemon_kill", c.randrange(2)), ("filter", _pick(c, 1, 2)),
+                                                  _daemon_start(c)] + _pick(c, [], [("filter", 0)]),
+    "filter of nothing": lambda c, n: [("filter", NOTHING), *_linger(c), ("filter", 0)],
+    "filter of nothing at a restart": lambda c, n: [("daemon_kill", c.randrange(2)), ("filter", NOTHING),
+                                                    _daemon_start(c), *_linger(c), ("filter", 0)],
+    "no port": lambda c, n: [("all_away",), *_linger(c), ("all_home",)],
+    "configured": lambda c, n: [("config_fill", _pick(c, 0, 3, 7)), ("config_ready",), ("daemon_kill", c.randrange(2)),
+                                _daemon_start(c, 1), ("config_port", c.randrange(n), c.randrange(2)), *_linger(c)],
+    "config reload": lambda c, n: [("config_fill", 0), ("config_ready",), ("daemon_kill", c.randrange(2)),
+                                   _daemon_start(c, 1), *_linger(c), ("config_flush",), *_linger(c),
+                                   ("config_fill", _pick(c, 0, 3, 7)), *_linger(c), ("config_ready",), *_linger(c)],
+}
+
+
 def _faults_of_a_round(choose: random.Random, ports: int) -> Iterator[list[Operation]]:
-    pick = choose.randrange
-    any_number = lambda: pick(ports)  # noqa: E731
-    faults: list[Callable[[], list[Operation]]] = [
-        lambda: [("freeze",), ("thaw",)],
-        lambda: [("freeze",), ("overrun", 3000), ("thaw",)],
-        lambda: [("freeze",), ("overrun", 3000), ("load", "mixed"), ("thaw",)],
-        lambda: [("load", choose.choice(("mixed", "mtu", "alias", "churn"))), ("unload",)],
-        lambda: [("daemon_kill", pick(2)), ("daemon_start", pick(2), pick(len(BUFFERS)))],
-        lambda: [("redis_save",), ("redis_kill", pick(2)), ("redis_start",)],
-        lambda: [("redis_kill", pick(2)), ("redis_start",)],
-        lambda: [("redis_stop",), ("nap", choose.choice((50, 1500))), ("redis_continue",)],
-        lambda: [("pause", choose.choice((50, 600)), choose.choice(("ALL", "WRITE")))],
-        lambda: [("client_kill",)] * (1 + pick(3)),
-        lambda: [("load", "mixed")] + [("client_kill",)] * (1 + pick(3)),
-        lambda: [("pause", 600, "WRITE"), ("client_kill",)],  # with writes on their way
-        lambda: [("refuse", choose.choice(list(REFUSALS))), ("nap", 100), ("unrefuse",)],
-        lambda: [(choose.choice(("delete_row", "edit_row", "edit_index")), any_number()) for _ in range(1 + pick(8))],
-        lambda: [("flushdb",)],
-        lambda: [("spoof", any_number())],
-    ]
     for _ in range(choose.choice((0, 1, 1, 1, 2, 3))):
-        yield choose.choice(faults)()
+        kind = choose.choice([kind for kind in FAULTS if kind not in NOT_YET])
+        yield FAULTS[kind](choose, ports)
 
 
 class Run:
@@ -123,6 +205,9 @@ class Run:
             if time.monotonic() < end and fails(some + ([] if some[-1] == ("settle",) else [("settle",)])):
                 operations = some
                 break
+        faults = [operation for operation in operations if operation[0] not in LinkChooser.WEIGHTS]
+        if time.monotonic() < end and fails(faults):
+            operations = faults
         operations = shrink(operations, fails, lambda: time.monotonic() < end)
         print(f"{tried} shorter runs tried", flush=True)
         return Run(self.ports, operations, self.seed), failure

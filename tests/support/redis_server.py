@@ -8,7 +8,7 @@ import signal
 import subprocess
 import threading
 from pathlib import Path
-from typing import Optional
+from typing import Any, Optional
 
 from support import process, resp
 from support.netns import Netns
@@ -82,6 +82,16 @@ class Redis:
 
     def connect(self, database: int = 0, timeout: float = 10.0) -> resp.Client:
         return resp.Client(self.socket, database, timeout, ADMIN, ADMIN)
+
+    def raw(self, database: int, commands: list[tuple[resp.Argument, ...]]) -> list[Any]:
+        """Of a connection of their own; strings are bytes, and an error is raised."""
+        with self.connect(database) as client:
+            client.binary = True
+            replies = client.pipeline(commands)
+        for reply in replies:
+            if isinstance(reply, resp.RedisError):
+                raise reply
+        return replies
 
     @property
     def db(self) -> resp.Client:

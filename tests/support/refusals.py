@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: Apache-2.0
-"""Each error that Redis can answer writes with: what makes it do so, which returns what ends it."""
+"""Each way in which Redis can refuse what it is asked: what makes it do so, which returns what ends it."""
 
 from typing import Callable
 
@@ -41,6 +41,46 @@ def _misconf(redis: Redis, _: str) -> End:
     redis.config("save", "3600 1000000")
     redis.db.call("BGSAVE")
     process.wait_for(lambda: redis.info("persistence")["rdb_last_bgsave_status"] == "err", 10, "BGSAVE fails")
+    return end
+
+
+def _masterdown(redis: Redis, _: str) -> End:
+    """A replica that has lost its master, and was told not to serve what it has."""
+    redis.config("replica-serve-stale-data", "no")
+    redis.db.call("REPLICAOF", "127.0.0.1", 1)
+
+    def end() -> None:
+        redis.db.call("REPLICAOF", "NO", "ONE")
+        redis.config("replica-serve-stale-data", "yes")
+    return end
+
+
+def _loading(redis: Redis, _: str) -> End:
+    """For a second and a half it loads what it has."""
+    redis.config("loading-process-events-interval-bytes", 1024)
+    redis.config("key-load-delay", 1_500_000 // max(1, redis.db.call("DBSIZE")))
+    loading = redis.connect()
+    loading.send("DEBUG", "RELOAD")
+
+    def end() -> None:
+        loading.read()
+        loading.close()
+        redis.config("key-load-delay", 0)
+    return end
+
+
+def _tls_only(redis: Redis, row: str) -> End:
+    """Whoever speaks Redis' protocol in the clear is hung up on."""
+    key, certificate = redis.directory / "tls.key", redis.directory / "tls.crt"
+    if not key.exists():
+        process.run(["openssl", "req", "-x509", "-newkey", "ec", "-pkeyopt", "ec_paramgen_curve:prime256v1", "-nodes",
+                     "-subj", "/CN=redis", "-keyout", str(key), "-out", str(certificate)])
+    redis.db.call("CONFIG", "SET", "tls-key-file", key, "tls-cert-file", certificate, "tls-ca-cert-file", certificate,
+                  "port", 0, "tls-port", 6379)
+    redis.kill_clients()
+
+    def end() -> None:
+        redis.db.call("CONFIG", "SET", "tls-port", 0, "port", 6379)
     return end
 
 
@@ -90,9 +130,15 @@ REFUSALS: dict[str, Callable[[Redis, str], End]] = {
     "misconf": _misconf,
     "noperm": _rule(["-hset", "-hdel"], "+@all"),
     "noperm_key": _rule(["resetkeys", "~PORT_TABLE|Ethernet1*", "~PORT_TABLE"], "allkeys"),
+    "noperm_read": _rule(["-@read"], "+@all"),
+    "noperm_scan": _rule(["-scan"], "+@all"),
+    "noperm_index": _rule(["resetkeys", "~PORT_TABLE|*"], "allkeys"),
     "noauth": _noauth,
     "max_clients": _max_clients,
     "wrongtype": _not_a_hash,
     "wrongtype_index": lambda redis, _: _not_a_hash(redis, "PORT_TABLE"),
     "busy": _busy,
+    "masterdown": _masterdown,
+    "loading": _loading,
+    "tls_only": _tls_only,
 }

@@ -3,7 +3,7 @@
 
 import select
 import socket
-from typing import Any, Union
+from typing import Any, Optional, Union
 
 Argument = Union[str, int, bytes]
 
@@ -45,6 +45,7 @@ class Client:
         self._socket = socket.socket(socket.AF_UNIX, socket.SOCK_STREAM) if isinstance(path, str) else path
         self._socket.settimeout(timeout)
         self._buffer = b""
+        self.binary = False  # whether strings are bytes
         try:
             if isinstance(path, str):
                 self._socket.connect(path)
@@ -85,6 +86,25 @@ class Client:
 
     def hash(self, key: str) -> dict[str, str]:
         return pairs(self.call("HGETALL", key))
+
+    def hashes(self, requests: bytes, count: int) -> list[Union[dict[str, str], str]]:
+        """The replies to `count` encoded HGETALLs, quickly; an error's text is one. No value may have an end of line."""
+        self._socket.sendall(requests)
+        while True:
+            self._fill()
+            if not self._buffer.endswith(b"\r\n"):
+                continue
+            found = _hashes(self._buffer.decode(errors="replace").split("\r\n")[:-1], count)
+            if found is not None:
+                self._buffer = b""
+                return found
+
+    def lines(self) -> list[bytes]:
+        """All whole lines that have come; one at least."""
+        while b"\r\n" not in self._buffer:
+            self._fill()
+        *lines, self._buffer = self._buffer.split(b"\r\n")
+        return lines
 
     def scan(self, pattern: str) -> list[str]:
         keys: set[str] = set()
@@ -127,7 +147,7 @@ class Client:
             while len(self._buffer) < size + 2:
                 self._fill()
             data, self._buffer = self._buffer[:size], self._buffer[size + 2:]
-            return data.decode(errors="replace")
+            return data if self.binary else data.decode(errors="replace")
         if kind == b"*":
             return [self.read() for _ in range(int(rest))] if int(rest) >= 0 else None
         raise ValueError(f"not RESP: {line[:80]!r}")
@@ -135,3 +155,23 @@ class Client:
 
 def pairs(flat: list[str]) -> dict[str, str]:
     return dict(zip(flat[::2], flat[1::2]))
+
+
+def _hashes(lines: list[str], count: int) -> Optional[list[Union[dict[str, str], str]]]:
+    """None when they are not all there."""
+    found: list[Union[dict[str, str], str]] = []
+    at = 0
+    while len(found) < count:
+        if at >= len(lines):
+            return None
+        end = at + 1
+        if lines[at].startswith("-"):
+            found.append(lines[at])
+        else:
+            end += 2 * int(lines[at][1:])
+            words = lines[at + 2:end:2]
+            found.append(dict(zip(words[::2], words[1::2])))
+        if end > len(lines):
+            return None
+        at = end
+    return found

@@ -1,0 +1,206 @@
+# SPDX-License-Identifier: Apache-2.0
+"""Redis' part of the random runs: it ends, stops, refuses, forgets, and remembers what was long ago."""
+
+from typing import Callable, Optional
+
+from support import resp
+from support.faults_kernel import KernelFaults
+from support.redis_server import STATE_DB
+from support.refusals import REFUSALS
+from support.row_watch import RowWatch
+
+SPARE_DB = 15
+
+
+class RedisFaults(KernelFaults):
+    watch: Optional[RowWatch] = None
+    refusing: Optional[str] = None
+    redis_stopped = False
+    renamed = False        # commands of Redis are
+    unrepaired = False     # others have written to rows: an audit, or the next connection, finds it
+    meddled = False        # whose a row is cannot be known from the index any longer
+    backup: Optional[dict[str, bytes]] = None
+    saved = False          # so is the file
+    judged = 0
+
+    # --- life and death ---
+
+    def _start_redis(self, *options: str) -> None:
+        """portsyncd, which comes by TCP, is let in when every command is watched."""
+        self.redis.start("--port", "0", *options)
+        self.watch = RowWatch(self.redis)
+        self.plant()
+        self.refill()
+        self.redis.config("port", 6379)
+        self.honesty.server("up")
+
+    def refill(self) -> None:
+        """CONFIG_DB is empty."""
+
+    def _redis_up(self) -> bool:
+        return self.watch is not None and not self.redis_stopped and self.refusing is None
+
+    def _redis_save(self) -> None:
+        if self._redis_up():
+            self.redis.db.call("SAVE")
+
+    def _redis_kill(self, empty: int) -> None:
+        self._unrefuse()
+        self._redis_continue()
+        if self.watch:
+            self._judge_writes()
+            self.watch.close()
+            self.watch = None
+            self.honesty.server("down")
+            self.redis.kill()
+            self.renamed = False
+        if empty:
+            self.redis.forget()
+            self.saved = False
+            self.meddled = True
+
+    def _redis_start(self) -> None:
+        if self.watch is None:
+            self._start_redis()
+
+    def _redis_rename(self, command: str) -> None:
+        """Started anew, with its data, and without this command."""
+        if self._redis_up():
+            self.redis.db.call("SAVE")
+            self._redis_kill(0)
+            self._start_redis("--rename-command", command, "")
+            self.renamed = True
+            self.watch.may_repeat = True
+
+    def _redis_stop(self) -> None:
+        if self._redis_up():
+            self.honesty.server("stopped")
+            self.redis.stop_process()
+            self.redis_stopped = True
+
+    def _redis_continue(self) -> None:
+        if self.redis_stopped:
+            self.redis.continue_process()
+            self.honesty.server("up")
+        self.redis_stopped = False
+
+    def _pause(self, milliseconds: int, what: str) -> None:
+        if self._redis_up():
+            self.watch.pause()
+            self.redis.db.call("CLIENT", "PAUSE", milliseconds, what)
+
+    def _client_kill(self) -> None:
+        if self._redis_up():
+            self.redis.kill_clients()
+
+    def _idle_timeout(self, seconds: int) -> None:
+        """The server closes who is silent for so long; the tests' own client is opened anew when it was."""
+        if self._redis_up():
+            self.redis.config("timeout", seconds)
+
+    def keep_connected(self) -> None:
+        """Before each fault: our own client may have been idle for too long, or its database be another one."""
+        if self._redis_up():
+            try:
+                self.redis.db.call("PING")
+            except (OSError, resp.RedisError):
+                self.redis.reconnect()
+
+    def _judge_writes(self) -> None:
+        if self.watch and not self.redis_stopped:
+            self.watch.read()
+            self.judged += self.watch.judged
+            self.watch.judged = 0
+            if self.watch.wrong:
+                raise AssertionError("; ".join(self.watch.wrong[:5]))
+
+    # --- others write to our rows: an audit, or the next connection, finds it ---
+
+    def _writable(self) -> bool:
+        """For us, whatever portsyncd may do."""
+        return self.watch is not None and not self.redis_stopped and self.refusing in (None, *ONLY_PORTSYNCD)
+
+    def _meddle(self, *names: str) -> None:
+        self.unrepaired = self.meddled = True
+        self.honesty.touch(list(names))
+
+    def _delete_row(self, number: int) -> None:
+        if self._writable():
+            self._meddle(self.port(number))
+            self.redis.db.call("DEL", f"PORT_TABLE|{self.port(number)}")
+            self._plant_again(number)
+
+    def _edit_row(self, number: int) -> None:
+        if self._writable():
+            key = f"PORT_TABLE|{self.port(number)}"
+            self._meddle(self.port(number))
+            self.redis.db.call("HSET", key, "mtu", "1", "admin_status", "sideways")
+            self.redis.db.call("HDEL", key, "state")
+
+    def _edit_index(self, number: int) -> None:
+        if self._writable() and self.refusing != "wrongtype_index":
+            self._meddle(self.port(number))
+            self.redis.db.call("HDEL", "PORT_TABLE", self.port(number))
+
+    def _flushdb(self) -> None:
+        if self._writable():
+            self._meddle()
+            self.redis.db.call("FLUSHDB")
+            self.plant()
+
+    def _plant_again(self, number: int) -> None:
+        key = f"PORT_TABLE|{self.port(number)}"
+        self.plant_row(key, {"speed": "100000", "supported_speeds": f"{number}"})
+
+    # --- what was long ago, under a living connection ---
+
+    def _keep(self) -> None:
+        """What a rollback brings back."""
+        if self._redis_up():
+            keys = self.redis.db.scan("*")
+            payloads = self.redis.raw(STATE_DB, [("DUMP", key) for key in keys])
+            self.backup = {key: payload for key, payload in zip(keys, payloads) if payload is not None}
+            self.redis.db.call("SAVE")
+            self.saved = True
+
+    def _rollback(self, how: str) -> None:
+        if not self._redis_up() or self.backup is None or (how == "reload" and not self.saved):
+            return
+        self.watch.lose_sight()
+        self._meddle()
+        restore = [("RESTORE", key, 0, payload, "REPLACE") for key, payload in self.backup.items()]
+        if how == "reload":
+            self.redis.db.call("DEBUG", "RELOAD", "NOSAVE")
+        elif how == "swap":
+            self.redis.raw(SPARE_DB, [("FLUSHDB",), *restore, ("SWAPDB", STATE_DB, SPARE_DB), ("FLUSHDB",)])
+        elif how == "flush":
+            self.redis.raw(STATE_DB, [("FLUSHALL",), *restore])
+            self.refill()
+        else:
+            self.redis.raw(STATE_DB, restore)
+        self.plant()
+
+    # --- error replies ---
+
+    def _refuse(self, kind: str) -> None:
+        if self._redis_up():
+            self._judge_writes()
+            self.watch.may_repeat = True
+            if kind.startswith("wrongtype"):
+                self._meddle(self.port(self.ports - 1))
+            self._end_refusal = REFUSALS[kind](self.redis, f"PORT_TABLE|{self.port(self.ports - 1)}")
+            self.refusing = kind
+
+    def _unrefuse(self) -> None:
+        if self.refusing:
+            self._end_refusal()
+        if self.refusing == "wrongtype":
+            self._plant_again(self.ports - 1)
+        self.refusing = None
+
+    _end_refusal: Callable[[], None]
+
+
+# What only portsyncd's own user is refused.
+ONLY_PORTSYNCD = ("noperm", "noperm_key", "noperm_read", "noperm_scan", "noperm_index", "noauth", "wrongtype",
+                  "wrongtype_index", "tls_only")

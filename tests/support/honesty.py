@@ -1,0 +1,268 @@
+# SPDX-License-Identifier: Apache-2.0
+"""The verdict is true: while a row differs from the kernel for longer than the audit interval + 1 s, it is not Healthy.
+
+A reader of its own, beside the test's and portsyncd's: a thread that samples the kernel by ioctl(2), which waits for no
+lock of the kernel's, and STATE_DB by HGETALL, four times a second. The verdicts are every STATUS= of the notify socket,
+with the time at which it came, so none of them is missed.
+
+What makes a difference count, so that no race is taken for a lie:
+- it is of one row, which has the same wrong value in each sample from the first to the last, five of them at least;
+- it begins when the first sample was complete and ends before the last one was begun;
+- what the machine withheld from this thread in between is added to what is allowed;
+- a stopped process has no verdict: freezing, killing and starting portsyncd, and reloading it, begin anew;
+- a row that the test itself writes begins anew, too.
+"""
+
+import ctypes
+import fcntl
+import fnmatch
+import socket
+import struct
+import threading
+import time
+from dataclasses import dataclass, field, replace
+from typing import Optional
+
+from support import process, resp
+from support.case import OWN_FIELDS
+from support.daemon import Daemon
+from support.netns import IFF_RUNNING, IFF_UP, Netns
+from support.redis_server import STATE_DB, Redis
+
+PAUSE = 0.25
+SAMPLES = 5          # fewer say nothing about the time between them
+GRACE = 0.5          # for the verdict's own way: a timer of portsyncd, a datagram, a thread
+SIOCGIFFLAGS, SIOCGIFMTU = 0x8913, 0x8921
+Row = Optional[tuple[str, ...]]
+
+_libc = ctypes.CDLL(None, use_errno=True)
+_CAPABILITY_VERSION_3 = 0x20080522
+
+
+def _drop_capabilities() -> None:
+    """Of this thread. With CAP_NET_ADMIN the kernel looks for a module of the name of a link that is not there."""
+    header = struct.pack("=Ii", _CAPABILITY_VERSION_3, 0)
+    if _libc.capset(header, bytes(24)) != 0:
+        raise OSError(ctypes.get_errno(), "capset")
+
+
+@dataclass
+class _Difference:
+    key: str
+    row: object          # as it is in STATE_DB
+    text: str
+    ghost: bool = False  # a row of no port: an audit that scans finds it
+    since: float = 0
+    samples: int = 1
+
+
+@dataclass
+class Expectation:
+    """What the rows are to be, as far as the test has decided it."""
+
+    daemon: Optional[Daemon] = None     # None: none runs, or it is stopped
+    audit: float = 0                    # seconds; 0: no audits, nothing is promised
+    full_audit_every: int = 1           # the audit that finds the rows of no port
+    match: tuple[str, ...] = ("Ethernet*",)
+    configured: Optional[frozenset[str]] = None   # None: every port, whatever CONFIG_DB has
+    known: bool = True                  # False: what CONFIG_DB wants, nobody knows
+    server: str = "up"                  # or "stopped": its rows are as they were; or "down": there are none
+
+
+@dataclass
+class Honesty:
+    """`names`: all that ports may be called. wrong: what was found. Close it before the namespace and the server."""
+
+    namespace: Netns
+    redis: Redis
+    names: list[str]
+    wrong: list[str] = field(default_factory=list)
+    samples: int = 0
+    longest: float = 0    # seconds, beyond what is allowed, that a row differed
+
+    def __post_init__(self) -> None:
+        self._lock = threading.Lock()
+        self._expect = Expectation()
+        self._generation = 0
+        self._differences: dict[str, _Difference] = {}
+        self._late: list[tuple[float, float]] = []
+        self._client: Optional[resp.Client] = None
+        self._requests = [struct.pack("=16s24x", name.encode()) for name in self.names]
+        self._pipeline = b"".join(resp.encode(("HGETALL", f"PORT_TABLE|{name}")) for name in self.names)
+        self._pipeline += resp.encode(("HGETALL", "PORT_TABLE"))
+        self._socket = self.namespace.call(lambda: socket.socket(socket.AF_INET, socket.SOCK_DGRAM))
+        self._end = threading.Event()
+        self._thread = threading.Thread(target=self._run, daemon=True)
+        self._thread.start()
+
+    def close(self) -> None:
+        self._end.set()
+        self._thread.join(30)
+        self._socket.close()
+
+    def expect(self, **changes: object) -> None:
+        """What holds from now on; all that differs begins anew."""
+        with self._lock:
+            for name, value in changes.items():
+                setattr(self._expect, name, value)
+            self._generation += 1
+            self._differences.clear()
+
+    def server(self, state: str) -> None:
+        """Differences go on: a row that was wrong before a pause, and is after it, was so all the time."""
+        with self._lock:
+            self._expect.server = state
+            self._generation += 1
+
+    def touch(self, names: list[str]) -> None:
+        """The test is about to write to these rows."""
+        with self._lock:
+            self._generation += 1
+            for name in names:
+                self._differences.pop(name, None)
+                self._differences.pop(f"index {name}", None)
+
+    def allowed(self, audits: int = 1) -> float:
+        """Seconds that a row may differ while the verdict is Healthy."""
+        return audits * self._expect.audit + 1 + GRACE * process.PATIENCE
+
+    # --- the thread ---
+
+    def _run(self) -> None:
+        _drop_capabilities()
+        pause = PAUSE
+        while True:
+            began = time.monotonic()
+            if self._end.wait(pause):
+                break
+            at = time.monotonic()
+            self._late.append((at, at - began - pause))
+            self._late = self._late[-400:]
+            try:
+                self._sample()
+            except Exception as e:  # pylint: disable=broad-except
+                self.wrong.append(f"the reader itself failed: {e!r}")
+                break
+            pause = min(max(PAUSE, 5 * (time.monotonic() - at)), 1)
+        self._forget_client()
+
+    def _sample(self) -> None:
+        with self._lock:
+            expect, generation = replace(self._expect), self._generation
+        if expect.daemon is None or not expect.audit:
+            return
+        before = time.monotonic()
+        found = self._rows(expect.server)
+        if found is None:
+            return  # a gap: the server does not answer, so that nobody's writes arrive either
+        rows, index = found
+        wanted = self._wanted()
+        after = time.monotonic()
+        with self._lock:
+            if generation != self._generation or not expect.daemon.alive():
+                return
+            self.samples += 1
+            now = self._different(expect, rows, index, wanted)
+            self._differences = {new.key: self._judge(expect, new, before, after) for new in now}
+
+    def _different(self, expect: Expectation, rows: dict[str, object], index: object,
+                   wanted: dict[str, Row]) -> list[_Difference]:
+        compared = self._compared(expect, wanted)
+        now: list[_Difference] = []
+        for name, row in compared:
+            if rows[name] != row:
+                text = f"PORT_TABLE|{name} is {rows[name]}, the kernel's is {row}"
+                now.append(_Difference(name, rows[name], text, ghost=row is None))
+            if isinstance(index, dict) and index.get(name) != (row[1] if row else None):
+                text = f"the index has {index.get(name)} for {name}, the kernel's is {row}"
+                now.append(_Difference(f"index {name}", index.get(name), text, ghost=row is None))
+        if not isinstance(index, dict):
+            now.append(_Difference("index", index, f"the index is {index}"))
+        if expect.known and not any(row for _, row in compared):
+            now.append(_Difference("no port", "", "no link is a port"))
+        return now
+
+    def _judge(self, expect: Expectation, new: _Difference, before: float, after: float) -> _Difference:
+        """The difference that was found, as it has been since the first sample that had it."""
+        old = self._differences.get(new.key)
+        if old is None or old.row != new.row:
+            new.since = after
+            return new
+        old.samples += 1
+        late = sum(overshoot for at, overshoot in self._late if at >= old.since)
+        allowed = self.allowed(expect.full_audit_every if new.ghost else 1) + late
+        if old.samples < SAMPLES or before < old.since + allowed:
+            return old
+        if len(self.wrong) < 20 and self._healthy(expect.daemon, old.since + allowed, before):
+            self.wrong.append(f"{new.text}, for {before - old.since:.2f} s ({allowed:.2f} are allowed, {late:.2f} of them "
+                              f"for a slow machine), and the verdict was Healthy")
+        self.longest = max(self.longest, before - old.since)
+        return old
+
+    @staticmethod
+    def _healthy(daemon: Optional[Daemon], begin: float, end: float) -> bool:
+        """Whether it was the verdict at any time within [begin, end]."""
+        assert daemon is not None
+        verdict = ""
+        for at, message in list(daemon.notifications):
+            if at > end:
+                break
+            for line in message.splitlines():
+                if line.startswith("STATUS="):
+                    if at > begin and verdict == "STATUS=Healthy":
+                        return True
+                    verdict = line
+        return verdict == "STATUS=Healthy"
+
+    # --- what is wanted ---
+
+    def _wanted(self) -> dict[str, Row]:
+        """The kernel's links, as rows; None for one that is not there."""
+        fd = self._socket.fileno()
+        found: dict[str, Row] = {}
+        for name, request in zip(self.names, self._requests):
+            try:
+                flags = struct.unpack_from("=H", fcntl.ioctl(fd, SIOCGIFFLAGS, request), 16)[0]
+                mtu = struct.unpack_from("=i", fcntl.ioctl(fd, SIOCGIFMTU, request), 16)[0]
+            except OSError:
+                found[name] = None
+                continue
+            found[name] = ("ok", "up" if flags & IFF_RUNNING else "down", "up" if flags & IFF_UP else "down", str(mtu))
+        return found
+
+    @staticmethod
+    def _compared(expect: Expectation, wanted: dict[str, Row]) -> list[tuple[str, Row]]:
+        """Rows outside of the filter are others', or were ours: what becomes of them is the settle's to check."""
+        if not expect.known:
+            return []
+        return [(name, row if expect.configured is None or name in expect.configured else None)
+                for name, row in wanted.items() if any(fnmatch.fnmatchcase(name, glob) for glob in expect.match)]
+
+    # --- what is stored ---
+
+    def _rows(self, server: str) -> Optional[tuple[dict[str, object], object]]:
+        """Rows by name and the index; an error reply stands for what it is about. None: the server does not answer."""
+        if server == "stopped":
+            return None
+        if server == "down":
+            self._forget_client()
+            return dict.fromkeys(self.names), {}
+        try:
+            if self._client is None:
+                self._client = self.redis.connect(STATE_DB, timeout=5)
+            values = self._client.hashes(self._pipeline, len(self.names) + 1)
+        except (OSError, ValueError, resp.RedisError):
+            self._forget_client()
+            return None
+        if all(isinstance(value, str) for value in values):
+            return None  # nothing but errors: MASTERDOWN, LOADING, BUSY
+        rows: dict[str, object] = {}
+        for name, value in zip(self.names, values):
+            own = value if isinstance(value, str) else tuple(value.get(key) for key in OWN_FIELDS)
+            rows[name] = None if own == (None,) * len(OWN_FIELDS) else own
+        return rows, values[-1]
+
+    def _forget_client(self) -> None:
+        if self._client is not None:
+            self._client.close()
+            self._client = None
