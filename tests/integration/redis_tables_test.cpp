@@ -411,6 +411,20 @@ BOOST_FIXTURE_TEST_CASE(a_user_with_these_keys_and_this_channel_may, ProducerFix
   BOOST_TEST(channel.messages().size() == 2U);
 }
 
+BOOST_FIXTURE_TEST_CASE(a_row_whose_message_is_refused_waits_for_nobody_until_it_is_sent, ProducerFixture) {
+  server({"ACL", "SETUSER", "default", "-publish"});  // "resetchannels" would end our own channel, too
+  for (int attempt = 0; attempt < 2; ++attempt) {
+    BOOST_TEST(static_cast<bool>(done(producer().set(ports(2, 1), keep()))));
+    BOOST_TEST(database->last_error().find("(PUBLISH PORT_TABLE_CHANNEL@0)") != std::string::npos);
+    BOOST_TEST(static_cast<bool>(done(producer().del({"Ethernet8"}, keep()))));
+    BOOST_TEST(server({"EXISTS", "PORT_TABLE_KEY_SET"}) == "0");
+  }
+  server({"ACL", "SETUSER", "default", "+publish"});
+  BOOST_TEST(!done(producer().set(ports(2, 1), keep())));
+  BOOST_TEST(channel.messages().size() == 2U);
+  BOOST_TEST(sorted({"SMEMBERS", "PORT_TABLE_KEY_SET"}) == "Ethernet0 Ethernet4");
+}
+
 BOOST_FIXTURE_TEST_CASE(views_may_go_before_their_answers_come, Fixture) {
   open();
   server({"HSET", "PORT|Ethernet0", "lanes", "0"});

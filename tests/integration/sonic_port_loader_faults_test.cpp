@@ -6,6 +6,7 @@
 #include <string>
 
 #include "support/cpp/loader_fixture.hpp"
+#include "support/cpp/redis_channel.hpp"
 
 using namespace portsync;
 using namespace portsync::test;
@@ -230,4 +231,39 @@ BOOST_FIXTURE_TEST_CASE(a_refused_write_is_told_and_tried_again, Fixture) {
   redis(0, {"CONFIG", "SET", "maxmemory", "0"});
   BOOST_REQUIRE(happens("running"));
   BOOST_TEST(appl({"EXISTS", "_PORT_TABLE:Ethernet0", "_PORT_TABLE:PortConfigDone"}) == "2");
+}
+
+BOOST_FIXTURE_TEST_CASE(a_refused_publish_is_a_failed_write_and_nobody_is_taken_for_told, Fixture) {
+  RedisChannel channel(server.socket_path(), "PORT_TABLE_CHANNEL@0");
+  appl({"ACL", "SETUSER", "default", "-publish"});
+  configure({"Ethernet0"});
+  start();
+  snapshot();
+  BOOST_REQUIRE(happens("refused"));
+  settle();  // it was tried again
+  BOOST_TEST(events == (Lines{"started cold 1", "refused"}));
+  appl({"ACL", "SETUSER", "default", "+publish"});
+  BOOST_REQUIRE(happens("running"));
+  BOOST_TEST(channel.messages().size() == 2U);  // of the port and of PortConfigDone
+}
+
+BOOST_FIXTURE_TEST_CASE(a_channel_that_may_not_be_used_is_a_failed_write_too, Fixture) {
+  appl({"ACL", "SETUSER", "default", "resetchannels"});
+  configure({"Ethernet0"});
+  start();
+  snapshot();
+  BOOST_REQUIRE(happens("refused"));
+  settle();
+  BOOST_TEST(events == (Lines{"started cold 1", "refused"}));
+  BOOST_TEST(appl({"EXISTS", "PORT_TABLE_KEY_SET"}) == "0");
+  appl({"ACL", "SETUSER", "default", "allchannels"});
+  BOOST_TEST(happens("running"));
+}
+
+BOOST_FIXTURE_TEST_CASE(a_port_config_done_that_no_consumer_was_given_is_none, Fixture) {
+  appl({"HSET", "_PORT_TABLE:PortConfigDone", "count", "1"});  // and not in PORT_TABLE_KEY_SET: its message was refused
+  run_cold({"Ethernet0"});
+  BOOST_TEST(events == (Lines{"started cold 1", "running"}));
+  pop();
+  BOOST_TEST(appl({"EXISTS", "PORT_TABLE:Ethernet0", "PORT_TABLE:PortConfigDone"}) == "2");
 }

@@ -26,6 +26,15 @@ BOOST_FIXTURE_TEST_CASE(a_cold_start_stages_the_ports_and_then_port_config_done,
   BOOST_TEST(redis(6, {"HGETALL", "WARM_RESTART_TABLE|portsyncd"}) == "restore_count 0");
 }
 
+BOOST_FIXTURE_TEST_CASE(list_fields_are_written_without_what_marks_them, Fixture) {
+  redis(4, {"HSET", "PORT|Ethernet0", "adv_speeds@", "1000,10000", "a@b@c", "1", "lanes", "1"});
+  configure({});
+  start();
+  snapshot();
+  BOOST_REQUIRE(happens("running"));
+  BOOST_TEST(sorted(appl({"HGETALL", "_PORT_TABLE:Ethernet0"})) == "1 1 1000,10000 a adv_speeds lanes");
+}
+
 BOOST_FIXTURE_TEST_CASE(no_port_is_a_configuration_too, Fixture) {
   run_cold({});
   BOOST_TEST(happens("init done"));
@@ -203,6 +212,7 @@ BOOST_FIXTURE_TEST_CASE(restarted_alone_it_loads_nothing_and_tells_all_at_once, 
 
 BOOST_FIXTURE_TEST_CASE(restarted_before_port_init_done_it_goes_on_where_it_stood, Fixture) {
   appl({"HSET", "_PORT_TABLE:PortConfigDone", "count", "1"});  // staged, and not taken yet
+  appl({"SADD", "PORT_TABLE_KEY_SET", "PortConfigDone"});
   configure({"Ethernet0"});
   start();
   snapshot();

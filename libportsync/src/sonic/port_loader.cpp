@@ -1,6 +1,8 @@
 // SPDX-License-Identifier: Apache-2.0
 #include <algorithm>
 #include <array>
+#include <functional>
+#include <memory>
 #include <portsync/redis/client_list.hpp>
 #include <portsync/redis/database.hpp>
 #include <portsync/redis/table_subscriber.hpp>
@@ -23,6 +25,7 @@ namespace {
 using redis::FieldValues;
 
 constexpr const char* port_table = "PORT_TABLE";
+constexpr const char* announced = "PORT_TABLE_KEY_SET";  // the names that wait for the consumer
 constexpr const char* port_config_done = "PortConfigDone";
 constexpr const char* port_init_done = "PortInitDone";
 constexpr std::string_view front_panel = "Ethernet";  // how SONiC's names of ports begin
@@ -298,6 +301,7 @@ class Loader final : public PortLoader, private PortGate::Observer {
         }));
   }
 
+  // A field that is a list is marked by "@"; swss-common's reader cuts a field's name there.
   void read_ports() {
     redis::TableReader metadata(*config_.database, "DEVICE_METADATA", options_.config_db.separator);
     std::ignore = metadata.read(
@@ -305,6 +309,9 @@ class Loader final : public PortLoader, private PortGate::Observer {
     redis::TableReader ports(*config_.database, "PORT", options_.config_db.separator);
     std::ignore = ports.read_all(read(config_, [this](const std::vector<redis::TableRow>& rows) {
       ports_ = rows;
+      for (redis::TableRow& row : ports_) {
+        for (auto& [field, value] : row.fields) field.resize(std::min(field.find('@'), field.size()));
+      }
       perform(start_.on_config(dpu_, ports_.size(), now_));
     }));
   }
@@ -317,11 +324,9 @@ class Loader final : public PortLoader, private PortGate::Observer {
             if (!error && attempt == start_.attempt()) look_for_another_loader(list.text);
           });
     }
-    look_for(port_config_done, read(appl_, [this](const redis::Answer& found) {
-               perform(start_.on_config_done(found.integer > 0, appl_.database->run_id()));
-             }));
-    look_for(port_init_done,
-             read(appl_, [this](const redis::Answer& found) { start_.on_init_done(found.integer > 0); }));
+    look_for(port_config_done,
+             read(appl_, [this](bool there) { perform(start_.on_config_done(there, appl_.database->run_id())); }));
+    look_for(port_init_done, read(appl_, [this](bool there) { start_.on_init_done(there); }));
     redis::TableReader published(*appl_.database, port_table, options_.appl_db.separator);
     std::ignore = published.names(read(appl_, [this](const ApplWatch::Names& names) {
       published_ = names;
@@ -329,10 +334,21 @@ class Loader final : public PortLoader, private PortGate::Observer {
     }));
   }
 
-  // In either form: published, or staged and not taken yet.
-  void look_for(const char* name, redis::Database::Handler handler) {
+  // Published, or announced to the consumer and not taken yet. What is staged and was never announced, since PUBLISH
+  // was refused, is no evidence of anything: the consumer does not know of it.
+  void look_for(const char* name, std::function<void(std::error_code error, bool there)> handler) {
     const std::string published = port_table + options_.appl_db.separator + name;
-    std::ignore = appl_.database->command({"EXISTS", published, "_" + published}, std::move(handler));
+    const auto is_published = std::make_shared<std::pair<std::error_code, bool>>();
+    std::ignore = appl_.database->command({"EXISTS", published},
+                                          [is_published](std::error_code error, const redis::Answer& answer) {
+                                            *is_published = {error, answer.integer > 0};
+                                          });
+    std::ignore = appl_.database->command(
+        {"SISMEMBER", announced, name},
+        [is_published, handler = std::move(handler)](std::error_code error, const redis::Answer& answer) {
+          if (is_published->first) error = is_published->first;
+          handler(error, is_published->second || answer.integer > 0);
+        });
   }
 
   void look_for_another_loader(const std::string& client_list) {
@@ -502,23 +518,23 @@ class Loader final : public PortLoader, private PortGate::Observer {
   }
 
   void look() {
-    look_for(port_config_done, [this](std::error_code error, const redis::Answer& answer) {
+    look_for(port_config_done, [this](std::error_code error, bool there) {
       looked_.reset();
-      if (!error) looked_ = ApplWatch::Found{answer.integer > 0, false};
+      if (!error) looked_ = ApplWatch::Found{there, false};
     });
-    look_for(port_init_done, [this](std::error_code error, const redis::Answer& answer) {
+    look_for(port_init_done, [this](std::error_code error, bool there) {
       if (!running()) return;
       if (error || !looked_) return watch_.on_look_failed(now_);
-      looked_->init_done = answer.integer > 0;
+      looked_->init_done = there;
       perform(watch_.on_looked(*looked_, appl_.database->run_id(), now_));
     });
   }
 
   void look_before_init() {
-    look_for(port_config_done, [this](std::error_code error, const redis::Answer& found) {
+    look_for(port_config_done, [this](std::error_code error, bool there) {
       if (!running()) return;
       if (error) return watch_.on_init_failed(report_if_refused("read", error), now_);
-      perform(watch_.on_looked_before_init(found.integer > 0, now_));
+      perform(watch_.on_looked_before_init(there, now_));
     });
   }
 
