@@ -6,6 +6,8 @@
 #include <charconv>
 #include <utility>
 
+#include "core/earliest.hpp"
+
 namespace portsync {
 
 const char* to_string(Verdict verdict) noexcept {
@@ -51,7 +53,7 @@ class Judge {
     if (!since) return false;
     const TimePoint deadline = *since + max_stall_;
     if (now_ >= deadline) return true;
-    judgement_.next_change = std::min(judgement_.next_change.value_or(deadline), deadline);
+    judgement_.next_change = earliest(judgement_.next_change, deadline);
     return false;
   }
 

@@ -1,8 +1,9 @@
 // SPDX-License-Identifier: Apache-2.0
 #include "core/health_state.hpp"
 
-#include <algorithm>
 #include <utility>
+
+#include "core/earliest.hpp"
 
 namespace portsync::core {
 namespace {
@@ -28,7 +29,7 @@ std::optional<Health> HealthState::judge(TimePoint now, WallTime time) {
     const TimePoint when =
         no_worse_since_.at(static_cast<std::size_t>(worst.kind)).value_or(now) + options_.settle_time;
     if (now < when) {
-      next_change_ = std::min(next_change_.value_or(when), when);
+      next_change_ = earliest(next_change_, when);
       return std::nullopt;
     }
   }

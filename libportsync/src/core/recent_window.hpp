@@ -1,13 +1,14 @@
 // SPDX-License-Identifier: Apache-2.0
 #pragma once
 
-#include <algorithm>
 #include <array>
 #include <chrono>
 #include <cstddef>
 #include <cstdint>
 #include <optional>
 #include <portsync/pollable.hpp>
+
+#include "core/earliest.hpp"
 
 namespace portsync::core {
 
@@ -38,7 +39,7 @@ class RecentWindow {
   [[nodiscard]] std::optional<TimePoint> next_end(TimePoint now) const noexcept {
     std::optional<TimePoint> first;
     for (const Slot& slot : slots_) {
-      if (ends(slot) > now) first = std::min(first.value_or(ends(slot)), ends(slot));
+      if (ends(slot) > now) first = earliest(first, ends(slot));
     }
     return first;
   }

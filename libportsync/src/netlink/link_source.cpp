@@ -7,6 +7,7 @@
 #include <portsync/netlink/link_source.hpp>
 #include <utility>
 
+#include "core/earliest.hpp"
 #include "core/link_table.hpp"
 #include "core/resync_policy.hpp"
 #include "netlink/decode.hpp"
@@ -418,14 +419,13 @@ void NetlinkLinkSource::on_useless_socket() {
 // next probe on and on, cost no system call here.
 void NetlinkLinkSource::arm() noexcept {
   std::optional<TimePoint> next;
-  const auto consider = [&next](TimePoint time) { next = next ? std::min(*next, time) : time; };
   if (request_) {
-    consider(reply_deadline_);
+    next = core::earliest(next, reply_deadline_);
   } else if (resync_at_) {
-    consider(*resync_at_);
+    next = core::earliest(next, resync_at_);
   }
   if (probing()) {
-    consider(probed_ ? *probed_ + options_.probe_timeout : heard_ + options_.probe_interval);
+    next = core::earliest(next, probed_ ? *probed_ + options_.probe_timeout : heard_ + options_.probe_interval);
   }
   events_.arm(next);
 }
