@@ -16,6 +16,7 @@
 #include <utility>
 
 #include "base/exit_status.hpp"
+#include "log/log.hpp"
 #include "log/log_line.hpp"
 #include "config/reload.hpp"
 

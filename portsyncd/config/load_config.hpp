@@ -11,8 +11,6 @@
 
 namespace portsyncd {
 
-inline constexpr const char* default_config_file = "/etc/sonic/portsyncd.conf";
-
 struct LoadedConfig {
   Config config;
   std::vector<std::string> origins;  // of each of keys(): where its value is from; "" = the default

@@ -10,7 +10,6 @@
 #pragma GCC diagnostic pop
 
 #include "base/exit_status.hpp"
-#include "config/load_config.hpp"
 
 namespace portsyncd {
 namespace {

@@ -7,8 +7,10 @@
 
 namespace portsyncd {
 
+inline constexpr const char* default_config_file = "/etc/sonic/portsyncd.conf";
+
 struct Options {
-  std::optional<std::string> config_file;  // nullopt: the default one, which may be missing
+  std::optional<std::string> config_file;  // nullopt: default_config_file, which may be missing
   bool check_config = false;
   bool show_config = false;
   bool json_lines = false;

@@ -4,9 +4,10 @@
 
 #include <cstdint>
 #include <optional>
-#include <span>
 #include <string>
 #include <string_view>
+
+#include "log/field.hpp"
 
 namespace portsyncd::log {
 
@@ -41,13 +42,6 @@ void set_level(Level level) noexcept;
 
 // Ask before a line is put together: a line that is not wanted must cost nothing.
 [[nodiscard]] bool enabled(Level level) noexcept;
-
-// Beside the text, for who looks by value. Only the journal has them, as PORTSYNCD_<name>=.
-struct Field {
-  std::string_view name;
-  std::string value;
-};
-using Fields = std::span<const Field>;
 
 // One line. Control characters, which a name or an answer of Redis may hold, are shown as '?': nobody forges a line.
 void write(Level level, std::string_view text, Fields fields = {}) noexcept;

@@ -9,7 +9,7 @@
 #include <utility>
 #include <vector>
 
-#include "log/log.hpp"
+#include "log/field.hpp"
 
 namespace portsyncd {
 

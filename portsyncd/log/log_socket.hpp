@@ -8,7 +8,7 @@
 #include <string>
 #include <string_view>
 
-#include "log/log.hpp"
+#include "log/field.hpp"
 
 namespace portsyncd {
 
