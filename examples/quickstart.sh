@@ -31,7 +31,7 @@ while [ $# -gt 0 ]; do
 done
 
 packages=(g++ meson ninja-build pkgconf python3 iproute2 util-linux nlohmann-json3-dev libnl-route-3-dev libhiredis-dev
-  libcli11-dev libspdlog-dev libtoml11-dev libsystemd-dev)
+  libcli11-dev libspdlog-dev libtoml11-dev)
 [ ${#demo[@]} -gt 0 ] || packages+=(redis-server)
 
 log=

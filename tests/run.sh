@@ -59,10 +59,10 @@ for suite in "${suites[@]+"${suites[@]}"}"; do
 done
 
 packages=(g++ meson ninja-build pkgconf python3 iproute2 util-linux redis-server nlohmann-json3-dev libnl-route-3-dev
-  libhiredis-dev libcli11-dev libspdlog-dev libtoml11-dev libsystemd-dev libsdbus-c++-dev libsdbus-c++-bin
+  libhiredis-dev libcli11-dev libspdlog-dev libtoml11-dev libsdbus-c++-dev libsdbus-c++-bin
   prometheus-cpp-dev libboost-test-dev scdoc strace dbus-daemon systemd
   supervisor)
-[ $mode = quick ] || packages+=(libboost-dev librdkafka-dev libsqlite3-dev)  # for the examples
+[ $mode = quick ] || packages+=(libboost-dev librdkafka-dev libsqlite3-dev libsystemd-dev)  # for the examples
 # A container with a systemd of its own needs root in any case.
 if [ $mode != quick ] && [ "$(id -u)" = 0 ]; then
   packages+=(systemd-container mmdebstrap)
@@ -188,7 +188,7 @@ tier2() {
 
 # As portsyncd/doc/swss.md has it.
 swss_image() {
-  build swss-image "${release[@]}" -Ddbus=disabled -Dmetrics=disabled -Dsystemd=disabled || return
+  build swss-image "${release[@]}" -Ddbus=disabled -Dmetrics=disabled || return
   step "sonic mode, in the image" /usr/bin/python3 "$tests/support/runner.py" --build "$builds/swss-image" \
     "$tests/integration/sonic_image.py"
 }

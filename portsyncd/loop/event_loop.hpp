@@ -8,8 +8,7 @@
 
 namespace portsyncd {
 
-// Descriptors, signals and timers of one thread. There are two: event_loop_sd.cpp on sd-event, and event_loop_epoll.cpp
-// for systems without libsystemd. Throws std::system_error.
+// Descriptors, signals and timers of one thread, on epoll. Throws std::system_error.
 class EventLoop {
  public:
   using Handler = std::function<void()>;

@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: Apache-2.0
-"""The build for SONiC's swss image, in a root that has what the image has. Needs -Ddbus, -Dmetrics and -Dsystemd disabled."""
+"""The build for SONiC's swss image, in a root that has what the image has. Needs -Ddbus and -Dmetrics disabled."""
 
 import os
 import re

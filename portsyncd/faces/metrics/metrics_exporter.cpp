@@ -159,7 +159,6 @@ prometheus::Labels build_labels() {
   return {{"version", portsync::version()},
           {"compiler", compiler()},
           {"prometheus_cpp", PORTSYNCD_PROMETHEUS_VERSION},
-          {"libsystemd", PORTSYNCD_SYSTEMD_VERSION},
           {"sdbus_cpp", PORTSYNCD_SDBUS_VERSION}};
 }
 
