@@ -5,22 +5,10 @@
 
 namespace portsync::core {
 
-void PortTable::Link::keep(const LinkState& link, bool lasting) {
-  if (lasting) {
-    copy.reset();
-    state = &link;
-  } else if (copy) {
-    *copy = link;
-  } else {
-    copy = std::make_unique<LinkState>(link);
-    state = copy.get();
-  }
-}
-
 void PortTable::change(const LinkState& link, bool lasting, const Touch& touch) {
   const auto [it, is_new] = links_.try_emplace(link.ifindex, link, lasting);
   Link& known = it->second;
-  if (!is_new) known.keep(link, lasting);
+  if (!is_new) known.kept.keep(link, lasting);
   // Matching costs more than all the rest: a port that has kept its name is one still, unless it became a VLAN.
   if (known.slot != none && ports_[known.slot].name == link.name && link.kind != "vlan") {
     touched_(known.slot, touch);
@@ -31,7 +19,7 @@ void PortTable::change(const LinkState& link, bool lasting, const Touch& touch) 
 
 void PortTable::keep_copies() {
   for (auto& [ifindex, link] : links_) {
-    if (!link.copy) link.keep(LinkState(*link.state), false);
+    if (link.kept.lasting()) link.kept.make_copy();
   }
 }
 
@@ -48,7 +36,7 @@ void PortTable::set_filter(PortFilter filter, const Touch& touch) {
   filter_ = std::move(filter);
   for (auto& [ifindex, link] : links_) {
     if (link.robbed) continue;
-    const Slot slot = filter_.matches(*link.state) ? intern(link.state->name) : none;
+    const Slot slot = filter_.matches(*link.kept) ? intern(link.kept->name) : none;
     if (slot != link.slot) assign(link, slot, touch);
   }
 }
@@ -57,15 +45,15 @@ void PortTable::on_names_known(const Touch& touch) {
   if (robbed_ == 0) return;
   for (auto& [ifindex, link] : links_) {
     if (!link.robbed) continue;
-    const Slot owned = find(link.state->name);
+    const Slot owned = find(link.kept->name);
     if (owned != none && ports_[owned].owner != nullptr) continue;
-    assign(link, filter_.matches(*link.state) ? intern(link.state->name) : none, touch);
+    assign(link, filter_.matches(*link.kept) ? intern(link.kept->name) : none, touch);
   }
 }
 
 const LinkState* PortTable::link_of(std::int32_t ifindex) const {
   const auto it = links_.find(ifindex);
-  return it == links_.end() ? nullptr : it->second.state;
+  return it == links_.end() ? nullptr : it->second.kept.get();
 }
 
 Slot PortTable::find(std::string_view name) const {

@@ -4,7 +4,6 @@
 #include <cstddef>
 #include <cstdint>
 #include <functional>
-#include <memory>
 #include <portsync/link_state.hpp>
 #include <portsync/port_filter.hpp>
 #include <string>
@@ -12,6 +11,7 @@
 #include <unordered_map>
 #include <vector>
 
+#include "core/kept_link.hpp"
 #include "core/touch.hpp"
 
 namespace portsync::core {
@@ -47,7 +47,7 @@ class PortTable {
   // The link that has this name and matches; nullptr when there is none. Valid until the link changes.
   [[nodiscard]] const LinkState* link(Slot slot) const noexcept {
     const Link* owner = ports_[slot].owner;
-    return owner == nullptr ? nullptr : owner->state;
+    return owner == nullptr ? nullptr : owner->kept.get();
   }
   // Any link, whether it matches or not; nullptr when there is none.
   [[nodiscard]] const LinkState* link_of(std::int32_t ifindex) const;
@@ -69,11 +69,9 @@ class PortTable {
     std::size_t operator()(std::string_view name) const noexcept { return std::hash<std::string_view>{}(name); }
   };
   struct Link {
-    Link(const LinkState& link, bool lasting) { keep(link, lasting); }
-    void keep(const LinkState& link, bool lasting);
+    Link(const LinkState& link, bool lasting) : kept(link, lasting) {}
 
-    const LinkState* state = nullptr;  // the source's own, or the copy
-    std::unique_ptr<LinkState> copy;
+    KeptLink kept;
     Slot slot = none;
     bool robbed = false;  // another link was heard to have its name
   };

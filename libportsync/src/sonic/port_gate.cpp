@@ -84,10 +84,10 @@ void PortGate::on_changed(const LinkEvent& event) {
     gone.link = event.before;
     tell(gone);
     link.place = Place::held;
-    hold(link, event);
+    link.kept.keep(*event.link, event.lasting);
     return wait(link);
   }
-  hold(link, event);
+  link.kept.keep(*event.link, event.lasting);
   if (!opened_) return;
   if (may_pass(*event.link)) return pass(link, event);
   wait(link);
@@ -103,24 +103,12 @@ void PortGate::on_removed(const LinkEvent& event) {
   if (place == Place::passed) tell(event);
 }
 
-void PortGate::hold(Link& link, const LinkEvent& event) {
-  link.lasting = event.lasting;
-  if (event.lasting) {
-    link.copy.reset();
-    link.state = event.link;
-    return;
-  }
-  if (!link.copy) link.copy = std::make_unique<LinkState>();
-  *link.copy = *event.link;
-  link.state = link.copy.get();
-}
-
 // Of two links that wait under one name, one is about to be renamed or removed.
 void PortGate::wait(Link& link) {
-  if (link.waiting && link.name == link.state->name) return;
+  if (link.waiting && link.name == link.kept->name) return;
   settle(link);
   link.waiting = true;
-  link.name = link.state->name;
+  link.name = link.kept->name;
   if (++waiting_[link.name] == 1) observer_.on_waiting(link.name);
 }
 
@@ -140,8 +128,7 @@ void PortGate::forget(std::string_view name) {
 void PortGate::pass(Link& link, const LinkEvent& event) {
   settle(link);
   link.place = Place::passed;
-  const std::unique_ptr<LinkState> copy = std::move(link.copy);  // the event may borrow it
-  link.state = nullptr;
+  const core::KeptLink kept = std::exchange(link.kept, {});  // the event may borrow it
   LinkEvent comes = event;
   comes.before = nullptr;  // nobody has been told of it yet
   if (!opened_) used_.insert(event.link->name);
@@ -166,9 +153,9 @@ void PortGate::tell_held() {
   event.kind = LinkEvent::Kind::changed;
   for (const std::int32_t ifindex : held) {
     Link& link = links_.at(ifindex);
-    event.link = link.state;
-    event.lasting = link.lasting;
-    if (may_pass(*link.state)) {
+    event.link = link.kept.get();
+    event.lasting = link.kept.lasting();
+    if (may_pass(*link.kept)) {
       pass(link, event);
     } else {
       wait(link);
@@ -189,8 +176,8 @@ void PortGate::tell_held() {
 std::vector<PortGate::Candidate> PortGate::candidates() const {
   std::vector<Candidate> found;
   for (const auto& [ifindex, link] : links_) {
-    if (link.place != Place::held || !filter_.matches(*link.state)) continue;
-    found.push_back({ifindex, link.state->name, link.state->admin_up()});
+    if (link.place != Place::held || !filter_.matches(*link.kept)) continue;
+    found.push_back({ifindex, link.kept->name, link.kept->admin_up()});
   }
   std::sort(found.begin(), found.end(), [](const auto& a, const auto& b) { return a.name < b.name; });
   return found;
@@ -200,8 +187,7 @@ void PortGate::ignore(std::int32_t ifindex) {
   const auto found = links_.find(ifindex);
   if (found == links_.end() || found->second.place != Place::held) return;
   found->second.place = Place::ignored;
-  found->second.copy.reset();
-  found->second.state = nullptr;
+  found->second.kept = {};
 }
 
 void PortGate::admit(std::string_view name) {

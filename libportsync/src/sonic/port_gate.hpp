@@ -5,7 +5,6 @@
 #include <cstdint>
 #include <functional>
 #include <map>
-#include <memory>
 #include <portsync/link_source.hpp>
 #include <portsync/port_filter.hpp>
 #include <set>
@@ -14,6 +13,7 @@
 #include <unordered_map>
 #include <vector>
 
+#include "core/kept_link.hpp"
 #include "os/event_set.hpp"
 #include "os/process_guard.hpp"
 
@@ -65,9 +65,7 @@ class PortGate final : public LinkSource {
   enum class Place : std::uint8_t { held, ignored, passed };
   struct Link {
     Place place = Place::held;
-    const LinkState* state = nullptr;  // held: the source's own or the copy
-    std::unique_ptr<LinkState> copy;
-    bool lasting = false;
+    core::KeptLink kept;   // held
     bool waiting = false;  // held, and on_waiting() was told under this name
     std::string name;      // waiting: which
   };
@@ -75,7 +73,6 @@ class PortGate final : public LinkSource {
   void on_event(const LinkEvent& event);
   void on_changed(const LinkEvent& event);
   void on_removed(const LinkEvent& event);
-  void hold(Link& link, const LinkEvent& event);
   void wait(Link& link);
   void settle(Link& link);
   void pass(Link& link, const LinkEvent& event);
