@@ -6,6 +6,7 @@
 #include <optional>
 #include <portsync/export.hpp>
 #include <string>
+#include <string_view>
 #include <vector>
 
 namespace portsync {
@@ -56,6 +57,11 @@ struct LinkState {
   [[nodiscard]] bool running() const noexcept { return (flags & 0x40U) != 0; }      // IFF_RUNNING
   [[nodiscard]] bool lower_up() const noexcept { return (flags & 0x10000U) != 0; }  // IFF_LOWER_UP
 };
+
+// SONiC's words for admin_up() and running(): "up" or "down".
+[[nodiscard]] constexpr std::string_view up_or_down(bool up) noexcept {
+  return up ? "up" : "down";
+}
 
 // Equal in every member.
 [[nodiscard]] PORTSYNC_API bool operator==(const LinkState& a, const LinkState& b) noexcept;

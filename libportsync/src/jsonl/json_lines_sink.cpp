@@ -220,10 +220,6 @@ std::string names(const std::vector<std::string>& values) {
   return text + "]";
 }
 
-const char* up_or_down(bool up) {
-  return up ? R"("up")" : R"("down")";
-}
-
 }  // namespace
 
 std::unique_ptr<StateSink> make_json_lines_sink(const JsonLinesOptions& options) {
@@ -235,8 +231,8 @@ Projection json_lines_projection() {
     record.port = link.name;
     record.fields = {
         {"ifindex", std::to_string(link.ifindex)},
-        {"admin_status", up_or_down(link.admin_up())},
-        {"netdev_oper_status", up_or_down(link.running())},
+        {"admin_status", json_text(up_or_down(link.admin_up()))},
+        {"netdev_oper_status", json_text(up_or_down(link.running()))},
         {"lower_up", link.lower_up() ? "true" : "false"},
         {"operstate", json_text(to_string(link.operstate))},
         {"flags", std::to_string(link.flags)},

@@ -13,10 +13,6 @@ void set(Field& field, std::string_view name, std::string_view value) {
   field.value.assign(value);
 }
 
-std::string_view up_or_down(bool up) noexcept {
-  return up ? "up" : "down";
-}
-
 }  // namespace
 
 Projection make_projection(const StateSinkOptions& options) {

@@ -19,12 +19,12 @@
 #include <utility>
 #include <vector>
 
+#include "base/row_fields.hpp"
+#include "base/text_check.hpp"
+#include "faces/dbus/port_changes.hpp"
+#include "faces/dbus/sdbus_compat.hpp"
 #include "log/log.hpp"
 #include "org.sonic.PortSync1_adaptor.hpp"
-#include "faces/dbus/port_changes.hpp"
-#include "base/row_fields.hpp"
-#include "faces/dbus/sdbus_compat.hpp"
-#include "base/text_check.hpp"
 
 namespace portsyncd {
 namespace {
@@ -83,10 +83,6 @@ std::uint64_t unix_us(const std::optional<portsync::TimePoint>& time) {
   return time ? unix_us(wall_time(*time)) : 0;
 }
 
-const char* up_or_down(bool up) {
-  return up ? "up" : "down";
-}
-
 Row row_of(const PortChanges::Record& record) {
   Row row;
   if (!record) return row;
@@ -99,11 +95,11 @@ Row row_of(const PortChanges::Record& record) {
 PortStruct struct_of(const portsync::PortStatus& port) {
   const portsync::LinkState& link = *port.link;
   const portsync::FlapStatistics& flaps = port.flaps;
-  return PortStruct{std::make_tuple(to_utf8(port.name), link.ifindex, std::string(up_or_down(link.admin_up())),
-                                    std::string(up_or_down(link.running())), link.mtu.value_or(0),
-                                    to_string(link.address), to_utf8(port.master), port.in_sync, flaps.last_minute,
-                                    flaps.last_hour, flaps.total, microseconds(flaps.longest_outage),
-                                    unix_us(flaps.last_change))};
+  return PortStruct{
+      std::make_tuple(to_utf8(port.name), link.ifindex, std::string(portsync::up_or_down(link.admin_up())),
+                      std::string(portsync::up_or_down(link.running())), link.mtu.value_or(0), to_string(link.address),
+                      to_utf8(port.master), port.in_sync, flaps.last_minute, flaps.last_hour, flaps.total,
+                      microseconds(flaps.longest_outage), unix_us(flaps.last_change))};
 }
 
 std::map<std::string, sdbus::Variant> dictionary_of(const portsync::PortStatus& port) {
@@ -115,8 +111,8 @@ std::map<std::string, sdbus::Variant> dictionary_of(const portsync::PortStatus& 
   const auto add = [&result](const char* name, const auto& value) { result.emplace(name, sdbus::Variant{value}); };
   add("Name", to_utf8(port.name));
   add("Ifindex", link.ifindex);
-  add("Admin", std::string(up_or_down(link.admin_up())));
-  add("Oper", std::string(up_or_down(link.running())));
+  add("Admin", std::string(portsync::up_or_down(link.admin_up())));
+  add("Oper", std::string(portsync::up_or_down(link.running())));
   add("Operstate", std::string(to_string(link.operstate)));
   add("Mtu", link.mtu.value_or(0));
   add("Mac", to_string(link.address));

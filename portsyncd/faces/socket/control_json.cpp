@@ -48,10 +48,6 @@ Json value_or_null(const std::optional<T>& value) {
   return value ? Json(*value) : Json(nullptr);
 }
 
-const char* up_or_down(bool up) {
-  return up ? "up" : "down";
-}
-
 Json json_of(const portsync::Health& health) {
   return {{"verdict", to_string(health.verdict)}, {"reason", health.reason}};
 }
@@ -143,8 +139,8 @@ std::string text_of(const portsync::PortStatus& port) {
   const portsync::LinkState& link = *port.link;
   return dump({{"name", port.name},
                {"ifindex", link.ifindex},
-               {"admin", up_or_down(link.admin_up())},
-               {"oper", up_or_down(link.running())},
+               {"admin", portsync::up_or_down(link.admin_up())},
+               {"oper", portsync::up_or_down(link.running())},
                {"operstate", to_string(link.operstate)},
                {"mtu", value_or_null(link.mtu)},
                {"mac", to_string(link.address)},
