@@ -7,9 +7,9 @@
 #include <utility>
 
 #include "base/listen_address.hpp"
-#include "log/log.hpp"
 #include "base/spelling.hpp"
 #include "base/text_check.hpp"
+#include "log/log.hpp"
 
 namespace portsyncd {
 namespace {
@@ -35,80 +35,59 @@ constexpr Key::Format listen_format{listen_address_format,
 
 // The order is the shipped file's and of --show-config.
 constexpr std::array table{
-    Key{"database", "redis_host", at<database, &C::Database::redis_host>, 1, 253, any, Effect::at_start,
-        "name, IPv4 or IPv6 address of Redis"},
-    Key{"database", "redis_port", at<database, &C::Database::redis_port>, 1, 65535, any, Effect::at_start,
-        "TCP port of Redis"},
-    Key{"database", "redis_socket", at<database, &C::Database::redis_socket>, 0, 107, any, Effect::at_start,
-        "unix socket of Redis; wins over host and port when not empty"},
-    Key{"database", "redis_username", at<database, &C::Database::redis_username>, 0, most_bytes, any, Effect::at_start,
-        "ACL user; empty: the default user"},
+    Key{"database", "redis_host", at<database, &C::Database::redis_host>, 1, 253, any, Effect::at_start},
+    Key{"database", "redis_port", at<database, &C::Database::redis_port>, 1, 65535, any, Effect::at_start},
+    Key{"database", "redis_socket", at<database, &C::Database::redis_socket>, 0, 107, any, Effect::at_start},
+    Key{"database", "redis_username", at<database, &C::Database::redis_username>, 0, most_bytes, any, Effect::at_start},
     Key{"database", "redis_password_file", at<database, &C::Database::redis_password_file>, 0, most_bytes, any,
-        Effect::at_start, "file whose first line is the password; empty: no password"},
-    Key{"database", "config_db_number", at<database, &C::Database::config_db_number>, 0, 65535, any, Effect::at_start,
-        "number of CONFIG_DB"},
-    Key{"database", "state_db_number", at<database, &C::Database::state_db_number>, 0, 65535, any, Effect::at_start,
-        "number of STATE_DB"},
-    Key{"database", "appl_db_number", at<database, &C::Database::appl_db_number>, 0, 65535, any, Effect::at_start,
-        "number of APPL_DB"},
+        Effect::at_start},
+    Key{"database", "config_db_number", at<database, &C::Database::config_db_number>, 0, 65535, any, Effect::at_start},
+    Key{"database", "state_db_number", at<database, &C::Database::state_db_number>, 0, 65535, any, Effect::at_start},
+    Key{"database", "appl_db_number", at<database, &C::Database::appl_db_number>, 0, 65535, any, Effect::at_start},
     Key{"database", "sonic_db_config", at<database, &C::Database::sonic_db_config>, 0, most_bytes, any,
-        Effect::at_start, "SONiC's description of its databases, read when it exists"},
-    Key{"database", "namespace", at<database, &C::Database::name_space>, 0, most_bytes, any, Effect::at_start,
-        "namespace of a multi-ASIC switch whose databases are meant"},
+        Effect::at_start},
+    Key{"database", "namespace", at<database, &C::Database::name_space>, 0, most_bytes, any, Effect::at_start},
     Key{"database", "connection_timeout_secs", at<database, &C::Database::connection_timeout_secs>, 1, 3600, any,
-        Effect::at_start, "how long Redis may take to accept, and to answer"},
+        Effect::at_start},
     Key{"database", "retry_interval_secs", at<database, &C::Database::retry_interval_secs>, 1, 3600, any,
-        Effect::at_start, "pause between two attempts to reach Redis"},
+        Effect::at_start},
 
-    Key{"ports", "match", at<&C::ports, &C::Ports::match>, 1, 256, any, Effect::live,
-        "shell globs on the names of the netdevs that are ports"},
-    Key{"ports", "scope", at<&C::ports, &C::Ports::scope>, 0, most_bytes, "all|configured", Effect::at_start,
-        "all matching netdevs, or only those configured in CONFIG_DB"},
+    Key{"ports", "match", at<&C::ports, &C::Ports::match>, 1, 256, any, Effect::live},
+    Key{"ports", "scope", at<&C::ports, &C::Ports::scope>, 0, most_bytes, "all|configured", Effect::at_start},
 
-    Key{"sync", "mode", at<&C::sync, &C::Sync::mode>, 0, most_bytes, "mirror|sonic", Effect::at_start,
-        "mirror: STATE_DB only; sonic: the full replacement of SONiC's portsyncd"},
-    Key{"sync", "audit_interval_secs", at<&C::sync, &C::Sync::audit_interval_secs>, 0, day, any, Effect::live,
-        "how often kernel and rows are compared; 0: never"},
-    Key{"sync", "port_index", at<&C::sync, &C::Sync::port_index>, 0, 0, any, Effect::at_start,
-        "keep the bare hash PORT_TABLE (port: oper state) in STATE_DB"},
-    Key{"sync", "heartbeat_secs", at<&C::sync, &C::Sync::heartbeat_secs>, 0, 3600, any, Effect::at_start,
-        "how often supervisord's listener is told on standard output; 0: never"},
+    Key{"sync", "mode", at<&C::sync, &C::Sync::mode>, 0, most_bytes, "mirror|sonic", Effect::at_start},
+    Key{"sync", "audit_interval_secs", at<&C::sync, &C::Sync::audit_interval_secs>, 0, day, any, Effect::live},
+    Key{"sync", "port_index", at<&C::sync, &C::Sync::port_index>, 0, 0, any, Effect::at_start},
+    Key{"sync", "heartbeat_secs", at<&C::sync, &C::Sync::heartbeat_secs>, 0, 3600, any, Effect::at_start},
 
     Key{"netlink", "receive_buffer_bytes", at<&C::netlink, &C::Netlink::receive_buffer_bytes>, 4096, 1'073'741'823, any,
-        Effect::at_start, "receive buffer of the netlink socket"},
+        Effect::at_start},
 
     Key{"performance", "max_event_queue", at<performance, &C::Performance::max_event_queue>, 1, 1'000'000, any,
-        Effect::live, "ports that may wait one by one; over it all ports are compared"},
+        Effect::live},
     Key{"performance", "batch_timeout_ms", at<performance, &C::Performance::batch_timeout_ms>, 0, 60'000, any,
-        Effect::live, "longest hold of a batch while events never pause; at most half of max_latency_us"},
+        Effect::live},
     Key{"performance", "max_latency_us", at<performance, &C::Performance::max_latency_us>, 1, 60'000'000, any,
-        Effect::live, "message read to row acknowledged; slower rows are counted and told"},
+        Effect::live},
     Key{"performance", "min_success_rate", at<performance, &C::Performance::min_success_rate>, 0, 100, any,
-        Effect::live, "per cent of writes that must succeed, else Degraded"},
+        Effect::live},
 
     Key{"health", "max_failure_rate_percent", at<health, &C::Health::max_failure_rate_percent>, 0, 100, any,
-        Effect::live, "per cent of writes that may fail, else Unhealthy"},
-    Key{"health", "max_stall_seconds", at<health, &C::Health::max_stall_seconds>, 1, 3600, any, Effect::live,
-        "how long a row may wait, or the kernel be silent on a question, until Unhealthy"},
-    Key{"health", "min_port_sync_rate", at<health, &C::Health::min_port_sync_rate>, 0, 100, any, Effect::live,
-        "per cent of ports whose row must equal the kernel, else Degraded"},
-    Key{"health", "enable_watchdog", at<health, &C::Health::enable_watchdog>, 0, 0, any, Effect::live,
-        "tell systemd's watchdog that the loop turns"},
-    Key{"health", "watchdog_interval_secs", at<health, &C::Health::watchdog_interval_secs>, 1, 3600, any, Effect::live,
-        "how often, at least; never less often than three times per WatchdogSec="},
+        Effect::live},
+    Key{"health", "max_stall_seconds", at<health, &C::Health::max_stall_seconds>, 1, 3600, any, Effect::live},
+    Key{"health", "min_port_sync_rate", at<health, &C::Health::min_port_sync_rate>, 0, 100, any, Effect::live},
+    Key{"health", "enable_watchdog", at<health, &C::Health::enable_watchdog>, 0, 0, any, Effect::live},
+    Key{"health", "watchdog_interval_secs", at<health, &C::Health::watchdog_interval_secs>, 1, 3600, any, Effect::live},
 
-    Key{"logging", "level", at<&C::logging, &C::Logging::level>, 0, most_bytes, any, Effect::live,
-        "trace, debug, info, warn, error, critical or off"},
+    Key{"logging", "level", at<&C::logging, &C::Logging::level>, 0, most_bytes, any, Effect::live},
     Key{"logging", "target", at<&C::logging, &C::Logging::target>, 0, most_bytes, "auto|journal|syslog|stderr|file",
-        Effect::live, "where the log goes"},
-    Key{"logging", "file", at<&C::logging, &C::Logging::file>, 0, most_bytes, any, Effect::live,
-        "the log file, for target = \"file\""},
+        Effect::live},
+    Key{"logging", "file", at<&C::logging, &C::Logging::file>, 0, most_bytes, any, Effect::live},
 
-    Key{"dbus", "enabled", at<&C::dbus, &C::Dbus::enabled>, 0, most_bytes, "auto|true|false", Effect::at_start,
-        "offer a D-Bus service; auto: when there is a system bus"},
+    Key{"dbus", "enabled", at<&C::dbus, &C::Dbus::enabled>, 0, most_bytes, "auto|true|false", Effect::at_start},
 
     Key{"metrics", "listen", at<&C::metrics, &C::Metrics::listen>, 0, most_bytes, any, Effect::at_start,
-        "address:port that serves Prometheus metrics; empty: none", &listen_format},
+        &listen_format},
 };
 
 std::string quoted(std::string_view text) {

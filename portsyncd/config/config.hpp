@@ -93,7 +93,6 @@ struct Key {
   std::int64_t max;
   std::string_view choices;  // "a|b|c", of a string; "" = any
   Effect effect;
-  std::string_view doc;  // one line
   const Format* format = nullptr;
 };
 
