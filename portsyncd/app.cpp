@@ -16,9 +16,9 @@
 #include <utility>
 
 #include "base/exit_status.hpp"
+#include "config/reload.hpp"
 #include "log/log.hpp"
 #include "log/log_line.hpp"
-#include "config/reload.hpp"
 
 namespace portsyncd {
 namespace {
@@ -131,7 +131,12 @@ void App::make_sonic_mode() {
       loop_, *source_, *monitor_,
       SonicMode::Settings{databases_, config_, password_, client_name_, client_name_prefix("sonic"),
                           notifier_.managed(), [this] { return rows_are_stored(); },
-                          [this] { return databases_have_changed(); }});
+                          [this] { return databases_have_changed(); }, [this] { begin_again(); }});
+}
+
+void App::begin_again() {
+  begin_again_ = true;
+  loop_.exit(exit_clean);
 }
 
 bool App::rows_are_stored() const {
@@ -222,7 +227,7 @@ void App::connect_signals() {
   loop_.on_signal(SIGHUP, [this] { (void)reload(); });
 }
 
-int App::run() {
+std::optional<int> App::run() {
   log_hold(config_.performance);
   serve_metrics();
   notifier_.status(to_string(monitor_->overall()));
@@ -241,6 +246,7 @@ int App::run() {
   const std::string& dbus = config_.dbus.enabled;
   if (dbus != "false") dbus_service_ = std::make_unique<DbusService>(loop_, *control_, dbus);
   const int status = loop_.run();
+  if (begin_again_) return std::nullopt;
   if (status == exit_clean) restart_marker_.stopped();
   return status;
 }

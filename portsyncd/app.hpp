@@ -3,6 +3,7 @@
 
 #include <functional>
 #include <memory>
+#include <optional>
 #include <portsync/health_monitor.hpp>
 #include <portsync/link_source.hpp>
 #include <portsync/redis/key_reader.hpp>
@@ -10,20 +11,20 @@
 #include <portsync/synchronizer.hpp>
 #include <string>
 
-#include "config/config.hpp"
-#include "faces/control.hpp"
-#include "faces/socket/control_server.hpp"
-#include "faces/dbus/dbus_service.hpp"
-#include "log/event_log.hpp"
-#include "loop/event_loop.hpp"
-#include "config/load_config.hpp"
-#include "faces/metrics/metrics_exporter.hpp"
-#include "service/restart_marker.hpp"
 #include "base/runtime_directory.hpp"
-#include "sonic/second_writer.hpp"
-#include "service/service_notifier.hpp"
-#include "sonic/sonic_mode.hpp"
+#include "config/config.hpp"
+#include "config/load_config.hpp"
+#include "faces/control.hpp"
+#include "faces/dbus/dbus_service.hpp"
+#include "faces/metrics/metrics_exporter.hpp"
+#include "faces/socket/control_server.hpp"
+#include "log/event_log.hpp"
 #include "log/statistics_report.hpp"
+#include "loop/event_loop.hpp"
+#include "service/restart_marker.hpp"
+#include "service/service_notifier.hpp"
+#include "sonic/second_writer.hpp"
+#include "sonic/sonic_mode.hpp"
 
 namespace portsyncd {
 
@@ -39,12 +40,13 @@ class App {
   // `loaded`, anew, for a reload. Throws std::system_error that names what could not be opened.
   App(const LoadedConfig& loaded, const RestartMarker& restart_marker, LoadConfig load, Output output);
 
-  // Returns the exit status; exit_begin_again: an App is to be made anew, with what is loaded then.
-  [[nodiscard]] int run();
+  // Returns the process's exit status; std::nullopt: an App is to be made anew, from what is loaded then.
+  [[nodiscard]] std::optional<int> run();
 
  private:
   void make_port_reader();
   void make_sonic_mode();
+  void begin_again();
   [[nodiscard]] bool rows_are_stored() const;
   [[nodiscard]] bool databases_have_changed() const;
   void look_for_second_writer();
@@ -109,6 +111,7 @@ class App {
   bool ready_ = false;
   bool stopping_ = false;
   bool later_timer_ = false;
+  bool begin_again_ = false;  // when the loop has ended
 };
 
 }  // namespace portsyncd

@@ -3,6 +3,7 @@
 
 #include <cstdio>
 #include <exception>
+#include <optional>
 #include <portsync/version.hpp>
 #include <stdexcept>
 #include <string>
@@ -10,15 +11,15 @@
 #include <utility>
 
 #include "app.hpp"
-#include "sonic/database_wait.hpp"
-#include "config/environment.hpp"
 #include "base/exit_status.hpp"
-#include "config/load_config.hpp"
-#include "log/log.hpp"
-#include "config/options.hpp"
-#include "service/restart_marker.hpp"
 #include "base/runtime_directory.hpp"
 #include "base/text_check.hpp"
+#include "config/environment.hpp"
+#include "config/load_config.hpp"
+#include "config/options.hpp"
+#include "log/log.hpp"
+#include "service/restart_marker.hpp"
+#include "sonic/database_wait.hpp"
 
 namespace portsyncd {
 namespace {
@@ -59,7 +60,9 @@ void log_start(const LoadedConfig& loaded) {
   log_problems(loaded.problems);
 }
 
-int run(const LoadedConfig& loaded, const RestartMarker& marker, App::LoadConfig load, App::Output output) {
+// As App::run(); with the status of what stops it from being made.
+std::optional<int> run(const LoadedConfig& loaded, const RestartMarker& marker, App::LoadConfig load,
+                       App::Output output) {
   try {
     App app(loaded, marker, std::move(load), output);
     return app.run();
@@ -93,8 +96,8 @@ int run(int argc, const char* const* argv) {
       }
       loaded = *std::move(known);
     }
-    const int status = run(loaded, marker, load, options.json_lines ? App::Output::json_lines : App::Output::redis);
-    if (status != exit_begin_again) return status;
+    const auto output = options.json_lines ? App::Output::json_lines : App::Output::redis;
+    if (const auto status = run(loaded, marker, load, output)) return *status;
     // As at a restart, but for a file that is wrong by now.
     LoadedConfig again = load();
     if (any_error(again.problems)) {

@@ -8,7 +8,6 @@ inline constexpr int exit_clean = 0;
 inline constexpr int exit_unavailable = 69;  // what trying again cannot mend
 inline constexpr int exit_temporary = 75;    // sonic mode: Redis lost its data, swss must begin anew
 inline constexpr int exit_config = 78;       // bad configuration or command line
-inline constexpr int exit_begin_again = 256;  // no status: the daemon is made anew, by what is loaded then
 inline constexpr int exit_signal = 128;      // + number: a second signal ended it at once
 
 }  // namespace portsyncd

@@ -8,9 +8,9 @@
 #include <utility>
 
 #include "base/exit_status.hpp"
-#include "service/heartbeat.hpp"
 #include "log/log.hpp"
 #include "log/log_line.hpp"
+#include "service/heartbeat.hpp"
 
 namespace portsyncd {
 namespace {
@@ -80,7 +80,7 @@ void SonicMode::look_at_databases_later() {
     if (started_) return;
     if (settings_.databases_have_changed()) {
       log::info("The databases are described anew: beginning again");
-      return loop_.exit(exit_begin_again);
+      return settings_.begin_again();
     }
     look_at_databases_later();
   });
@@ -172,7 +172,7 @@ void SonicMode::on_config_done_gone() {
   const std::string text = "PortConfigDone is gone from APPL_DB: swss was started anew";
   if (settings_.on_host) {
     log::warning(text + "; beginning again");
-    return loop_.exit(exit_begin_again);
+    return settings_.begin_again();
   }
   const std::string advice = text + "; restart it as a whole";
   log::warning(advice);

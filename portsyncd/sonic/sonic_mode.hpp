@@ -15,8 +15,8 @@
 
 namespace portsyncd {
 
-// sync.mode = "sonic": what portsyncd does beside the rows of STATE_DB, wired to the log, to health and to the exit
-// status.
+// sync.mode = "sonic": what portsyncd does beside the rows of STATE_DB, wired to the log, to health and to how
+// the daemon ends.
 class SonicMode {
  public:
   struct Settings {
@@ -30,6 +30,7 @@ class SonicMode {
     std::function<bool()> rows_are_stored;  // those of all links told
     // While the start waits: whether SONiC's description of the databases says something else by now.
     std::function<bool()> databases_have_changed;
+    std::function<void()> begin_again;  // ends the loop, so that the daemon is made anew
   };
 
   // `links` and `monitor` are borrowed. Throws std::system_error.
