@@ -30,9 +30,17 @@ while [ $# -gt 0 ]; do
   shift
 done
 
-packages=(g++ meson ninja-build pkgconf python3 iproute2 util-linux nlohmann-json3-dev libnl-route-3-dev libhiredis-dev
-  libcli11-dev libspdlog-dev libtoml11-dev)
-[ ${#demo[@]} -gt 0 ] || packages+=(redis-server)
+list=$top/tests/packages.list
+# packages_for PURPOSE...: one a line.
+packages_for() {
+  local purpose
+  for purpose; do
+    awk -v purpose="$purpose" '$1 == purpose { for (i = 2; i <= NF; ++i) print $i }' "$list"
+  done
+}
+needed=$(packages_for compile library daemon script network)
+[ ${#demo[@]} -gt 0 ] || needed+=$'\n'$(packages_for redis)
+mapfile -t packages <<<"$needed"
 
 log=
 trap '[ -z "$log" ] || rm -f "$log"' EXIT

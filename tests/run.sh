@@ -58,24 +58,35 @@ for suite in "${suites[@]+"${suites[@]}"}"; do
   esac
 done
 
-packages=(g++ meson ninja-build pkgconf python3 iproute2 util-linux redis-server nlohmann-json3-dev libnl-route-3-dev
-  libhiredis-dev libcli11-dev libspdlog-dev libtoml11-dev libsdbus-c++-dev libsdbus-c++-bin
-  prometheus-cpp-dev libboost-test-dev scdoc strace dbus-daemon systemd
-  supervisor)
-[ $mode = quick ] || packages+=(libboost-dev librdkafka-dev libsqlite3-dev libsystemd-dev)  # for the examples
+list=$tests/packages.list
+# packages_for PURPOSE...: one a line.
+packages_for() {
+  local purpose
+  for purpose; do
+    awk -v purpose="$purpose" '$1 == purpose { for (i = 2; i <= NF; ++i) print $i }' "$list"
+  done
+}
+
+packages=()
+want() {
+  local more
+  mapfile -t more
+  packages+=("${more[@]}")
+}
+want < <(packages_for compile library daemon faces manual unit script network redis tests)
+[ $mode = quick ] || want < <(packages_for examples)
 # A container with a systemd of its own needs root in any case.
 if [ $mode != quick ] && [ "$(id -u)" = 0 ]; then
-  packages+=(systemd-container mmdebstrap)
+  want < <(packages_for root)
 fi
 if [ $mode = tier1 ] || [ $mode = all ]; then
-  packages+=(abigail-tools xz-utils doxygen)
+  want < <(packages_for tier1 reference)
 fi
 if [ $mode = all ]; then
-  packages+=(clang clang-tidy shellcheck valgrind prometheus debhelper lintian libexpat1-dev cmake
-    piuparts qemu-system-x86 cpio kmod zstd)
+  want < <(packages_for tier2)
 fi
 if [ $mode = all ] || [ $mode = fuzz ]; then
-  packages+=(clang libclang-rt-dev)
+  want < <(packages_for fuzz)
 fi
 
 mkdir -p "$builds"

@@ -8,6 +8,7 @@ import unittest
 from pathlib import Path
 
 from support import debian_root, packages
+from support.package_list import packages_for
 from support.packages import PackageCase
 
 
@@ -15,7 +16,7 @@ class Autopkgtest(PackageCase):
     """In a booted root that has all they depend on, and no network."""
 
     root_name = "autopkgtest-root"
-    more = ["autopkgtest", "dpkg-dev", "g++", "libhiredis-dev", "libnl-route-3-dev", "nlohmann-json3-dev", "pkgconf"]
+    more = ["autopkgtest", "dpkg-dev", "g++", "pkgconf", *packages_for("library")]
 
     def test_autopkgtests(self) -> None:
         self.boot()
