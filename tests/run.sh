@@ -6,7 +6,7 @@ set -u
 usage() {
   cat <<'END'
 usage: tests/run.sh [--quick | --all | --debian13] [--suite NAME]... [--soak MINUTES]
-                    [--replay FILE] [--fuzz MINUTES] [--help]
+                    [--operations N] [--replay FILE] [--fuzz MINUTES] [--help]
 
   (nothing)       tier 1: g++ debug with ASan and UBSan, and a release build with -Werror;
                   the suites unit and integration in both, sonic, api and system in the release, abi and fuzz
@@ -20,6 +20,7 @@ usage: tests/run.sh [--quick | --all | --debian13] [--suite NAME]... [--soak MIN
                   but system
   --suite NAME    only this suite: unit, integration, sonic, api, abi, system or fuzz; may be given again
   --soak MINUTES  random link changes and faults for so long, on a release build (2 with --all)
+  --operations N  the same until the kernel has carried out so many changes; 200,000 take about 40 minutes of one core
   --fuzz MINUTES  each fuzz target for so long, with clang's libFuzzer (1 with --all)
   --replay FILE   a run that a random test wrote when it failed, on a release build
 
@@ -35,6 +36,7 @@ builds=${PORTSYNC_BUILDS:-$top/build-tests}
 mode=tier1
 suites=()
 soak=
+operations=
 fuzz=
 replay=
 while [ $# -gt 0 ]; do
@@ -44,6 +46,7 @@ while [ $# -gt 0 ]; do
     --debian13) mode=debian13 ;;
     --suite) suites+=("${2:?--suite needs a name}"); shift ;;
     --soak) soak=${2:?--soak needs minutes}; [ $mode = all ] || mode=soak; shift ;;
+    --operations) operations=${2:?--operations needs a number}; [ $mode = all ] || mode=soak; shift ;;
     --fuzz) fuzz=${2:?--fuzz needs minutes}; [ $mode = all ] || mode=fuzz; shift ;;
     --replay) replay=$(realpath "${2:?--replay needs a file}"); mode=replay; shift ;;
     --help | -h) usage; exit 0 ;;
@@ -274,7 +277,7 @@ long_step() {
 # random_runs NAME TEST: of integration/soak.py.
 random_runs() {
   [ -e "$builds/release/build.ninja" ] || build release "${release[@]}" || return
-  long_step "$1" env PORTSYNC_SOAK_MINUTES="${soak:-2}" PORTSYNC_REPLAY="$replay" \
+  long_step "$1" env PORTSYNC_SOAK_MINUTES="$soak" PORTSYNC_SOAK_OPERATIONS="$operations" PORTSYNC_REPLAY="$replay" \
     /usr/bin/python3 "$tests/support/runner.py" --build "$builds/release" "$tests/integration/soak.py" -k "$2"
 }
 
@@ -283,10 +286,10 @@ if step "packages" install_packages; then
   case $mode in
     quick) build_and_test release "unit quick" "${release[@]}" ;;
     tier1) tier1 ;;
-    all) tier1; tier2; random_runs "soak of ${soak:-2} min" test_random_runs; fuzz "${fuzz:-1}" ;;
+    all) tier1; tier2; random_runs "soak" test_random_runs; fuzz "${fuzz:-1}" ;;
     debian13) debian13 ;;
     fuzz) fuzz "$fuzz" ;;
-    soak) random_runs "soak of $soak min" test_random_runs ;;
+    soak) random_runs "soak" test_random_runs ;;
     replay) random_runs "replay of $replay" test_replay ;;
   esac
 fi

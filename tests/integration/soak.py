@@ -1,41 +1,56 @@
 # SPDX-License-Identifier: Apache-2.0
 """
-Random runs (support/random_run.py) of 20,000 link operations each, for PORTSYNC_SOAK_MINUTES, the first with
-PORTSYNC_SOAK_SEED; or the run in the file PORTSYNC_REPLAY.
+Random runs (support/random_run.py) of up to 20,000 link operations each, one after the other: for PORTSYNC_SOAK_MINUTES,
+or until the kernel has carried out PORTSYNC_SOAK_OPERATIONS; the first with PORTSYNC_SOAK_SEED. Or the run in the file
+PORTSYNC_REPLAY.
 """
 
+import math
 import os
 import random
 import time
 import unittest
+from collections import Counter
 from pathlib import Path
 
 from support.random_run import Run
 
-MINUTES = float(os.environ.get("PORTSYNC_SOAK_MINUTES") or "2")
+OPERATIONS = int(os.environ.get("PORTSYNC_SOAK_OPERATIONS") or "0")
+MINUTES = float(os.environ.get("PORTSYNC_SOAK_MINUTES") or ("inf" if OPERATIONS else "2"))
 SEED = int(os.environ.get("PORTSYNC_SOAK_SEED") or random.SystemRandom().randrange(1 << 32))
 REPLAY = os.environ.get("PORTSYNC_REPLAY")
 PORTS = (64, 128, 256, 512)
-OPERATIONS = 20_000  # of which about half apply: the others find their link gone, or there already
+OPERATIONS_OF_A_RUN = 20_000  # of which three quarters apply: the others find their link gone, or there already
 SHRINK_SECONDS = 600.0
 
 
 class Soak(unittest.TestCase):
     def test_random_runs(self) -> None:
-        end = time.monotonic() + 60 * MINUTES
-        seed, total = SEED, 0
-        while time.monotonic() < end:
+        began = time.monotonic()
+        end = began + 60 * MINUTES
+        seed, done, settles = SEED, 0, 0
+        seeds: list[int] = []
+        faults: Counter[str] = Counter()
+        while time.monotonic() < end and (not OPERATIONS or done < OPERATIONS):
             ports = PORTS[seed % len(PORTS)]
-            began = time.monotonic()
-            print(f"PORTSYNC_SOAK_SEED={seed} with {ports} ports, {(end - began) / 60:.1f} min to go", flush=True)
-            world = Run.of_seed(seed, ports, OPERATIONS).carry_out(SHRINK_SECONDS, end)
-            total += 1
-            done, refused = sum(world.links.done.values()), sum(world.links.refused.values())
-            print(f"  {done} link operations done, {refused} refused by the kernel, {world.settles} times equal, "
-                  f"{world.judged} writes judged, RSS {world.levels[-1][1] >> 10} kB, {time.monotonic() - began:.0f} s",
-                  flush=True)
+            left = f"{OPERATIONS - done} operations" if OPERATIONS else f"{(end - time.monotonic()) / 60:.1f} min"
+            print(f"PORTSYNC_SOAK_SEED={seed} with {ports} ports, {left} to go", flush=True)
+            count = min(OPERATIONS_OF_A_RUN, 200 + math.ceil((OPERATIONS - done) / 0.75) if OPERATIONS else math.inf)
+            run_began = time.monotonic()
+            world = Run.of_seed(seed, ports, int(count)).carry_out(SHRINK_SECONDS, end)
+            links = sum(world.links.done.values())
+            print(f"  {links} link operations done, {sum(world.links.refused.values())} refused by the kernel, "
+                  f"{world.settles} times equal, {world.judged} writes judged, verdict and rows compared "
+                  f"{world.honesty.samples} times, RSS {world.levels[-1][1] >> 10} kB, "
+                  f"{time.monotonic() - run_began:.0f} s", flush=True)
+            done, settles = done + links, settles + world.settles
+            faults += world.faults
+            seeds.append(seed)
             seed = (seed + 1) % (1 << 32)
-        print(f"{total} runs", flush=True)
+        minutes = (time.monotonic() - began) / 60
+        print(f"{done} link operations done in {minutes:.1f} min, {done / minutes / 60:.0f} a second; "
+              f"seeds {', '.join(map(str, seeds))}; {settles} times equal\nfaults: "
+              f"{', '.join(f'{kind} {count}' for kind, count in sorted(faults.items()))}", flush=True)
 
     @unittest.skipUnless(REPLAY, "no replay was asked for")
     def test_replay(self) -> None:

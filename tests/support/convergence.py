@@ -43,7 +43,6 @@ class World(ConfigFaults):
         self.redis.kill()
         self.settles = 0
         self.faults: Counter[str] = Counter()
-        self.carried_out = 0
         cables = [Cable(i, self.dut_index + i, self.port(i)) for i in range(self.ports)]
         self.links = Links(self.dut, self.far, cables, self.dut_index + 10 * self.ports, FAR_INDEX + 10 * self.ports)
         self.honesty = Honesty(self.dut, self.redis, [self.port(i) for i in range(2 * self.ports)] + CHURNED)
@@ -67,7 +66,6 @@ class World(ConfigFaults):
                     self.faults[" ".join([kind, *(x for x in args if isinstance(x, str))])] += 1
                 else:
                     self.links.apply((kind, *args))
-                    self.carried_out += 1
                 if self.honesty.wrong:
                     raise AssertionError("; ".join(self.honesty.wrong[:5]))
                 if kind == "settle" and time.monotonic() > end:

@@ -53,6 +53,8 @@ class RedisFaults(KernelFaults):
             self.watch = None
             self.honesty.server("down")
             self.redis.kill()
+            if self.renamed:
+                self.honesty.expect(refused="")
             self.renamed = False
         if empty:
             self.redis.forget()
@@ -70,7 +72,7 @@ class RedisFaults(KernelFaults):
             self._redis_kill(0)
             self._start_redis("--rename-command", command, "")
             self.renamed = True
-            self.watch.may_repeat = True
+            self.honesty.expect(refused=command)
 
     def _redis_stop(self) -> None:
         if self._redis_up():
@@ -99,11 +101,13 @@ class RedisFaults(KernelFaults):
             self.redis.config("timeout", seconds)
 
     def keep_connected(self) -> None:
-        """Before each fault: our own client may have been idle for too long, or its database be another one."""
-        if self._redis_up():
+        """Before each fault: an idle timeout may have closed our own client."""
+        if self.watch and not self.redis_stopped:
             try:
                 self.redis.db.call("PING")
-            except (OSError, resp.RedisError):
+            except resp.RedisError:
+                pass  # it answers, with a refusal
+            except OSError:
                 self.redis.reconnect()
 
     def _judge_writes(self) -> None:
@@ -185,13 +189,17 @@ class RedisFaults(KernelFaults):
     def _refuse(self, kind: str) -> None:
         if self._redis_up():
             self._judge_writes()
-            self.watch.may_repeat = True
+            self.watch.may_repeat |= kind not in READS
             if kind.startswith("wrongtype"):
                 self._meddle(self.port(self.ports - 1))
             self._end_refusal = REFUSALS[kind](self.redis, f"PORT_TABLE|{self.port(self.ports - 1)}")
             self.refusing = kind
+            if kind in INCOMPARABLE:
+                self.honesty.expect(refused=kind)
 
     def _unrefuse(self) -> None:
+        if self.refusing in INCOMPARABLE:
+            self.honesty.expect(refused="")
         if self.refusing:
             self._end_refusal()
         if self.refusing == "wrongtype":
@@ -204,3 +212,8 @@ class RedisFaults(KernelFaults):
 # What only portsyncd's own user is refused.
 ONLY_PORTSYNCD = ("noperm", "noperm_key", "noperm_read", "noperm_scan", "noperm_index", "noauth", "wrongtype",
                   "wrongtype_index", "tls_only")
+# A refused read is no absence: nothing is written for it.
+READS = ("noperm_read", "noperm_scan")
+# While these last, rows cannot be compared; the others may be without consequence as long as nothing changes.
+INCOMPARABLE = ("noperm_read", "noperm_index", "noauth", "max_clients", "wrongtype", "wrongtype_index", "busy",
+                "masterdown", "loading", "tls_only")

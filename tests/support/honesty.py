@@ -1,6 +1,8 @@
 # SPDX-License-Identifier: Apache-2.0
 """The verdict is true: while a row differs from the kernel for longer than the audit interval + 1 s, it is not Healthy.
 
+Nor while rows cannot be compared, for Redis refuses what that needs, or while no link is a port.
+
 A reader of its own, beside the test's and portsyncd's: a thread that samples the kernel by ioctl(2), which waits for no
 lock of the kernel's, and STATE_DB by HGETALL, four times a second. The verdicts are every STATUS= of the notify socket,
 with the time at which it came, so none of them is missed.
@@ -66,6 +68,7 @@ class Expectation:
     match: tuple[str, ...] = ("Ethernet*",)
     configured: Optional[frozenset[str]] = None   # None: every port, whatever CONFIG_DB has
     known: bool = True                  # False: what CONFIG_DB wants, nobody knows
+    refused: str = ""                   # what the server refuses, so that rows cannot be compared
     server: str = "up"                  # or "stopped": its rows are as they were; or "down": there are none
 
 
@@ -178,6 +181,8 @@ class Honesty:
                 now.append(_Difference(f"index {name}", index.get(name), text, ghost=row is None))
         if not isinstance(index, dict):
             now.append(_Difference("index", index, f"the index is {index}"))
+        if expect.refused:
+            now.append(_Difference("refused", "", f"{expect.refused} is refused"))
         if expect.known and not any(row for _, row in compared):
             now.append(_Difference("no port", "", "no link is a port"))
         return now

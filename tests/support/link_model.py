@@ -233,16 +233,25 @@ class Links:
 
 
 class LinkChooser:
-    """Chooses operations on the cables from `first` to `end`, by a seed alone."""
+    """
+    Chooses operations on the cables from `first` to `end`, by a seed alone. It keeps in mind where each cable should be
+    by now, so that most operations apply; which it is in the end, the kernel and other operations decide.
+    """
 
     # What takes links away is rarer than what brings them back, so that most of them are there.
     WEIGHTS = {"admin": 12, "mtu": 16, "alias": 6, "carrier": 12, "mac": 4, "altname": 3, "sub_interface": 3,
                "rename": 5, "away": 3, "home_again": 10, "swap": 6, "delete": 4, "create": 16, "move_away": 2,
                "move_back": 10, "enslave": 5, "release": 6, "delete_enslaved": 1, "add_bridge": 2, "delete_bridge": 1,
                "recreate": 2, "bounce": 8}
+    WRONG_ONES = 0.1  # are carried out although they should not apply
+    # Where a cable is after it, and where it must have been.
+    LEADS_TO = {"delete": "gone", "delete_enslaved": "gone", "create": "home", "move_away": "far", "move_back": "home",
+                "away": "away", "rename": "away", "home_again": "home"}
+    BACK = {"gone": "create", "far": "move_back", "away": "home_again"}
 
     def __init__(self, choose: random.Random, first: int, end: int) -> None:
         self._choose, self._first, self._end = choose, first, end
+        self._where = dict.fromkeys(range(first, end), "home")
 
     def burst(self, size: int) -> list[Operation]:
         """Now and then on a few cables only, so that they happen to the same link one after the other."""
@@ -253,10 +262,22 @@ class LinkChooser:
     def _any(self) -> int:
         return self._choose.randrange(self._first, self._end)
 
+    def _fitting(self, kind: str, number: int) -> str:
+        """What brings a cable back is for one that is not there, and most others for one that is."""
+        where = self._where[number]
+        if where in ("gone", "far"):
+            return self.BACK[where]
+        if kind in self.BACK.values():
+            return self.BACK.get(where, self._choose.choice(("admin", "mtu", "carrier", "bounce")))
+        return kind
+
     def _one(self, kind: str, number: int) -> Operation:
         pick = self._choose.randrange
         if kind.endswith("_bridge"):
             return kind, pick(BRIDGES)
+        if self._choose.random() > self.WRONG_ONES:
+            kind = self._fitting(kind, number)
+        self._where[number] = self.LEADS_TO.get(kind, self._where[number])
         more = {
             "admin": lambda: (pick(2),), "carrier": lambda: (pick(2),), "mtu": lambda: (1280 + pick(8000),),
             "alias": lambda: (pick(1000),), "mac": lambda: (pick(1 << 20),), "swap": lambda: (self._any(), pick(2)),

@@ -12,7 +12,7 @@ from typing import Any, Callable, Iterator, Optional
 from support.convergence import BUFFERS, Failed, World, carry_out
 from support.faults_config import NOTHING
 from support.faults_kernel import STEADY
-from support.faults_redis import ONLY_PORTSYNCD
+from support.faults_redis import ONLY_PORTSYNCD, READS
 from support.link_model import LinkChooser, Operation
 from support.refusals import REFUSALS
 from support.shrink import shrink
@@ -54,6 +54,8 @@ NOT_YET: dict[str, str] = {
     "config reload": "a CONFIG_DB that is not complete removes rows",
     "no port": "it is Healthy when no link is a port any longer",
     "rollback": "rows of no port stay",
+    "noperm_read": "it is Healthy",
+    "wrongtype_index": "it is Healthy",
     "lock held": "the loop waits for the kernel's lock",
 }
 
@@ -111,11 +113,11 @@ FAULTS: dict[str, Fault] = {
     "connection lost with writes on their way": lambda c, n: [("pause", 600, "WRITE"), ("client_kill",)],
     "refused": lambda c, n: [("refuse", _pick_refusal(c, *REFUSALS)), *_linger(c), ("unrefuse",)],
     "refused, edited": lambda c, n: [("refuse", _pick_refusal(c, *ONLY_PORTSYNCD)), *_edits(c, n), *_linger(c), ("unrefuse",)],
-    "reads refused": lambda c, n: [("refuse", _pick_refusal(c, "noperm_read", "noperm_scan")), *_edits(c, n), *_linger(c),
+    "reads refused": lambda c, n: [("refuse", _pick_refusal(c, *READS)), *_edits(c, n), *_linger(c),
                                    ("unrefuse",)],
     "HMGET renamed": lambda c, n: [("redis_rename", "HMGET"), *_edits(c, n), *_linger(c), ("redis_save",),
                                    ("redis_kill", 0), ("redis_start",)],
-    "index refused": lambda c, n: [("refuse", _pick_refusal(c, "wrongtype_index", "noperm_index")), *_linger(c), ("unrefuse",)],
+    "index refused": lambda c, n: [("refuse", _pick_refusal(c, "wrongtype_index", "noperm_index", "noauth")), *_linger(c), ("unrefuse",)],
     "wrong server": lambda c, n: [("refuse", _pick_refusal(c, "readonly", "masterdown", "loading", "tls_only")), *_linger(c),
                                   ("unrefuse",)],
     "idle timeout": lambda c, n: [("idle_timeout", 1 + c.randrange(3)), *_linger(c), ("idle_timeout", 0)],
