@@ -24,15 +24,6 @@ struct Utc {
   Utc() { ::setenv("TZ", "UTC", 1); }
 };
 
-int error_status(const std::string& line) {
-  try {
-    check(line);
-  } catch (const Error& error) {
-    return error.status();
-  }
-  return 0;
-}
-
 PortAnswer make_port(const std::string& name) {
   PortAnswer port;
   port.name = name;
@@ -67,23 +58,6 @@ BOOST_AUTO_TEST_CASE(times_are_told_as_people_do) {
   BOOST_TEST(duration(250) == "250 ms");
   BOOST_TEST(duration(1540) == "1.5 s");
   BOOST_TEST(duration(12'999) == "12 s");
-}
-
-BOOST_AUTO_TEST_CASE(columns_are_as_wide_as_their_widest_cell) {
-  Table table({"NAME", ">N", "LAST"});
-  table.add({{"a"}, {"1"}, {"x"}});
-  table.add({{"\xc3\xa9\xc3\xa9\xc3\xa9\xc3\xa9\xc3\xa9"}, {"100"}, {"y"}});
-  BOOST_TEST(table.text(false) ==
-             "NAME     N  LAST\n"
-             "a        1  x\n"
-             "\xc3\xa9\xc3\xa9\xc3\xa9\xc3\xa9\xc3\xa9  100  y\n");
-}
-
-BOOST_AUTO_TEST_CASE(colour_does_not_move_a_column) {
-  Table table({"", ""});
-  table.add({{"up", Colour::green}, {"x"}});
-  table.add({{"longer"}, {"y"}});
-  BOOST_TEST(table.text(true) == "\x1b[32mup\x1b[0m      x\nlonger  y\n");
 }
 
 BOOST_AUTO_TEST_CASE(a_port_has_a_line) {
@@ -144,40 +118,4 @@ BOOST_AUTO_TEST_CASE(an_event_tells_what_has_changed_of_the_row) {
   dropped.time = now;
   dropped.count = 1200;
   BOOST_TEST(report(dropped, plain) == "16:00:00.000  1200 events not shown: they came too fast\n");
-}
-
-BOOST_AUTO_TEST_CASE(what_a_terminal_would_obey_is_not_shown) {
-  BOOST_TEST(shown("a\x1b[31m\n\x7f") == "a?[31m??");
-  BOOST_TEST(shown("\xc2\x9b"
-                   "31m \xc3\xa9 \xc2\xa0") == "?31m \xc3\xa9 \xc2\xa0");
-  const std::string line = R"({"ok":true,"result":{"a\u001b":1}})";
-  BOOST_TEST(read_counters(line).front().first == "a?");
-  BOOST_TEST(result_document("{\"result\":{\"a\":\"\x7f\xc2\x9b\xc3\xa9\"}}") ==
-             "{\n  \"a\": \"\\u007f\\u009b\\u00e9\"\n}\n");
-}
-
-BOOST_AUTO_TEST_CASE(each_refusal_has_its_exit_status) {
-  const auto refusal = [](const std::string& kind) {
-    return R"({"ok":false,"error":{"kind":")" + kind + R"(","text":"why"}})";
-  };
-  BOOST_TEST(error_status(R"({"ok":true,"result":{}})") == exit_done);
-  BOOST_TEST(error_status(refusal("no_such_port")) == exit_no_such_port);
-  BOOST_TEST(error_status(refusal("access_denied")) == exit_denied);
-  BOOST_TEST(error_status(refusal("not_possible")) == exit_failed);
-  for (const std::string line : {"", "x", "[]", "{}", R"({"ok":7})", R"({"ok":false})"}) {
-    BOOST_TEST(error_status(line) == exit_failed, line);
-  }
-  BOOST_CHECK_THROW((void)read_status(R"({"ok":true,"result":{}})"), Error);
-}
-
-BOOST_AUTO_TEST_CASE(a_request_has_its_argument) {
-  Options options;
-  BOOST_TEST(request_line(options) == "{\"method\":\"status\"}\n");
-  options.command = Command::resync;
-  options.force = true;
-  BOOST_TEST(request_line(options) == "{\"method\":\"resync\",\"force\":true}\n");
-  options = {};
-  options.command = Command::port;
-  options.argument = "\"\n\xff";
-  BOOST_TEST(request_line(options) == "{\"method\":\"port\",\"name\":\"\\\"\\n\xef\xbf\xbd\"}\n");
 }
