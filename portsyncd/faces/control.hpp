@@ -123,7 +123,8 @@ class Control {
 // When something that happened at a moment of the monotonic clock was, for people.
 [[nodiscard]] Control::WallClock::time_point wall_time(portsync::TimePoint time);
 
-// Less, as people sort names with numbers in them.
+// Less, as people sort names with numbers in them. Not by strverscmp(3): that takes 04 for a fraction and puts it
+// before 0.
 [[nodiscard]] bool name_less(std::string_view a, std::string_view b) noexcept;
 
 }  // namespace portsyncd
