@@ -404,7 +404,7 @@ SinkReport SinkQueue::report() const {
     const std::string& port = context_.ports.name(slot);
     std::optional<TimePoint> since;
     if (waits(row.stage) || row.stage == RowStage::refused) since = row.waiting_for.since;
-    if (on_its_way(row.stage)) since = std::min(since.value_or(TimePoint::max()), sent_[row.sent].reason.since);
+    if (on_its_way(row.stage)) since = earliest(since, sent_[row.sent].reason.since);
     if (since) older(report.pending_since, report.pending_port, *since, port);
     if (row.refusal) older(report.refused_since, report.refused_port, row.refused_since, port);
     const bool late = since && context_.now - *since >= behind_after;

@@ -109,7 +109,7 @@ void SyncEngine::run_report() {
                                  [](const auto& queue) { return queue->pending() > 0; });
   if (!waits) return;
   const TimePoint next = context_.now + report_interval;
-  next_report_ = std::min(next_report_.value_or(next), next);
+  next_report_ = earliest(next_report_, next);
 }
 
 std::optional<TimePoint> SyncEngine::deadline() const {

@@ -4,6 +4,8 @@
 #include <algorithm>
 #include <utility>
 
+#include "core/earliest.hpp"
+
 namespace portsync::sonic {
 namespace {
 
@@ -186,12 +188,10 @@ void ApplWatch::on_init_failed(bool refused, TimePoint now) {
 }
 
 std::optional<TimePoint> ApplWatch::deadline() const {
-  std::optional<TimePoint> first = poll_at_;
-  const auto consider = [&first](TimePoint time) { first = std::min(first.value_or(time), time); };
-  if (retry_at_) consider(*retry_at_);
-  if (init_done_ != InitDone::done) consider(report_missing_at_);
-  if (server_ != Server::away && !looking_ && !retry_at_) consider(look_at_);
-  return first;
+  std::optional<TimePoint> first = core::earliest(poll_at_, retry_at_);
+  if (init_done_ != InitDone::done) first = core::earliest(first, report_missing_at_);
+  const bool looks = server_ != Server::away && !looking_ && !retry_at_;
+  return looks ? core::earliest(first, look_at_) : first;
 }
 
 }  // namespace portsync::sonic
