@@ -87,6 +87,24 @@ BOOST_FIXTURE_TEST_CASE(no_more_is_read_than_one_line_too_long, Fixture) {
   BOOST_TEST(connection.read());
   BOOST_TEST(connection.is_too_long());
   BOOST_TEST(!connection.has_line());
+  // The rest is still the socket's.
+  for (int rest = 0; rest < 2; ++rest) {
+    connection.discard_input();
+    BOOST_TEST(connection.read());
+  }
+  BOOST_TEST(line() ==
+             std::string(3 * ControlConnection::longest_line - 2 * (ControlConnection::longest_line + 1), 'x'));
+}
+
+BOOST_FIXTURE_TEST_CASE(a_line_that_is_nearly_too_long_is_read_on_by_what_is_missing, Fixture) {
+  say(std::string(ControlConnection::longest_line, 'x'));
+  BOOST_TEST(connection.read());
+  say("xy\n");
+  BOOST_TEST(connection.read());
+  BOOST_TEST(connection.is_too_long());
+  connection.discard_input();
+  BOOST_TEST(connection.read());
+  BOOST_TEST(line() == "y");
 }
 
 BOOST_FIXTURE_TEST_CASE(lines_that_came_before_the_end_are_taken, Fixture) {
