@@ -53,10 +53,8 @@ NOT_YET: dict[str, str] = {
     "configured": "rows of ports that are configured no longer stay at a restart",
     "config reload": "a CONFIG_DB that is not complete removes rows",
     "no port": "it is Healthy when no link is a port any longer",
-    "rollback": "rows of no port stay",
     "noperm_read": "it is Healthy",
     "wrongtype_index": "it is Healthy",
-    "lock held": "the loop waits for the kernel's lock",
 }
 
 Fault = Callable[[random.Random, int], list[Operation]]
