@@ -13,7 +13,7 @@ import subprocess
 import threading
 import time
 from pathlib import Path
-from typing import Any, Optional
+from typing import IO, Any, Optional
 
 from support import process
 from support.netns import Netns
@@ -47,7 +47,7 @@ class Daemon:
 
     def __init__(self, program: str, directory: Path, namespace: Netns, config: Config,
                  options: tuple[str, ...] = (), environment: Optional[dict[str, str]] = None,
-                 read_notifications: bool = True) -> None:
+                 read_notifications: bool = True, stdout: Optional[IO[bytes]] = None) -> None:
         Daemon._runs += 1
         self.notifications: list[tuple[float, str]] = []
         self._log_path = directory / f"portsyncd.{Daemon._runs}.log"
@@ -71,7 +71,7 @@ class Daemon:
         self.started = time.monotonic()
         with open(self._log_path, "ab") as log:
             self._process = process.start([program, "--config", str(config_path), *options], namespace,
-                                          stdout=log, stderr=log, env=env, cwd=directory)  # where a core goes
+                                          stdout=stdout or log, stderr=log, env=env, cwd=directory)  # where a core goes
 
     # --- what it says ---
 
@@ -214,6 +214,15 @@ class Daemon:
                     s.setsockopt(socket.SOL_SOCKET, _SO_ATTACH_FILTER, program)
                     found += 1
         return found
+
+    def netlink_receive_buffers(self) -> list[int]:
+        """Of its netlink sockets that are in a group."""
+        sizes = []
+        for s in self._sockets(socket.AF_NETLINK):
+            with s:
+                if any(array.array("I", s.getsockopt(_SOL_NETLINK, _NETLINK_LIST_MEMBERSHIPS, 64))):
+                    sizes.append(s.getsockopt(socket.SOL_SOCKET, socket.SO_RCVBUF))
+        return sizes
 
     def netlink_addresses(self) -> list[int]:
         """The port ids of its netlink sockets."""

@@ -39,10 +39,18 @@ os::Descriptor own_terminal(int fd) {
   return os::Descriptor(::open(path.c_str(), O_WRONLY | O_NONBLOCK | O_NOCTTY | O_CLOEXEC));
 }
 
-// Lines wait in one buffer; a row is answered when the descriptor has taken the last byte of its line.
+// The descriptor is as it was, but takes nothing now: the file system is full, the quota used up, the file as large as it
+// may be. Somebody may make room.
+bool has_no_room(int error) {
+  return error == ENOSPC || error == EDQUOT || error == EFBIG || error == ENOBUFS || error == ENOMEM;
+}
+
+// Lines wait in one buffer; a row is answered when the descriptor has taken the last byte of its line. When there is no
+// room, every row that waits is answered with the error: its owner tries again, with what the row is by then.
 //
 // The descriptor is somebody else's and may be shared: it is not made non-blocking. A write of at most PIPE_BUF bytes
-// to a pipe or socket that polls as writable does not block, and one to a file never does for long.
+// to a pipe or socket that polls as writable does not block, and one to a file never does for long. Such a write ends
+// with a line where it can, so that a program that ends between two writes leaves whole lines.
 class JsonLinesSink final : public StateSink {
  public:
   explicit JsonLinesSink(const JsonLinesOptions& options)
@@ -66,6 +74,7 @@ class JsonLinesSink final : public StateSink {
     try {
       write_out();
       answer();
+      if (full_) refuse();
       if (gone_) close();
     } catch (...) {
       events_.arm(os::now());  // the other answers are the next call's
@@ -87,6 +96,7 @@ class JsonLinesSink final : public StateSink {
 
   [[nodiscard]] std::error_code put(const PortRecord& record, const PortRecord*, Revision revision) override {
     if (const std::error_code error = ready_for_row()) return error;
+    begin_line();
     buffer_ += R"({"event":"put","port":)" + json_text(record.port);
     for (const Field& field : record.fields) {
       buffer_ += ",\"";
@@ -100,6 +110,7 @@ class JsonLinesSink final : public StateSink {
 
   [[nodiscard]] std::error_code erase(std::string_view port, Revision revision) override {
     if (const std::error_code error = ready_for_row()) return error;
+    begin_line();
     buffer_ += R"({"event":"erase","port":)" + json_text(port);
     end_line(port, revision);
     return {};
@@ -109,7 +120,7 @@ class JsonLinesSink final : public StateSink {
     if (!statistics_.open) return Errc::not_open;
     ++statistics_.batches;
     write_out();
-    if (written_ > 0 || gone_) events_.arm(os::now());  // the answers are process()'s
+    if (written_ > 0 || full_ || gone_) events_.arm(os::now());  // the answers are process()'s
     return {};
   }
 
@@ -131,6 +142,10 @@ class JsonLinesSink final : public StateSink {
     return room() == 0 ? make_error_code(Errc::no_room) : std::error_code{};
   }
 
+  void begin_line() {
+    if (std::exchange(owes_feed_, false)) buffer_ += '\n';
+  }
+
   void end_line(std::string_view port, Revision revision) {
     buffer_ += "}\n";
     ++statistics_.commands;
@@ -143,25 +158,33 @@ class JsonLinesSink final : public StateSink {
     return is_file_ || (::poll(&poll_fd, 1, 0) > 0 && (poll_fd.revents & (POLLOUT | POLLERR | POLLHUP)) != 0);
   }
 
+  // At most PIPE_BUF bytes of what waits, up to the end of a line unless one line alone is longer.
+  [[nodiscard]] std::string_view next_piece(std::size_t sent) const {
+    const std::string_view piece = std::string_view(buffer_).substr(sent, PIPE_BUF);
+    const std::size_t end = piece.rfind('\n');
+    return end == std::string_view::npos ? piece : piece.substr(0, end + 1);
+  }
+
   void write_out() {
     std::size_t sent = 0;
-    while (sent < buffer_.size() && !gone_ && writable()) {
-      const std::size_t size = std::min<std::size_t>(buffer_.size() - sent, PIPE_BUF);
-      const ssize_t count = ::write(output_, buffer_.data() + sent, size);
+    while (sent < buffer_.size() && !full_ && !gone_ && writable()) {
+      const std::string_view piece = next_piece(sent);
+      const ssize_t count = ::write(output_, piece.data(), piece.size());
       if (count >= 0) {
         sent += static_cast<std::size_t>(count);
       } else if (errno == EAGAIN) {
         break;
       } else if (errno != EINTR) {
-        gone_ = {errno, std::system_category()};
-        statistics_.last_error = gone_.message();
+        std::error_code& trouble = has_no_room(errno) ? full_ : gone_;
+        trouble = {errno, std::system_category()};
+        statistics_.last_error = trouble.message();
       }
     }
     buffer_.erase(0, sent);
     line_start_ = buffer_.size();
     written_ += sent;
     statistics_.bytes_sent += sent;
-    wait_for_room(!buffer_.empty() && !gone_);
+    wait_for_room(!buffer_.empty() && !full_ && !gone_);
   }
 
   // Watches the descriptor only while something waits for it.
@@ -173,6 +196,28 @@ class JsonLinesSink final : public StateSink {
       events_.remove(output_);
     }
     watching_ = wanted;
+  }
+
+  // Nothing of it is kept: a row's newest state is offered again.
+  void refuse() {
+    const std::error_code error = std::exchange(full_, {});
+    take_back_part_of_a_line();
+    buffer_.clear();
+    line_start_ = 0;
+    std::deque<Row> refused;
+    refused.swap(rows_);
+    for (const Row& row : refused) observer_->on_result(row.port, row.revision, error);
+  }
+
+  // A line that did not fit: its first bytes go again, so that the file ends with a whole one. Where they cannot, since
+  // somebody else has written behind them or it is no file, the next line begins after a line feed.
+  void take_back_part_of_a_line() {
+    const auto part = static_cast<off_t>(std::exchange(written_, 0));
+    if (part == 0) return;
+    const off_t end = is_file_ ? ::lseek(output_, 0, SEEK_CUR) : -1;
+    struct stat status {};
+    const bool is_last = end >= part && ::fstat(output_, &status) == 0 && status.st_size == end;
+    if (!is_last || ::ftruncate(output_, end - part) != 0 || ::lseek(output_, end - part, SEEK_SET) < 0) owes_feed_ = true;
   }
 
   void close() {
@@ -202,8 +247,10 @@ class JsonLinesSink final : public StateSink {
   std::deque<Row> rows_;        // not answered yet
   std::size_t line_start_ = 0;  // in buffer_
   std::size_t written_ = 0;     // bytes of rows_ that the descriptor has taken
+  std::error_code full_;        // why the descriptor takes nothing now; the rows that wait have not been answered yet
   std::error_code gone_;        // why the descriptor takes no more
   SinkStatistics statistics_;
+  bool owes_feed_ = false;  // the output ends in the middle of a line
   bool closed_ = false;  // and that it was told
   bool watching_ = false;
   os::ProcessFlag processing_;

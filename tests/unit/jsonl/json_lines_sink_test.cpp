@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 #define BOOST_TEST_MODULE json_lines_sink
 #include <fcntl.h>
+#include <sys/resource.h>
 #include <unistd.h>
 
 #include <boost/test/unit_test.hpp>
@@ -156,6 +157,114 @@ BOOST_AUTO_TEST_CASE(a_regular_file_is_written_too) {
   BOOST_TEST(::lseek(fd, 0, SEEK_END) == 37);
   ::close(fd);
   ::unlink(path);
+}
+
+BOOST_AUTO_TEST_CASE(no_space_refuses_rows_and_closes_nothing) {
+  const int full = ::open("/dev/full", O_WRONLY | O_CLOEXEC);
+  BOOST_REQUIRE(full >= 0);
+  Fixture f;
+  f.sink = make_json_lines_sink({full, 1 << 20});
+  f.open();
+  for (Revision revision = 1; revision <= 3; ++revision) {
+    BOOST_REQUIRE(!f.sink->put(f.record(make_link(7, "Ethernet0")), nullptr, revision));
+    BOOST_REQUIRE(!f.sink->erase("Ethernet4", revision + 10));
+    BOOST_REQUIRE(!f.sink->flush());
+    process_until(*f.sink, [&] { return f.observer.results.size() == 2 * revision; });
+    BOOST_TEST((f.observer.results.back().error == std::errc::no_space_on_device));
+  }
+  BOOST_TEST(f.observer.closings.empty());
+  BOOST_TEST(f.sink->statistics().open);
+  BOOST_TEST(f.sink->statistics().last_error == "No space left on device");
+  BOOST_TEST(!readable(*f.sink), "who offers rows decides when to try again");
+  ::close(full);
+}
+
+namespace {
+
+// A file that RLIMIT_FSIZE keeps as small as this.
+struct SmallFile {
+  explicit SmallFile(rlim_t bytes, int flags = 0) {
+    std::signal(SIGXFSZ, SIG_IGN);
+    ::getrlimit(RLIMIT_FSIZE, &before);
+    const rlimit small{bytes, before.rlim_max};
+    ::setrlimit(RLIMIT_FSIZE, &small);
+    fd = ::mkostemp(path, O_CLOEXEC | flags);
+    BOOST_REQUIRE(fd >= 0);
+  }
+  ~SmallFile() {
+    grow();
+    ::close(fd);
+    ::unlink(path);
+  }
+  void grow() const { ::setrlimit(RLIMIT_FSIZE, &before); }
+  std::string text() const {
+    std::string text(1 << 16, '\0');
+    const ssize_t size = ::pread(fd, text.data(), text.size(), 0);
+    text.resize(size > 0 ? static_cast<std::size_t>(size) : 0);
+    return text;
+  }
+  rlimit before{};
+  char path[32] = "/tmp/json_lines_XXXXXX";
+  int fd = -1;
+};
+
+constexpr std::string_view erase_line = "{\"event\":\"erase\",\"port\":\"Ethernet4\"}\n";
+
+}  // namespace
+
+BOOST_AUTO_TEST_CASE(a_line_that_does_not_fit_is_not_left_in_part) {
+  for (const int flags : {0, O_APPEND}) {
+    const SmallFile file(erase_line.size() + 10, flags);
+    Fixture f;
+    f.sink = make_json_lines_sink({file.fd, 1 << 20});
+    f.open();
+    BOOST_REQUIRE(!f.sink->erase("Ethernet4", 1));
+    BOOST_REQUIRE(!f.sink->erase("Ethernet4", 2));
+    BOOST_REQUIRE(!f.sink->flush());
+    process_until(*f.sink, [&f] { return f.observer.results.size() == 2; });
+    BOOST_TEST(!f.observer.results[0].error);
+    BOOST_TEST((f.observer.results[1].error == std::errc::file_too_large));
+    BOOST_TEST(file.text() == erase_line);
+    file.grow();
+    BOOST_REQUIRE(!f.sink->erase("Ethernet4", 3));
+    BOOST_REQUIRE(!f.sink->flush());
+    process_until(*f.sink, [&f] { return f.observer.results.size() == 3; });
+    BOOST_TEST(!f.observer.results[2].error);
+    BOOST_TEST(file.text() == std::string(erase_line) + std::string(erase_line));
+  }
+}
+
+BOOST_AUTO_TEST_CASE(a_part_of_a_line_that_cannot_be_taken_back_is_ended) {
+  const SmallFile file(erase_line.size() + 10, O_APPEND);
+  Fixture f;
+  f.sink = make_json_lines_sink({file.fd, 1 << 20});
+  f.open();
+  BOOST_REQUIRE(!f.sink->erase("Ethernet4", 1));
+  BOOST_REQUIRE(!f.sink->erase("Ethernet4", 2));
+  BOOST_REQUIRE(!f.sink->flush());
+  // Before the sink could do so, somebody else has written.
+  file.grow();
+  const int other = ::open(file.path, O_WRONLY | O_APPEND | O_CLOEXEC);
+  BOOST_REQUIRE(::write(other, "else", 4) == 4);
+  ::close(other);
+  process_until(*f.sink, [&f] { return f.observer.results.size() == 2; });
+  BOOST_REQUIRE(!f.sink->erase("Ethernet4", 3));
+  BOOST_REQUIRE(!f.sink->flush());
+  process_until(*f.sink, [&f] { return f.observer.results.size() == 3; });
+  const std::string line(erase_line);
+  BOOST_TEST(file.text() == line + line.substr(0, 10) + "else\n" + line);
+}
+
+BOOST_AUTO_TEST_CASE(each_write_to_a_pipe_ends_with_a_line) {
+  Fixture f;
+  BOOST_REQUIRE(::fcntl(f.pipe.fds[1], F_SETPIPE_SZ, 4096) >= 0);
+  f.open();
+  const PortRecord record = f.record(make_link(7, "Ethernet0"));
+  for (Revision revision = 1; revision <= 100; ++revision) BOOST_REQUIRE(!f.sink->put(record, nullptr, revision));
+  BOOST_REQUIRE(!f.sink->flush());
+  const std::string text = f.pipe.read();
+  BOOST_TEST(text.size() > 0U);
+  BOOST_TEST(text.ends_with("}\n"));
 }
 
 BOOST_AUTO_TEST_CASE(a_bad_descriptor_is_said_at_once) {
