@@ -64,7 +64,7 @@ class DeploymentGuide(PackageCase, BoxCase):
                 getattr(self, block.kind)(block.text)
 
     def sh(self, text: str) -> None:
-        self.box.run("systemctl reset-failed portsyncd 2>/dev/null; cd /root/checkout && set -e\n" + text)
+        self.box.run("cd /root/checkout && set -e\n" + text)
 
     def console(self, text: str) -> None:
         for question in re.split(r"(?m)^\$ ", text)[1:]:

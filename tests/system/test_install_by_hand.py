@@ -32,7 +32,7 @@ class InstallByHand(InstalledCase):
                      "systemctl reload portsyncd")
         self.wait_for("redis-cli -n 6 HLEN PORT_TABLE", "1")
         self.assertEqual((self.show("portsyncd", "ActiveState"), self.pid()), ("active", first))
-        self.box.run("sed -i 's/^match = .*/match = 5/' /etc/sonic/portsyncd.conf && systemctl reload portsyncd")
+        self.box.run("sed -i 's/^match = .*/match = 5/' /etc/sonic/portsyncd.conf && ! systemctl reload portsyncd")
         self.wait_for("journalctl -u portsyncd -p err -q", "ports.match: found the integer 5")
         self.assertEqual((self.show("portsyncd", "ActiveState"), self.pid()), ("active", first))
         self.box.run("cp /mnt/source/portsyncd/data/portsyncd.conf /etc/sonic/ && systemctl reload portsyncd")
@@ -78,13 +78,17 @@ class InstallByHand(InstalledCase):
                      f"sed -i 's/^target = .*/target = \"{target}\"/; "
                      "s,^file = .*,file = \"/var/log/portsyncd/portsyncd.log\",' /etc/sonic/portsyncd.conf && "
                      "journalctl --rotate && journalctl --vacuum-time=1s && "
-                     "systemctl reset-failed portsyncd && systemctl restart portsyncd")  # over StartLimitBurst=
+                     "systemctl restart portsyncd")
         self.healthy()
 
     def priorities(self, match: str) -> dict[str, int]:
-        """The priorities of a line of level info, and of one of level warning (waiting for Redis, at the start)."""
+        """The priorities of a line of level info, and of one of level warning (Redis goes)."""
         found = {}
-        for name, text in (("info", "Synchronized"), ("warning", "Health Degraded")):
+        self.box.run("systemctl stop redis-server")
+        self.wait_for(f"journalctl -q {match} _COMM=portsyncd", "Not connected to Redis")
+        self.box.run("systemctl start redis-server")
+        self.healthy()
+        for name, text in (("info", "Synchronized"), ("warning", "Not connected to Redis")):
             self.wait_for(f"journalctl -q {match} _COMM=portsyncd", text)
             line = self.box.run(f"journalctl -q {match} _COMM=portsyncd -o json | grep '{text}' | tail -n 1")
             found[name] = int(re.search(r'"PRIORITY":"(\d)"', line.replace(" ", ""))[1])

@@ -100,7 +100,7 @@ class Package(PackageCase, BoxCase):
         one, instance = ({line for line in self.box.run(f"cat /mnt/source/debian/{name}").splitlines()
                           if re.match(r"[A-Z]\w*=", line)} for name in ("portsyncd.service", "portsyncd@.service"))
         self.assertEqual({line.partition("=")[0] for line in one ^ instance}, {
-            "Description", "After", "NetworkNamespacePath", "Environment", "RuntimeDirectory", "LogsDirectory"})
+            "Description", "After", "NetworkNamespacePath", "Environment", "RuntimeDirectory", "ExecStartPre", "ReadWritePaths"})
 
     def test_two_asics(self) -> None:
         """One instance for each network namespace, which has a Redis of its own, found by database_global.json. Their TCP
@@ -231,10 +231,13 @@ class Package(PackageCase, BoxCase):
         before, who = files(), self.box.run(accounts)
         self.install()
         self.healthy()
+        password = "/etc/sonic/redis.password"
+        self.box.run(f"echo secret | install -m 0440 -o portsyncd -g portsyncd /dev/stdin {password}")
         self.box.run("echo '# of the operator' >> /etc/sonic/portsyncd.conf && apt-get remove -y portsyncd")
         self.assertEqual(self.box.run("pgrep -x portsyncd", check=False), "")
         self.assertIn("# of the operator", self.box.run("cat /etc/sonic/portsyncd.conf"))
         self.box.run("apt-get purge -y portsyncd")
+        self.assertEqual(self.box.run(f"stat -c '%U %G %a' {password} && rm {password} && rmdir /etc/sonic").split(), ["root", "root", "440"])
         left = {name for name in files() - before if not re.match(r"/var/log/(apt|dpkg\.log|alternatives\.log)", name)}
         self.assertEqual(left, {name for name in left if name.endswith("-")})  # /etc/passwd- and its like
         self.assertEqual(self.box.run(accounts), who)
