@@ -72,6 +72,11 @@ microseconds effective_hold(const Config::Performance& performance) {
                                 microseconds(performance.max_latency_us / 2));
 }
 
+// "SIGHUP of uid=0 pid=4711".
+std::string text_of(const char* signal, const EventLoop::Sender& sender) {
+  return LogLine(std::string(signal) + " of").add("uid", sender.uid).add("pid", sender.pid).text();
+}
+
 void log_hold(const Config::Performance& performance) {
   const auto hold = effective_hold(performance);
   if (hold == milliseconds(performance.batch_timeout_ms)) return;
@@ -115,10 +120,14 @@ void App::make_sink() {
   sync_->add_sink(*sink_, portsync::redis::make_projection(options), server_name(databases_.state_db));
 }
 
+portsync::redis::ConnectionOptions App::connection(const DatabaseAddress& address) const {
+  return connection_options(address, config_.database, [this] { return password_; }, client_name_);
+}
+
 // xcvrd and teammgrd live on the DEL of a key, and on a whole row under a new ifindex.
 portsync::redis::StateSinkOptions App::redis_options() const {
   portsync::redis::StateSinkOptions options;
-  options.connection = connection_options(databases_.state_db, config_.database, password_, client_name_);
+  options.connection = connection(databases_.state_db);
   options.separator = databases_.state_db.separator;
   options.index = config_.sync.port_index;
   if (sonic_) options.erase = portsync::redis::EraseMode::whole_key;
@@ -129,7 +138,7 @@ void App::make_sonic_mode() {
   if (config_.sync.mode != "sonic" || output_ != Output::redis) return;
   sonic_ = std::make_unique<SonicMode>(
       loop_, *source_, *monitor_,
-      SonicMode::Settings{databases_, config_, password_, client_name_, client_name_prefix("sonic"),
+      SonicMode::Settings{databases_, config_, [this] { return password_; }, client_name_, client_name_prefix("sonic"),
                           notifier_.managed(), [this] { return rows_are_stored(); },
                           [this] { return databases_have_changed(); }, [this] { begin_again(); }});
 }
@@ -153,7 +162,7 @@ void App::look_for_second_writer() {
   const DatabaseAddress& state_db = databases_.state_db;
   second_writer_ = std::make_unique<SecondWriter>(
       loop_, *monitor_,
-      SecondWriter::Settings{connection_options(state_db, config_.database, password_, client_name_),
+      SecondWriter::Settings{connection(state_db),
                              state_db.separator, client_name_prefix(""), sonic_ == nullptr});
 }
 
@@ -204,7 +213,7 @@ portsync::SynchronizerOptions App::synchronizer_options() const {
 void App::make_port_reader() {
   if (config_.ports.scope != "configured" || config_.sync.mode == "sonic") return;
   portsync::redis::KeyReaderOptions options;
-  options.connection = connection_options(databases_.config_db, config_.database, password_, client_name_);
+  options.connection = connection(databases_.config_db);
   options.separator = databases_.config_db.separator;
   port_reader_ = portsync::redis::make_key_reader(std::move(options));
   filter_.configured.emplace();
@@ -220,14 +229,35 @@ void App::set_configured_ports(const portsync::redis::KeyReader::Names& names) {
 
 void App::connect_signals() {
   std::signal(SIGPIPE, SIG_IGN);
+  std::signal(SIGXFSZ, SIG_IGN);  // a log or a file of rows that may not grow is told by EFBIG
   for (const int number : {SIGTERM, SIGINT}) {
-    loop_.on_signal(number, [this, number] { on_stop(number); });
+    loop_.on_signal(number, [this, number](const EventLoop::Sender& sender) { on_stop(number, sender); });
   }
-  loop_.on_signal(SIGUSR1, [this] { log_statistics(); });
-  loop_.on_signal(SIGHUP, [this] { (void)reload(); });
+  loop_.on_signal(SIGUSR1, [this](const auto&) { log_statistics(); });
+  loop_.on_signal(SIGHUP, [this](const EventLoop::Sender& sender) { (void)control_->reload({text_of("SIGHUP", sender)}); });
 }
 
 std::optional<int> App::run() {
+  const auto status = run_until_end();
+  if (status) notifier_.status(last_words(*status));
+  return status;
+}
+
+// What systemd shows of an instance that has ended: its verdict on the rows is not true any more.
+std::string App::last_words(int status) const {
+  const std::size_t pending = sync_->statistics().pending;
+  const std::string rows = pending > 0 ? ": " + std::to_string(pending) + " rows not written" : "";
+  if (status == exit_clean || status > exit_signal) return "Stopped" + rows;
+  return "Failed: " + (failure_.empty() ? std::string(meaning_of(status)) : failure_);
+}
+
+void App::fail(std::string why) {
+  log::error(why);
+  failure_ = std::move(why);
+  loop_.exit(exit_unavailable);
+}
+
+std::optional<int> App::run_until_end() {
   log_hold(config_.performance);
   serve_metrics();
   notifier_.status(to_string(monitor_->overall()));
@@ -237,7 +267,7 @@ std::optional<int> App::run() {
   if (!error && sonic_) error = sonic_->start();
   look_for_second_writer();
   if (error) {
-    log::error("Cannot start: " + error.message());
+    fail("Cannot start: " + error.message());
     return exit_unavailable;
   }
   log_receive_buffer();
@@ -257,7 +287,7 @@ bool App::start_port_reader() {
   loop_.on_readable(port_reader_->fd(), [this] { on_port_reader_readable(); });
   read_ports_later();
   if (const std::error_code error = port_reader_->start([this](const auto& names) { set_configured_ports(names); })) {
-    log::error("Cannot start: " + error.message());
+    fail("Cannot start: " + error.message());
     return false;
   }
   return true;
@@ -272,10 +302,7 @@ void App::read_ports_later() {
 }
 
 void App::on_port_reader_readable() {
-  if (const std::error_code error = port_reader_->process()) {
-    log::error("Cannot go on: " + error.message());
-    return loop_.exit(exit_unavailable);
-  }
+  if (const std::error_code error = port_reader_->process()) return fail("Cannot go on: " + error.message());
   if (std::string error = port_reader_->last_error(); error != port_reader_error_) {
     port_reader_error_ = std::move(error);
     if (!port_reader_error_.empty()) log::warning("Cannot read PORT of CONFIG_DB: " + port_reader_error_);
@@ -315,10 +342,7 @@ void App::ping_watchdog(std::chrono::microseconds timeout) {
 
 void App::on_readable() {
   if (metrics_) metrics_->update_later();
-  if (const std::error_code error = sync_->process()) {
-    log::error("Cannot go on: " + error.message());
-    return loop_.exit(exit_unavailable);
-  }
+  if (const std::error_code error = sync_->process()) return fail("Cannot go on: " + error.message());
   if (sonic_) sonic_->rows_may_be_stored();
   // The first snapshot may have been stored before it was known which links are ports.
   if (!ready_ && ports_known_ && sync_->synchronized() && (!port_reader_ || sync_->drained())) report_ready();
@@ -329,8 +353,9 @@ void App::on_readable() {
 void App::on_event(const portsync::SyncEvent& event) {
   using Kind = portsync::SyncEvent::Kind;
   if (event.kind == Kind::sink_closed && output_ == Output::json_lines) {  // Redis comes back; a reader does not
-    log::error("Nobody reads standard output any more: " + event.error.message());
-    return loop_.exit(exit_unavailable);
+    const bool gone = event.error == std::errc::broken_pipe || event.error == std::errc::connection_reset;
+    return fail((gone ? "Nobody reads standard output any more: " : "Standard output cannot be written: ") +
+                event.error.message());
   }
   const bool is_trouble = event.kind == Kind::row_refused || event.kind == Kind::sink_closed;
   event_log_.on_event(event, is_trouble ? sink_->statistics().last_error : std::string(), now());
@@ -339,16 +364,16 @@ void App::on_event(const portsync::SyncEvent& event) {
 
 void App::on_health(const portsync::Health& before, const portsync::Health& health) {
   notifier_.status(to_string(health));
-  event_log_.on_health(before, health, now());
+  event_log_.on_health(before, health, ready_ ? EventLog::Phase::running : EventLog::Phase::starting, now());
   control_->on_health(before, health);
 }
 
-void App::on_stop(int signal_number) {
+void App::on_stop(int signal_number, const EventLoop::Sender& sender) {
   if (stopping_) {
     log::warning(LogLine("Second signal: ending at once").add("pending", sync_->statistics().pending).text());
     return loop_.exit(exit_signal + signal_number);
   }
-  log::info(signal_number == SIGTERM ? "SIGTERM: stopping" : "SIGINT: stopping");
+  log::info(text_of(signal_number == SIGTERM ? "SIGTERM" : "SIGINT", sender) + ": stopping");
   stopping_ = true;
   notifier_.stopping();
   if (sonic_) sonic_->stop();
@@ -400,7 +425,7 @@ Control::Outcome App::apply_reload(const LoadedConfig& wanted) {
   // What has changed is told by the more talkative of the two levels.
   const log::Level level = log::parse_level(config_.logging.level).value_or(log::Level::info);
   log::set_level(std::min(level, log::level()));
-  if (wanted.password != password_) plan.needs_restart.emplace_back("the password in database.redis_password_file");
+  if (take_password(wanted)) plan.applied.emplace_back("the password in database.redis_password_file");
   for (const std::string& change : plan.applied) log::info("Reload: applied " + change);
   for (const std::string& change : plan.needs_restart) log::warning("Reload: needs a restart: " + change);
   if (plan.applied.empty() && plan.needs_restart.empty()) log::info("Reload: nothing has changed");
@@ -411,6 +436,14 @@ Control::Outcome App::apply_reload(const LoadedConfig& wanted) {
   log::set_level(level);
   if (sonic_) sonic_->on_log_reset();
   return std::nullopt;
+}
+
+// For every connection that is made from now on; one that is open has shown the old one, and goes on.
+bool App::take_password(const LoadedConfig& wanted) {
+  const bool same_file = wanted.config.database.redis_password_file == config_.database.redis_password_file;
+  if (!same_file || wanted.password == password_) return false;
+  password_ = wanted.password;
+  return true;
 }
 
 // A file that logrotate has moved away is let go, whatever becomes of the reload.
@@ -449,7 +482,10 @@ void App::log_receive_buffer() const {
   line.add("receive_buffer_bytes", effective);
   if (std::cmp_greater_equal(effective, config_.netlink.receive_buffer_bytes)) return log::info(line.text());
   line.add("wanted", config_.netlink.receive_buffer_bytes);
-  log::warning(line.text() + "; CAP_NET_ADMIN or a higher net.core.rmem_max would give it");
+  // The default is a wish: without the capability portsyncd is as healthy. What somebody has asked for is not.
+  const bool asked_for = config_.netlink.receive_buffer_bytes != Config().netlink.receive_buffer_bytes;
+  log::write(asked_for ? log::Level::warning : log::Level::info,
+             line.text() + "; CAP_NET_ADMIN or a higher net.core.rmem_max would give it");
 }
 
 void App::finish() {

@@ -44,12 +44,16 @@ class App {
   [[nodiscard]] std::optional<int> run();
 
  private:
+  [[nodiscard]] std::optional<int> run_until_end();
+  [[nodiscard]] std::string last_words(int status) const;
+  void fail(std::string why);
   void make_port_reader();
   void make_sonic_mode();
   void begin_again();
   [[nodiscard]] bool rows_are_stored() const;
   [[nodiscard]] bool databases_have_changed() const;
   void look_for_second_writer();
+  [[nodiscard]] portsync::redis::ConnectionOptions connection(const DatabaseAddress& address) const;
   [[nodiscard]] portsync::redis::StateSinkOptions redis_options() const;
   void set_configured_ports(const portsync::redis::KeyReader::Names& names);
   void make_sink();
@@ -69,9 +73,10 @@ class App {
   void on_port_reader_readable();
   void on_event(const portsync::SyncEvent& event);
   void on_health(const portsync::Health& before, const portsync::Health& now);
-  void on_stop(int signal_number);
+  void on_stop(int signal_number, const EventLoop::Sender& sender);
   Control::Outcome reload();
   Control::Outcome apply_reload(const LoadedConfig& wanted);
+  [[nodiscard]] bool take_password(const LoadedConfig& wanted);
   void reopen_log() const;
 
   void report_ready();
@@ -84,7 +89,7 @@ class App {
 
   Config config_;
   const Databases databases_;
-  const std::string password_;
+  std::string password_;  // as it was read last
   const std::string client_name_;  // in CLIENT LIST of Redis: no other process has it
   const LoadConfig load_;
   const Output output_;
@@ -106,6 +111,7 @@ class App {
   std::unique_ptr<ControlServer> control_server_;  // nullptr: no socket
   std::unique_ptr<DbusService> dbus_service_;      // nullptr: dbus.enabled is false
   std::unique_ptr<MetricsExporter> metrics_;       // nullptr: nobody may ask
+  std::string failure_;                            // why it ends, when nothing can mend it
   std::string port_reader_error_;                  // as it was logged
   bool ports_known_ = true;                        // false until CONFIG_DB has been read, where it must be
   bool ready_ = false;

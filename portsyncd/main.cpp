@@ -19,19 +19,24 @@
 #include "config/options.hpp"
 #include "log/log.hpp"
 #include "service/restart_marker.hpp"
+#include "service/service_notifier.hpp"
 #include "sonic/database_wait.hpp"
 
 namespace portsyncd {
 namespace {
 
 // For an operator and his editor: bare lines, what was asked for on standard output.
-int report_config(const LoadedConfig& loaded, bool show) {
+int report_config(const LoadedConfig& loaded, const Options& options) {
   for (const Problem& problem : loaded.problems) {
     const bool is_error = problem.severity == Problem::Severity::error;
     std::fprintf(stderr, "%s%s\n", is_error ? "" : "warning: ", without_control_characters(problem.text).c_str());
   }
   if (any_error(loaded.problems)) return exit_config;
-  if (show) {
+  if (options.strict && !loaded.problems.empty()) {
+    std::fprintf(stderr, "%s: not valid: --strict takes warnings for errors\n", loaded.file.c_str());
+    return exit_config;
+  }
+  if (options.show_config) {
     std::fputs(to_toml(loaded).c_str(), stdout);
   } else {
     std::printf("%s: %s\n", loaded.file.c_str(), loaded.file_found ? "valid" : "not there, every key has its default");
@@ -60,6 +65,12 @@ void log_start(const LoadedConfig& loaded) {
   log_problems(loaded.problems);
 }
 
+// An end before there is an App that reports it.
+int failed(int status, const std::string& why) {
+  ServiceNotifier().status("Failed: " + std::string(meaning_of(status)) + ": " + why);
+  return status;
+}
+
 // As App::run(); with the status of what stops it from being made.
 std::optional<int> run(const LoadedConfig& loaded, const RestartMarker& marker, App::LoadConfig load,
                        App::Output output) {
@@ -68,10 +79,10 @@ std::optional<int> run(const LoadedConfig& loaded, const RestartMarker& marker, 
     return app.run();
   } catch (const std::invalid_argument& error) {
     log::error(error.what());
-    return exit_config;
+    return failed(exit_config, error.what());
   } catch (const std::system_error& error) {
     log::error(error.what());
-    return exit_unavailable;
+    return failed(exit_unavailable, error.what());
   }
 }
 
@@ -80,11 +91,11 @@ int run(int argc, const char* const* argv) {
   if (const auto status = parse_options(argc, argv, options)) return *status;
   const auto load = [&options] { return load_config(options, process_environment()); };
   LoadedConfig loaded = load();
-  if (options.check_config || options.show_config) return report_config(loaded, options.show_config);
+  if (options.check_config || options.show_config) return report_config(loaded, options);
   const bool valid = !any_error(loaded.problems);
   open_log(valid ? loaded.config.logging : Config::Logging());
   log_start(loaded);
-  if (!valid) return exit_config;
+  if (!valid) return failed(exit_config, without_control_characters(first_error(loaded.problems)->text));
   const RestartMarker marker(runtime_directory());
   for (;;) {
     if (!loaded.password.empty()) ::prctl(PR_SET_DUMPABLE, 0);  // no core with the password in it

@@ -12,7 +12,7 @@ Peer peer_of(int fd) {
   ucred credentials{};
   socklen_t size = sizeof credentials;
   if (::getsockopt(fd, SOL_SOCKET, SO_PEERCRED, &credentials, &size) != 0) return {};
-  Peer peer{credentials.uid, std::vector<gid_t>(64)};
+  Peer peer{credentials.uid, std::vector<gid_t>(64), credentials.pid};
   for (;;) {
     size = static_cast<socklen_t>(peer.groups.size() * sizeof(gid_t));
     const bool told = ::getsockopt(fd, SOL_SOCKET, SO_PEERGROUPS, peer.groups.data(), &size) == 0;

@@ -11,6 +11,7 @@ namespace portsyncd {
 struct Peer {
   uid_t uid = static_cast<uid_t>(-1);
   std::vector<gid_t> groups;  // its own one and the supplementary ones
+  pid_t pid = 0;              // 0 = not known, or of another namespace
 };
 
 // Nobody, when the kernel does not say.

@@ -13,4 +13,7 @@ namespace portsyncd {
 // The first line, without its end: a password, for one. The same errors; std::invalid_argument when it is empty.
 [[nodiscard]] std::string read_first_line(const std::string& path);
 
+// False when it cannot be asked.
+[[nodiscard]] bool everybody_may_read(const std::string& path) noexcept;
+
 }  // namespace portsyncd

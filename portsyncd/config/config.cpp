@@ -9,6 +9,7 @@
 #include "base/listen_address.hpp"
 #include "base/spelling.hpp"
 #include "base/text_check.hpp"
+#include "config/value_check.hpp"
 #include "log/log.hpp"
 
 namespace portsyncd {
@@ -33,9 +34,11 @@ constexpr auto health = &C::health;
 constexpr Key::Format listen_format{listen_address_format,
                                     [](std::string_view text) { return parse_listen_address(text).has_value(); }};
 
+constexpr Key::Format host{host_format, [](std::string_view text) { return is_host(std::string(text)); }};
+
 // The order is the shipped file's and of --show-config.
 constexpr std::array table{
-    Key{"database", "redis_host", at<database, &C::Database::redis_host>, 1, 253, any, Effect::at_start},
+    Key{"database", "redis_host", at<database, &C::Database::redis_host>, 1, 253, any, Effect::at_start, &host},
     Key{"database", "redis_port", at<database, &C::Database::redis_port>, 1, 65535, any, Effect::at_start},
     Key{"database", "redis_socket", at<database, &C::Database::redis_socket>, 0, 107, any, Effect::at_start},
     Key{"database", "redis_username", at<database, &C::Database::redis_username>, 0, most_bytes, any, Effect::at_start},

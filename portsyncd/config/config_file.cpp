@@ -15,6 +15,7 @@
 
 #include "base/regular_file.hpp"
 #include "base/text_check.hpp"
+#include "config/value_check.hpp"
 
 namespace portsyncd {
 namespace {
@@ -81,12 +82,12 @@ Hint syntax_hint(std::string_view line) {
       !value.starts_with("false")) {
     return {"a string in double quotes, a number, true, false or an [array]", start + 1};
   }
-  // toml11 4 refuses these; 3 clamps them, and the range of the key does.
-  constexpr std::size_t digits_of_64_bits = 19;
-  if (value.substr(0, value.find_first_not_of("+-_0123456789")).size() >= digits_of_64_bits) {
-    return {"an integer of at most 64 bits", start + 1};
-  }
   return {"key = value", start + 1};
+}
+
+// What is told of an integer that 64 bits do not hold: toml11 4 refuses it, and 3 takes it for the nearest that they do.
+std::string too_large(std::string_view integer) {
+  return "found the integer " + std::string(integer) + ", expected an integer of at most 64 bits";
 }
 
 std::string_view line_of(std::string_view text, std::size_t number) {
@@ -113,6 +114,8 @@ class Reader {
       at.line = std::min(at.line, static_cast<std::size_t>(std::count(text_.begin(), text_.end(), '\n')) + 1);
       const Hint hint = syntax_hint(line_of(text_, at.line));
       if (at.column <= 1) at.column = hint.column;
+      const std::string_view integer = integer_beyond_64_bits(text_at({at.line, hint.column}));
+      if (!integer.empty()) return tell(Severity::error, {at.line, hint.column}, too_large(integer));
       tell(Severity::error, at, headline(error.what()) + ", expected " + hint.expected);
     } catch (const std::exception& error) {
       tell(Severity::error, {}, headline(error.what()) + ", expected TOML");
@@ -134,6 +137,11 @@ class Reader {
   }
 
  private:
+  [[nodiscard]] std::string_view text_at(Position at) const {
+    const std::string_view line = line_of(text_, at.line);
+    return line.substr(std::min(at.column - 1, line.size()));
+  }
+
   void tell(Severity severity, Position at, std::string what) {
     // A quoted key may have any character in it.
     what = without_control_characters(std::move(what));
@@ -157,6 +165,10 @@ class Reader {
     const Key* key = find_key(section, name);
     if (key == nullptr) {
       return tell(Severity::warning, at, "unknown key " + section + "." + name + suggest_key(section, name));
+    }
+    if (value.is_integer()) {
+      const std::string_view integer = integer_beyond_64_bits(text_at(at));
+      if (!integer.empty()) return tell(Severity::error, at, full_name(*key) + ": " + too_large(integer));
     }
     try {
       settings_.emplace_back(at, Setting{key, convert(value), place(name_, at)});

@@ -13,13 +13,13 @@ std::string server_name(const DatabaseAddress& address) {
 }
 
 portsync::redis::ConnectionOptions connection_options(const DatabaseAddress& address, const Config::Database& config,
-                                                      const std::string& password, const std::string& client_name) {
+                                                      const CurrentPassword& password, const std::string& client_name) {
   portsync::redis::ConnectionOptions options;
   options.host = address.host;
   options.port = static_cast<std::uint16_t>(address.port);
   options.socket_path = address.socket;
   options.username = config.redis_username;
-  options.password = password;
+  options.current_password = password;
   options.database = static_cast<int>(address.number);
   options.client_name = client_name;
   options.timeout = std::chrono::seconds(config.connection_timeout_secs);

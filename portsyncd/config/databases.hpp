@@ -2,6 +2,7 @@
 #pragma once
 
 #include <cstdint>
+#include <functional>
 #include <portsync/redis/state_sink.hpp>
 #include <string>
 
@@ -32,10 +33,13 @@ struct Databases {
 // "Redis at /run/redis.sock", "Redis at 127.0.0.1:6379", "Redis at [::1]:6379".
 [[nodiscard]] std::string server_name(const DatabaseAddress& address);
 
+// Returns what holds now: a reload may change it. Called at every attempt to connect, and must outlive the connections.
+using CurrentPassword = std::function<std::string()>;
+
 // How to reach it; one password for all.
 [[nodiscard]] portsync::redis::ConnectionOptions connection_options(const DatabaseAddress& address,
                                                                     const Config::Database& config,
-                                                                    const std::string& password,
+                                                                    const CurrentPassword& password,
                                                                     const std::string& client_name);
 
 }  // namespace portsyncd

@@ -15,6 +15,7 @@
 #include "base/regular_file.hpp"
 #include "config/sonic_db_config.hpp"
 #include "base/text_check.hpp"
+#include "config/value_check.hpp"
 
 namespace portsyncd {
 namespace {
@@ -178,6 +179,8 @@ class Loader {
       tell(Severity::warning, "database.namespace " + without_control_characters(config.database.name_space) +
                                   " has no effect: " + given_by() + " says where Redis is, which wins");
     }
+    check_paths();
+    check_globs();
     if (config.database.redis_socket.empty()) return;
     for (const char* name : {"redis_host", "redis_port"}) {
       const std::string& variable = origin("database", name);
@@ -187,16 +190,43 @@ class Loader {
     }
   }
 
+  // Of a key that something has set.
+  void warn_of(const Key& key, const std::string& text) {
+    tell(Severity::warning, origin(key) + ": " + full_name(key) + ": " + text);
+  }
+
+  void check_paths() {
+    for (const auto& [section, name] : path_keys) {
+      const Key& key = *find_key(section, name);
+      const auto path = std::get<std::string>(value_of(loaded_.config, key));
+      if (path.empty() || path[0] == '/') continue;
+      warn_of(key, path + " depends on the folder that portsyncd is started in, which is / under systemd; expected a path " +
+                       "that begins with /");
+    }
+  }
+
+  void check_globs() {
+    for (const std::string& glob : loaded_.config.ports.match) {
+      const std::string why = why_nothing_matches(glob);
+      if (!why.empty()) warn_of(*find_key("ports", "match"), "nothing can match \"" + glob + "\": " + why);
+    }
+  }
+
   void load_password() {
     const std::string& path = loaded_.config.database.redis_password_file;
     if (path.empty()) return;
     try {
       loaded_.password = read_first_line(path);
+      if (everybody_may_read(path)) {
+        tell(Severity::warning, "database.redis_password_file: " + path + ": everybody may read it; chmod o-r " + path);
+      }
     } catch (const std::exception& error) {
       tell(Severity::error, std::string("database.redis_password_file: ") + error.what());
     }
   }
 
+  static constexpr std::array<std::pair<const char*, const char*>, 4> path_keys{
+      {{"database", "redis_socket"}, {"database", "redis_password_file"}, {"database", "sonic_db_config"}, {"logging", "file"}}};
   static constexpr std::array server_keys{"redis_host", "redis_port", "redis_socket"};
 
   LoadedConfig loaded_;

@@ -37,6 +37,7 @@ std::optional<int> parse_options(int argc, const char* const* argv, Options& opt
                                       "check FILE, or the file of --config, or the default one, and end")
                            ->type_name("[FILE]")
                            ->expected(0, 1);
+  app.add_flag("--strict", options.strict, "with --check-config: a warning is an error")->needs(check_option);
   app.add_flag("--show-config", options.show_config, "print every key with its value and where that is from, and end");
   auto* level_option =
       app.add_option("--log-level", level, "trace, debug, info, warn, error, critical or off")->type_name("LEVEL");

@@ -12,6 +12,7 @@ inline constexpr const char* default_config_file = "/etc/sonic/portsyncd.conf";
 struct Options {
   std::optional<std::string> config_file;  // nullopt: default_config_file, which may be missing
   bool check_config = false;
+  bool strict = false;  // of check_config: a warning is an error
   bool show_config = false;
   bool json_lines = false;
   std::optional<std::string> log_level;

@@ -31,6 +31,11 @@ std::string_view without_zeros(std::string_view digits) noexcept {
   return digits;
 }
 
+void log_request(std::string_view what, const Control::Requester& requester, log::Level level = log::Level::info) {
+  if (!log::enabled(level)) return;
+  log::write(level, std::string(what) + ": requested by " + requester.text);
+}
+
 }  // namespace
 
 bool name_less(std::string_view a, std::string_view b) noexcept {
@@ -101,31 +106,40 @@ std::vector<Control::Transition> Control::health_history() const {
   return daemon_.monitor.history();
 }
 
-Control::Outcome Control::resync(bool force) {
+Control::Outcome Control::resync(bool force, const Requester& requester) {
+  log_request(force ? "Resync with force" : "Resync", requester);
   if (const std::error_code error = daemon_.synchronizer.resync(force)) {
     return ControlError{ControlError::Kind::failed, error.message()};
   }
   return std::nullopt;
 }
 
-Control::Outcome Control::audit() {
+Control::Outcome Control::audit(const Requester& requester) {
+  log_request("Audit", requester);
   if (const std::error_code error = daemon_.synchronizer.audit(portsync::Scope::all)) {
     return ControlError{ControlError::Kind::failed, error.message()};
   }
   return std::nullopt;
 }
 
-Control::Outcome Control::reload() {
+Control::Outcome Control::reload(const Requester& requester) {
+  log_request("Reload", requester);
   return daemon_.reload();
 }
 
-Control::Outcome Control::set_log_level(std::string_view level) {
+// Whatever the two levels are, the line is there, unless both are off.
+Control::Outcome Control::set_log_level(std::string_view level, const Requester& requester) {
   const auto parsed = log::parse_level(level);
   if (!parsed) {
     return ControlError{ControlError::Kind::invalid_argument,
                         "found the level \"" + std::string(level) + "\", expected " + std::string(log::level_names)};
   }
+  const log::Level before = log::level();
+  const std::string what = std::string("Log level ") + log::to_string(*parsed) + ", was " + log::to_string(before);
+  const bool was_off = before == log::Level::off;
+  if (!was_off) log_request(what, requester, std::max(log::Level::info, before));
   log::set_level(*parsed);
+  if (was_off && *parsed != log::Level::off) log_request(what, requester, std::max(log::Level::info, *parsed));
   return std::nullopt;
 }
 

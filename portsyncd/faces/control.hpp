@@ -83,6 +83,11 @@ class Control {
     virtual void on_store_changed(bool open) = 0;
   };
 
+  // Who asks for a change, as the log shows it: "uid=0 pid=4711".
+  struct Requester {
+    std::string text;
+  };
+
   explicit Control(Daemon daemon);
 
   [[nodiscard]] Status status() const;
@@ -97,13 +102,14 @@ class Control {
   // The last 100 changes of the verdict or its reason, oldest first.
   [[nodiscard]] std::vector<Transition> health_history() const;
 
+  // Each is logged with who has asked for it.
   // A new snapshot of the links; `force` removes rows even though no link has ever matched.
-  [[nodiscard]] Outcome resync(bool force);
+  [[nodiscard]] Outcome resync(bool force, const Requester& requester);
   // All rows are read back and compared.
-  [[nodiscard]] Outcome audit();
-  [[nodiscard]] Outcome reload();
+  [[nodiscard]] Outcome audit(const Requester& requester);
+  [[nodiscard]] Outcome reload(const Requester& requester);
   // Until the next reload that sets it, or the next start.
-  [[nodiscard]] Outcome set_log_level(std::string_view level);
+  [[nodiscard]] Outcome set_log_level(std::string_view level, const Requester& requester);
 
   // Observers go before the Control does, or take themselves out.
   void add_observer(Observer& observer) { observers_.push_back(&observer); }

@@ -79,12 +79,12 @@ log::Level level_of(const SyncEvent& event) {
   return Level::debug;
 }
 
-log::Level level_of(portsync::Verdict verdict) {
+log::Level level_of(portsync::Verdict verdict, EventLog::Phase phase) {
   switch (verdict) {
     case portsync::Verdict::healthy:
       return log::Level::info;
     case portsync::Verdict::degraded:
-      return log::Level::warning;
+      return phase == EventLog::Phase::starting ? log::Level::info : log::Level::warning;
     case portsync::Verdict::unhealthy:
       break;
   }
@@ -149,6 +149,7 @@ bool EventLog::may_tell_row(log::Level level, TimePoint now) {
 
 void EventLog::note_latency(const SyncEvent& event, TimePoint now) {
   ++slow_rows_;
+  if (event.cause == portsync::Cause::initial) return;  // thousands of rows at a start take their time
   if (!log::enabled(log::Level::warning) || !slow_warnings_.take(now)) return;
   write(log::Level::warning, LogLine("Slow row")
                                  .add("port", event.port)
@@ -159,10 +160,10 @@ void EventLog::note_latency(const SyncEvent& event, TimePoint now) {
                                  .field("LATENCY_US", std::to_string(event.latency.count())));
 }
 
-void EventLog::on_health(const portsync::Health& before, const portsync::Health& health, TimePoint now) {
+void EventLog::on_health(const portsync::Health& before, const portsync::Health& health, Phase phase, TimePoint now) {
   // A reason that counts something may change often: then the newest is told, later. The verdict is always told.
   const bool allowed = health_reasons_.take(now);
-  Transition transition{holds_back_health_ ? held_back_.before : before, health};
+  Transition transition{holds_back_health_ ? held_back_.before : before, health, phase};
   holds_back_health_ = before.verdict == health.verdict && !allowed;
   if (holds_back_health_) {
     held_back_ = std::move(transition);
@@ -172,7 +173,7 @@ void EventLog::on_health(const portsync::Health& before, const portsync::Health&
 }
 
 void EventLog::tell(const Transition& transition) {
-  const log::Level level = level_of(transition.health.verdict);
+  const log::Level level = level_of(transition.health.verdict, transition.phase);
   if (!log::enabled(level)) return;
   const std::string health = to_string(transition.health);
   write(level, LogLine("Health " + health).field("OLD", to_string(transition.before)).field("NEW", health));

@@ -27,7 +27,9 @@ class EventLog {
 
   // `detail`: what the sink said last, for the events that are its troubles.
   void on_event(const portsync::SyncEvent& event, std::string_view detail, TimePoint now);
-  void on_health(const portsync::Health& before, const portsync::Health& health, TimePoint now);
+  // Until rows are right for the first time, Degraded is what a healthy start goes through: no warning.
+  enum class Phase : std::uint8_t { starting, running };
+  void on_health(const portsync::Health& before, const portsync::Health& health, Phase phase, TimePoint now);
 
   // Lines held back that nothing has told yet; flush() tells.
   [[nodiscard]] bool holds_back() const noexcept { return suppressed_ > 0 || holds_back_health_; }
@@ -42,6 +44,7 @@ class EventLog {
   struct Transition {
     portsync::Health before;
     portsync::Health health;
+    Phase phase = Phase::running;
   };
 
   [[nodiscard]] bool may_tell_row(log::Level level, TimePoint now);

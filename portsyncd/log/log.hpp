@@ -36,7 +36,7 @@ struct Destination {
 // is let go. Throws std::runtime_error that says what could not be opened and why: then all is as it was.
 void open(const Destination& destination);
 
-// Lines below it are dropped. Nothing is written before open().
+// Lines below it are dropped. Nothing is written before open(). Level off writes a last line, of the level there was.
 void set_level(Level level) noexcept;
 [[nodiscard]] Level level() noexcept;
 

@@ -124,6 +124,10 @@ class EventLoop::Impl {
     if (!status_) status_ = status;
   }
 
+  void on_signal(int number, SignalHandler handler) {
+    add(Kind::signal, make_signal_fd(number), [this, handler = std::move(handler)] { handler(sender_); });
+  }
+
  private:
   using Clock = std::chrono::steady_clock;
 
@@ -142,8 +146,9 @@ class EventLoop::Impl {
   void fire(Source& source, std::uint32_t events) {
     if (source.gone) return;
     if (!source.is_owned()) return source.handler(events);
-    std::array<char, sizeof(signalfd_siginfo)> drain{};
-    if (::read(source.fd, drain.data(), drain.size()) < 0) return;  // nothing there after all
+    signalfd_siginfo what{};  // or a timer's count, which is shorter
+    if (::read(source.fd, &what, sizeof what) < 0) return;  // nothing there after all
+    if (source.kind == Kind::signal) sender_ = {what.ssi_uid, what.ssi_pid};
     source.handler(events);
   }
 
@@ -152,6 +157,7 @@ class EventLoop::Impl {
   Source& later_;
   std::multimap<Clock::time_point, Handler> calls_;
   std::optional<int> status_;
+  Sender sender_;  // of the latest signal
   bool any_gone_ = false;
 };
 
@@ -162,8 +168,8 @@ void EventLoop::on_readable(int fd, Handler handler) {
   impl_->add(Impl::Kind::borrowed, fd, std::move(handler));
 }
 
-void EventLoop::on_signal(int number, Handler handler) {
-  impl_->add(Impl::Kind::signal, make_signal_fd(number), std::move(handler));
+void EventLoop::on_signal(int number, SignalHandler handler) {
+  impl_->on_signal(number, std::move(handler));
 }
 
 void EventLoop::every(std::chrono::milliseconds period, Handler handler) {

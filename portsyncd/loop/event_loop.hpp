@@ -21,8 +21,15 @@ class EventLoop {
   // Called whenever the descriptor is readable (level-triggered), for ever.
   void on_readable(int fd, Handler handler);
 
+  // The process that sent a signal; pid 0 = the kernel, or a process of another namespace.
+  struct Sender {
+    std::int64_t uid = 0;
+    std::int64_t pid = 0;
+  };
+  using SignalHandler = std::function<void(const Sender&)>;
+
   // Blocks the signal in the calling thread, so do it before there is another. Goes before descriptors.
-  void on_signal(int number, Handler handler);
+  void on_signal(int number, SignalHandler handler);
 
   // Timers are told from CLOCK_MONOTONIC and go before descriptors: a busy one must not keep the watchdog's ping back.
   void every(std::chrono::milliseconds period, Handler handler);

@@ -8,9 +8,11 @@
 #include <algorithm>
 #include <array>
 #include <cerrno>
+#include <charconv>
 #include <cstring>
 #include <vector>
 
+#include "base/exit_status.hpp"
 #include "log/log.hpp"
 
 namespace portsyncd {
@@ -24,6 +26,8 @@ constexpr std::string_view stopped_text = "stopped\n";
 static_assert(running.size() == stopped_text.size());
 
 constexpr std::string_view clean_stop = "clean stop";
+constexpr std::string_view crash = "crash";
+constexpr std::string_view watchdog = "watchdog";
 
 bool is_word_character(char c) {
   return (c >= 'a' && c <= 'z') || (c >= 'A' && c <= 'Z') || (c >= '0' && c <= '9') || c == '-';
@@ -40,6 +44,15 @@ std::vector<std::string_view> words_of(std::string_view line) {
     line.remove_prefix(std::min(line.size(), word.size() + 1));
   }
   return words;
+}
+
+// Of an end that the daemon chose and explained, "" of any other: `words` are "exit-code exited 78".
+std::string reported_end(const std::vector<std::string_view>& words) {
+  int status = 0;
+  if (words.size() != 3 || words[0] != "exit-code") return "";
+  const auto [end, error] = std::from_chars(words[2].data(), words[2].data() + words[2].size(), status);
+  if (error != std::errc() || end != words[2].data() + words[2].size() || meaning_of(status).empty()) return "";
+  return std::string(meaning_of(status)) + " (exit status " + std::to_string(status) + ")";
 }
 
 std::string seconds_of(milliseconds duration) {
@@ -83,8 +96,8 @@ void tell(const File& marker, const File& result) {
   const auto end =
       previous_end({marker.text, result.text, since_epoch(result.modified) - since_epoch(marker.modified)});
   if (!end) return log::debug("No restart detected");
-  log::write(*end == clean_stop ? log::Level::info : log::Level::warning,
-             "Restart detected: previous instance ended by " + *end);
+  const bool fault = end->starts_with(crash) || end->starts_with(watchdog);
+  log::write(fault ? log::Level::warning : log::Level::info, "Restart detected: previous instance ended by " + *end);
 }
 
 }  // namespace
@@ -93,15 +106,18 @@ std::optional<std::string> previous_end(const Traces& traces) {
   const auto words = words_of(traces.result);
   if (words.empty()) {
     if (traces.marker == stopped_text) return std::string(clean_stop);
-    return traces.marker == running ? std::optional<std::string>("crash") : std::nullopt;
+    return traces.marker == running ? std::optional<std::string>(crash) : std::nullopt;
   }
   if (words[0] == "success") return std::string(clean_stop);
-  if (words[0] == "watchdog") {
+  if (std::string end = reported_end(words); !end.empty()) return end;
+  if (words[0] == watchdog) {
     // The clock may have been set meanwhile.
-    if (traces.marker != running || !traces.silence || *traces.silence < milliseconds(0)) return "watchdog";
-    return "watchdog: its loop had stalled for " + seconds_of(*traces.silence) + ", since its last ping";
+    if (traces.marker != running || !traces.silence || *traces.silence < milliseconds(0)) {
+      return std::string(watchdog);
+    }
+    return std::string(watchdog) + ": its loop had stalled for " + seconds_of(*traces.silence) + ", since its last ping";
   }
-  std::string text = "crash (" + std::string(words[0]);
+  std::string text = std::string(crash) + " (" + std::string(words[0]);
   for (std::size_t i = 1; i < words.size(); ++i) (text += ' ') += words[i];
   return text + ')';
 }

@@ -29,14 +29,15 @@ class Wait {
     std::signal(SIGPIPE, SIG_IGN);
     tell(loaded.databases_unknown);
     for (const int number : {SIGTERM, SIGINT}) {
-      loop_.on_signal(number, [this] {
+      loop_.on_signal(number, [this](const auto&) {
         log::info("Stopped while waiting for the databases");
+        notifier_.status("Stopped");
         notifier_.stopping();
         loop_.exit(exit_clean);
       });
     }
-    loop_.on_signal(SIGHUP, [this] { look(); });
-    loop_.on_signal(SIGUSR1, [] { log::info("No statistics yet: waiting for the databases"); });
+    loop_.on_signal(SIGHUP, [this](const auto&) { look(); });
+    loop_.on_signal(SIGUSR1, [](const auto&) { log::info("No statistics yet: waiting for the databases"); });
     loop_.every(look_interval, [this] { look(); });
     loop_.after(ready_limit, [this] { notifier_.ready(status()); });
     if (notifier_.watchdog_timeout()) loop_.every(ping_interval, [this] { notifier_.ping_watchdog(); });

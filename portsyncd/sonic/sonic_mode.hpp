@@ -22,7 +22,7 @@ class SonicMode {
   struct Settings {
     Databases databases;
     Config config;
-    std::string password;
+    CurrentPassword password;
     std::string client_name;
     std::string client_name_prefix;  // which other loaders of these ports have too
     // systemd manages us on a host: no port is set down, and lost data is not a reason to exit.

@@ -157,7 +157,7 @@ class Files(Program):
         self.assertEqual(shown["logging.level"], ('"info"', "RUST_LOG"))
 
     def test_what_is_shown_is_a_valid_file_with_the_same_values(self) -> None:
-        text = ("[database]\nredis_host = \"a\\\\b\\\"c # d\"\nredis_port = 6380\n[ports]\nmatch = [\"E*\", 'é[0-9]']\n"
+        text = ("[database]\nredis_username = \"a\\\\b\\\"c # d\"\nredis_port = 6380\n[ports]\nmatch = [\"E*\", 'é[0-9]']\n"
                 "[health]\nmin_port_sync_rate = 95\n[sync]\nport_index = false\n")
         first = self.shown(text)
         self.assertEqual(first["health.min_port_sync_rate"][0], "95.0")  # an integer does for a float
@@ -193,6 +193,40 @@ class Files(Program):
         }.items():
             with self.subTest(text):
                 self.assertIn(said, self.refusal(text))
+
+    def test_a_host_with_a_port_or_a_scheme_is_an_error(self) -> None:
+        for host in ("127.0.0.1:6380", "redis://127.0.0.1", "redis://localhost:6379/6", "[::1]"):
+            self.assertIn(f'FILE:2:14: database.redis_host: found the string "{host}", expected a host name, an IPv4 or an IPv6 '
+                          "address, without a scheme and a port", self.refusal(f'[database]\nredis_host = "{host}"\n'))
+        for host in ("localhost", "10.0.0.1", "::1", "fe80::1%eth0"):
+            self.assertEqual(self.shown(f'[database]\nredis_host = "{host}"\n')["database.redis_host"][0], f'"{host}"')
+            self.assertEqual(self.warnings, "")
+
+    def test_an_integer_beyond_64_bits_is_shown_as_it_stands(self) -> None:
+        for value in ("99999999999999999999", "-9_999_999_999_999_999_999", "0xffffffffffffffff"):
+            self.assertRegex(self.refusal(f"[database]\nredis_port = {value}\n"),
+                             rf"FILE:2:14: .*found the integer {value}, expected an integer of at most 64 bits")
+
+    def test_values_that_can_do_nothing_are_warnings_and_errors_with_strict(self) -> None:
+        text = ('[database]\nredis_socket = "run/redis.sock"\nsonic_db_config = "db.json"\n[logging]\nfile = "./log"\n'
+                '[ports]\nmatch = ["Ethernet*", "Ethernet[0-9", "Ethernet1/1"]\n')
+        path = self.file(text)
+        done = self.run_it("--check-config", path)
+        self.assertEqual((done.returncode, done.stdout), (0, f"{path}: valid\n"))
+        depends = "depends on the folder that portsyncd is started in, which is / under systemd; expected a path that begins with /"
+        for warning in (f"{path}:2:16: database.redis_socket: run/redis.sock {depends}",
+                        f"{path}:3:19: database.sonic_db_config: db.json {depends}", f"{path}:5:8: logging.file: ./log {depends}",
+                        f'{path}:7:9: ports.match: nothing can match "Ethernet[0-9": its [ has no ]',
+                        f"{path}:7:9: ports.match: nothing can match \"Ethernet1/1\": no name of an interface has '/' in it"):
+            self.assertIn(f"warning: {warning}\n", done.stderr)
+        strict = self.run_it("--check-config", path, "--strict")
+        self.assertEqual((strict.returncode, strict.stdout), (EX_CONFIG, ""))
+        self.assertEqual(strict.stderr, done.stderr + f"{path}: not valid: --strict takes warnings for errors\n")
+        good = self.run_it("--strict", "--check-config", str(SHIPPED))
+        self.assertEqual((good.returncode, good.stderr), (0, ""))
+        alone = self.run_it("--strict")
+        self.assertEqual(alone.returncode, EX_CONFIG)
+        self.assertIn("--check-config", alone.stderr)
 
     def test_an_integer_out_of_range_does_not_wrap(self) -> None:
         for section, key in (("database", "redis_port"), ("database", "state_db_number"),

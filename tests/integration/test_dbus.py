@@ -150,6 +150,8 @@ class Interface(DbusCase):
         self.redis.db.call("HSET", "PORT_TABLE|Ethernet0", "mtu", "17")
         self.assertIsNone(self.bus.call("Audit"))
         self.wait_equal()
+        client = re.findall(r"Audit: requested by D-Bus client (:\S+)\n", self.daemon.log())[-1]
+        self.daemon.wait_for_log(f"D-Bus client {client} is uid={os.getuid()} pid=")
         self.assertIsNone(self.bus.call("SetLogLevel", "s", "error"))
         self.assertEqual(self.bus.refusal("SetLogLevel", "string:loud"),
                          ERROR + 'InvalidArgument: found the level "loud", expected trace, debug, info, warn, error, '

@@ -51,6 +51,8 @@ class End(Case):
             self.assertEqual(self.daemon.terminate(), 0)
             self.assertEqual(monitor.writes(), [])
         self.assertIsNotNone(self.daemon.notified("STOPPING=1"))
+        self.assertEqual(self.daemon.status(), "Stopped")
+        self.assertRegex(self.daemon.log(), r"SIGTERM of uid=\d+ pid=\d+: stopping")
         self.ended()
 
     def test_sigint_exits_0(self) -> None:

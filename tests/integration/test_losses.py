@@ -3,6 +3,7 @@
 
 import struct
 import time
+from pathlib import Path
 
 from support import netns, process
 from support.case import Case
@@ -24,6 +25,21 @@ class LossCase(Case):
 
     def wait_statistic(self, name: str, least: int, limit: float = 10) -> None:
         process.wait_for(lambda: self.daemon.statistics()[name] >= least, limit, f"{name} >= {least}", 0.05)
+
+
+class Capability(LossCase):
+    config = {"netlink": {"receive_buffer_bytes": 5 << 20}}
+
+    def test_a_socket_made_anew_after_an_overrun_has_the_buffer_that_only_the_capability_gives(self) -> None:
+        before = self.daemon.netlink_receive_buffers()
+        rmem_max = int(Path("/proc/sys/net/core/rmem_max").read_text())
+        self.assertGreater(min(before), 2 * rmem_max)  # the kernel doubles what it is asked for
+        self.daemon.freeze()
+        self.finish(self.load("mixed", 10_000))
+        self.daemon.thaw()
+        self.wait_statistic("overruns", 1)
+        self.wait_equal()
+        self.assertEqual(self.daemon.netlink_receive_buffers(), before)
 
 
 class Losses(LossCase):

@@ -181,6 +181,18 @@ class Values(Scraped):
         finally:
             subprocess.run(["nsenter", "--net=" + self.dut.path, "ip", "link", "del", b"Ethernet\xff"], check=True)
 
+    def test_a_name_with_an_escape_does_not_reach_a_terminal(self) -> None:
+        name = "Ethernet\x1b[31m"
+        subprocess.run(["nsenter", "--net=" + self.dut.path, "ip", "link", "add", "name", name, "type", "veth",
+                        "peer", "name", "peer9", "netns", self.far.path], check=True)
+        try:
+            self.wait_value("portsyncd_ports", self.ports + 1)
+            text = self.get("/metrics")[1]
+            self.assertNotIn("\x1b", text)
+            self.assertIn('portsyncd_port_up{port="Ethernet\\\\x1b[31m"}', text)  # the format doubles a backslash
+        finally:
+            subprocess.run(["nsenter", "--net=" + self.dut.path, "ip", "link", "del", name], check=True)
+
     def test_no_other_page_and_no_file_is_served(self) -> None:
         for path in ("/", "/metrics/../../etc/passwd", "/../../../etc/passwd", "/etc/passwd"):
             self.assertEqual(self.get(path)[0].split()[1], "404", path)

@@ -192,6 +192,16 @@ class Change(Ctl):
         self.assertEqual(self.json()["log_level"], "error")
         self.assertIn('found the level "loud", expected trace', self.ctl("log-level", "loud", status=1))
 
+    def test_who_asked_is_in_the_log_and_off_says_so_last(self) -> None:
+        for command, said in ((("resync",), "Resync"), (("resync", "--force"), "Resync with force"), (("audit",), "Audit"),
+                              (("reload",), "Reload"), (("log-level", "error"), "Log level error, was debug"),
+                              (("log-level", "off"), "Log level off, was error")):
+            self.ctl(*command)
+            self.assertRegex(self.daemon.log(), rf"{said}: requested by uid={os.getuid()} pid=\d+ over the control socket\n")
+        self.assertTrue(self.daemon.log().endswith(" error The log level is off: this is the last line\n"), self.daemon.log()[-300:])
+        self.ctl("log-level", "debug")
+        self.assertRegex(self.daemon.log(), r"info Log level debug, was off: requested by uid=")
+
     def test_reload(self) -> None:
         self.effective_config = {**self.effective_config, "ports": {"match": ["Ethernet0"]}}
         self.daemon.configure(self.effective_config)
@@ -350,6 +360,7 @@ class Callers(Ctl):
                              "portsyncctl: only root, portsyncd's own user and its group may do this\n")
         self.assertEqual(self.json()["log_level"], "debug")
         self.ctl("audit", before=(*NOBODY, "--groups", f"4711,{os.getgid()}"), binary=binary)
+        self.assertRegex(self.daemon.log(), r"info Audit: requested by uid=65534 pid=\d+ over the control socket")
         self.socket.chmod(0o600)
         self.assertIn("Permission denied", self.ctl("status", status=5, before=nobody, binary=binary))
 

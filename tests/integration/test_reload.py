@@ -260,19 +260,41 @@ class Password(Case):
     autostart = False
     SECRET = "correct-horse-battery"
 
-    def start_with_password(self, **options: object) -> None:
+    def start_with_password(self, mode: int = 0o600, secret: str = SECRET, **options: object) -> None:
         self.secret = self.directory / "password"
-        self.secret.write_text(self.SECRET + "\n")
+        self.secret.write_text(secret + "\n")
+        self.secret.chmod(mode)
         self.redis.db.call("ACL", "SETUSER", "switch", "on", ">" + self.SECRET, "~PORT_TABLE*", "+@all")
         self.start({"database": {"redis_username": "switch", "redis_password_file": str(self.secret)}}, **options)
 
-    def test_another_password_needs_a_restart_and_is_not_shown(self) -> None:
+    def test_another_password_is_used_by_the_next_connection_and_is_not_shown(self) -> None:
         self.start_with_password()
-        self.secret.write_text("another-" + self.SECRET + "\n")
-        self.assertIn("needs a restart: the password in database.redis_password_file", self.daemon.reload())
+        another = "another-" + self.SECRET
+        self.redis.db.call("ACL", "SETUSER", "switch", "resetpass", ">" + another)
+        self.secret.write_text(another + "\n")
+        self.assertIn("Reload: applied the password in database.redis_password_file", self.daemon.reload())
+        self.redis.db.call("CLIENT", "KILL", "USER", "switch")
+        self.dut.ip("link set Ethernet0 mtu 1600")
+        self.wait_equal()
         shown = self.daemon.log() + Path(f"/proc/{self.daemon.pid}/cmdline").read_text() + Path(
             f"/proc/{self.daemon.pid}/environ").read_text() + " ".join(self.daemon.statuses())
         self.assertNotIn(self.SECRET, shown)
+        self.assertIn("Reload: nothing has changed", self.daemon.reload())
+
+    def test_a_wrong_password_is_mended_by_a_reload(self) -> None:
+        self.start_with_password(ready=False, secret="wrong")
+        self.daemon.wait_status("Degraded: ")
+        self.daemon.wait_for_log("WRONGPASS")
+        self.secret.write_text(self.SECRET + "\n")
+        self.daemon.reload()
+        self.daemon.wait_status("Healthy")
+
+    def test_a_file_that_everybody_may_read_is_a_warning(self) -> None:
+        self.start_with_password(mode=0o644)
+        self.assertIn(f"warning database.redis_password_file: {self.secret}: everybody may read it; chmod o-r {self.secret}",
+                      self.daemon.log())
+        self.secret.chmod(0o640)
+        self.assertNotIn("everybody may read it", self.daemon.reload())
 
     def test_it_is_in_no_core(self) -> None:
         soft, hard = resource.getrlimit(resource.RLIMIT_CORE)

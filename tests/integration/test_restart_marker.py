@@ -56,6 +56,16 @@ class RestartMarker(Case):
         daemon, said = self.started()  # it was told of one end alone
         self.assertEqual(said, "info clean stop")
 
+    def test_a_bad_configuration_is_no_crash(self) -> None:
+        daemon, _ = self.started()
+        daemon.terminate()
+        daemon = self.start({"database": {"redis_port": 0}}, ready=False)
+        self.assertEqual(daemon.wait(), 78)
+        self.assertRegex(daemon.status(), r"^Failed: bad configuration: \S+\.conf:\d+:\d+: database.redis_port: found the integer 0")
+        self.systemd_notes("exit-code", "exited", "78")
+        _, said = self.started()
+        self.assertEqual(said, "info bad configuration (exit status 78)")
+
     def test_the_stall_is_counted_from_the_last_ping(self) -> None:
         daemon, _ = self.started()
         marker = self.runtime / "instance"

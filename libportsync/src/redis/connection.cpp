@@ -251,6 +251,7 @@ Connection::Event Connection::idle() {
 void Connection::begin_attempt() {
   now_ = os::now();  // an attempt has all of its time, however long the turn has been
   attempt_deadline_ = now_ + options_.timeout;
+  if (options_.current_password) options_.password = options_.current_password();
   addresses_.clear();
   address_ = 0;
   if (!options_.socket_path.empty()) {

@@ -141,7 +141,7 @@ class Connection {
   [[nodiscard]] std::chrono::milliseconds retry_pause();
   [[nodiscard]] std::string endpoint() const;
 
-  const ConnectionOptions options_;
+  ConnectionOptions options_;  // as given, but for the password
   os::EventSet events_;
   Resolver resolver_;
   State state_ = State::idle;

@@ -167,7 +167,10 @@ void done(const Control::Outcome& outcome) {
 class Object final : public sdbus::AdaptorInterfaces<org::sonic::PortSync1_adaptor> {
  public:
   Object(sdbus::IConnection& connection, Control& control, const PortChanges& changes)
-      : AdaptorInterfaces(connection, sdbus::ObjectPath{object_path}), control_(control), changes_(changes) {
+      : AdaptorInterfaces(connection, sdbus::ObjectPath{object_path}),
+        connection_(connection),
+        control_(control),
+        changes_(changes) {
     registerAdaptor();
   }
   Object(const Object&) = delete;
@@ -222,16 +225,16 @@ class Object final : public sdbus::AdaptorInterfaces<org::sonic::PortSync1_adapt
     });
   }
   void Resync(const bool& force) override {
-    guarded([this, force] { done(control_.resync(force)); });
+    guarded([this, force] { done(control_.resync(force, requester())); });
   }
   void Audit() override {
-    guarded([this] { done(control_.audit()); });
+    guarded([this] { done(control_.audit(requester())); });
   }
   void Reload() override {
-    guarded([this] { done(control_.reload()); });
+    guarded([this] { done(control_.reload(requester())); });
   }
   void SetLogLevel(const std::string& level) override {
-    guarded([this, &level] { done(control_.set_log_level(level)); });
+    guarded([this, &level] { done(control_.set_log_level(level, requester())); });
   }
 
   std::string Health() override { return to_string(status().health.verdict); }
@@ -247,9 +250,29 @@ class Object final : public sdbus::AdaptorInterfaces<org::sonic::PortSync1_adapt
   std::uint64_t Flaps() override { return status().flaps; }
   std::uint64_t SignalsDropped() override { return changes_.dropped(); }
 
+  // The bus knows who its client is, and is asked before the client has our answer and may go. It is not waited for: the
+  // log has a second line.
+  Control::Requester requester() {
+    const std::string client = getObject().getCurrentlyProcessedMessage()->getSender();
+    if (!bus_) bus_ = sdbus_compat::make_proxy(connection_, "org.freedesktop.DBus", "/org/freedesktop/DBus");
+    bus_->callMethodAsync("GetConnectionCredentials")
+        .onInterface("org.freedesktop.DBus")
+        .withArguments(client)
+        .uponReplyInvoke([client](sdbus_compat::CallError error, const std::map<std::string, sdbus::Variant>& known) {
+          const auto number = [&known](const char* name) {
+            const auto found = known.find(name);
+            return found == known.end() ? std::string("unknown") : std::to_string(found->second.get<std::uint32_t>());
+          };
+          if (!error) log::info("D-Bus client " + client + " is uid=" + number("UnixUserID") + " pid=" + number("ProcessID"));
+        });
+    return {"D-Bus client " + client};
+  }
+
+  sdbus::IConnection& connection_;
   Control& control_;
   const PortChanges& changes_;
   std::optional<Control::Status> status_;
+  std::unique_ptr<sdbus::IProxy> bus_;  // made when it is first asked
 };
 
 // One attempt to get the name. sdbus-c++ waits for the bus, 25 s and more for one that has stopped: a thread does it,

@@ -5,6 +5,7 @@
 #include <sdbus-c++/sdbus-c++.h>
 
 #include <memory>
+#include <optional>
 #include <string>
 #include <vector>
 
@@ -21,6 +22,10 @@ inline bool process_one(sdbus::IConnection& connection) {
 inline sdbus::Error make_error(const std::string& name, const std::string& message) {
   return {sdbus::Error::Name(name), message};
 }
+using CallError = std::optional<sdbus::Error>;
+inline std::unique_ptr<sdbus::IProxy> make_proxy(sdbus::IConnection& connection, const char* name, const char* path) {
+  return sdbus::createProxy(connection, sdbus::ServiceName(name), sdbus::ObjectPath(path));
+}
 inline void emit_properties_changed(sdbus::IObject& object, const char* interface,
                                     const std::vector<std::string>& names) {
   object.emitPropertiesChangedSignal(interface, std::vector<sdbus::PropertyName>(names.begin(), names.end()));
@@ -36,6 +41,10 @@ inline bool process_one(sdbus::IConnection& connection) {
 }
 inline sdbus::Error make_error(const std::string& name, const std::string& message) {
   return {name, message};
+}
+using CallError = const sdbus::Error*;
+inline std::unique_ptr<sdbus::IProxy> make_proxy(sdbus::IConnection& connection, const char* name, const char* path) {
+  return sdbus::createProxy(connection, name, path);
 }
 inline void emit_properties_changed(sdbus::IObject& object, const char* interface,
                                     const std::vector<std::string>& names) {

@@ -155,6 +155,21 @@ std::string compiler() {
 #endif
 }
 
+// A name as it is, but for what a terminal would obey: "\\x1b" for an escape. Two names stay two.
+std::string visible(std::string_view name) {
+  std::string text;
+  for (const char c : name) {
+    if (!is_control(c)) {
+      text += c;
+      continue;
+    }
+    constexpr std::string_view digits = "0123456789abcdef";
+    const auto byte = static_cast<unsigned char>(c);
+    ((text += "\\x") += digits[byte >> 4U]) += digits[byte & 0xfU];
+  }
+  return text;
+}
+
 prometheus::Labels build_labels() {
   return {{"version", portsync::version()},
           {"compiler", compiler()},
@@ -312,7 +327,7 @@ class MetricsExporter::Impl final : public Control::Observer {
 
   void add(std::string_view name, PortNow now) {
     if (!take(may_add_)) return;
-    const prometheus::Labels labels{{"port", std::string(name)}};
+    const prometheus::Labels labels{{"port", visible(name)}};
     Port& port = ports_[std::string(name)];
     port = {&port_flaps_.Add(labels), &port_up_.Add(labels), {}, round_};
     tell(port, now);

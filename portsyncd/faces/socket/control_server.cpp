@@ -23,16 +23,22 @@ using namespace std::chrono_literals;
 constexpr std::size_t ports_at_once = 64;  // of a listing, before the loop turns
 constexpr auto accept_pause = 1s;          // when there are no descriptors left
 
+Control::Requester requester_of(const Peer& peer) {
+  return {"uid=" + std::to_string(peer.uid) + " pid=" + std::to_string(peer.pid) + " over the control socket"};
+}
+
 }  // namespace
 
 struct ControlServer::Client {
-  Client(int fd, bool may_change_something) : connection(fd), may_change(may_change_something) {}
+  Client(int fd, bool may_change_something, Control::Requester who)
+      : connection(fd), may_change(may_change_something), requester(std::move(who)) {}
 
   [[nodiscard]] bool lists() const noexcept { return next_port < ports.size(); }
   [[nodiscard]] bool is_busy() const noexcept { return connection.waiting() > 0 || lists(); }
 
   ControlConnection connection;
   const bool may_change;
+  const Control::Requester requester;
   bool is_monitor = false;
   bool is_refused = false;         // what it says does not count any more; it goes when it has been told why
   bool has_ended = false;          // it will not ask again
@@ -76,9 +82,10 @@ bool ControlServer::may_connect(bool may_change) const {
 }
 
 void ControlServer::add(int fd) {
-  const bool may_change = portsyncd::may_change(peer_of(fd), ::geteuid(), ::getegid());
+  const Peer peer = peer_of(fd);
+  const bool may_change = portsyncd::may_change(peer, ::geteuid(), ::getegid());
   const bool welcome = may_connect(may_change);
-  Client& client = clients_.emplace_back(fd, may_change);
+  Client& client = clients_.emplace_back(fd, may_change, requester_of(peer));
   try {
     if (!welcome) {
       client.connection.queue(control_json::error_line("not_possible", "too many clients are connected"));
@@ -192,13 +199,13 @@ void ControlServer::answer(Client& client, const control_json::Request& request)
       client.idle->stop();
       return connection.queue(result_line("{}"));
     case Method::resync:
-      return answer(client, control_.resync(request.force));
+      return answer(client, control_.resync(request.force, client.requester));
     case Method::audit:
-      return answer(client, control_.audit());
+      return answer(client, control_.audit(client.requester));
     case Method::reload:
-      return answer(client, control_.reload());
+      return answer(client, control_.reload(client.requester));
     case Method::log_level:
-      return answer(client, control_.set_log_level(request.argument));
+      return answer(client, control_.set_log_level(request.argument, client.requester));
   }
 }
 

@@ -147,11 +147,17 @@ BOOST_AUTO_TEST_CASE(what_is_not_a_regular_file_of_decent_size_is_an_error_that_
 BOOST_AUTO_TEST_CASE(the_password_is_the_first_line_of_its_file_and_its_absence_an_error) {
   const TemporaryFolder folder;
   const std::string secret = folder.write("secret", "correct horse\r\nsecond line\n");
+  BOOST_REQUIRE(::chmod(secret.c_str(), 0640) == 0);
   Options options;
   options.config_file = folder.write("good", "[database]\nredis_password_file = \"" + secret + "\"\n");
   const LoadedConfig loaded = load_config(options, {});
   BOOST_TEST(loaded.problems.empty());
   BOOST_TEST(loaded.password == "correct horse");
+  BOOST_REQUIRE(::chmod(secret.c_str(), 0644) == 0);
+  const auto read_by_all = load_config(options, {}).problems;
+  BOOST_REQUIRE_EQUAL(read_by_all.size(), 1U);
+  BOOST_TEST((read_by_all[0].severity == Problem::Severity::warning));
+  BOOST_TEST(read_by_all[0].text == "database.redis_password_file: " + secret + ": everybody may read it; chmod o-r " + secret);
   const auto problems = load(folder.write("bad", "[database]\nredis_password_file = \"/does/not/exist\"\n"));
   BOOST_REQUIRE_EQUAL(problems.size(), 1U);
   BOOST_TEST(problems[0].text == "database.redis_password_file: /does/not/exist: No such file or directory");

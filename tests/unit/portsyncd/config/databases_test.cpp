@@ -20,13 +20,13 @@ BOOST_AUTO_TEST_CASE(a_connection_has_the_address_and_what_is_configured_for_all
   config.redis_username = "portsyncd";
   config.connection_timeout_secs = 3;
   config.retry_interval_secs = 4;
-  const auto options = connection_options({"/run/r", "::1", 65535, 6, "|", "file"}, config, "secret", "name");
+  const auto options = connection_options({"/run/r", "::1", 65535, 6, "|", "file"}, config, [] { return std::string("secret"); }, "name");
   BOOST_TEST(options.socket_path == "/run/r");
   BOOST_TEST(options.host == "::1");
   BOOST_TEST(options.port == 65535);
   BOOST_TEST(options.database == 6);
   BOOST_TEST(options.username == "portsyncd");
-  BOOST_TEST(options.password == "secret");
+  BOOST_TEST(options.current_password() == "secret");
   BOOST_TEST(options.client_name == "name");
   BOOST_TEST((options.timeout == std::chrono::seconds(3)));
   BOOST_TEST((options.retry_interval == std::chrono::seconds(4)));

@@ -7,6 +7,8 @@
 
 #include <algorithm>
 #include <boost/test/unit_test.hpp>
+#include <cstdio>
+#include <fstream>
 #include <memory>
 #include <string>
 #include <vector>
@@ -20,6 +22,8 @@ using namespace portsync::test;
 using namespace portsyncd;
 
 namespace {
+
+const Control::Requester tester{"uid=0 pid=1"};
 
 using Names = std::vector<std::string>;
 
@@ -142,10 +146,35 @@ BOOST_FIXTURE_TEST_CASE(observers_are_told_until_they_are_taken_out, Fixture) {
   BOOST_TEST(observer.told.size() == 5U);
 }
 
+BOOST_FIXTURE_TEST_CASE(who_asked_is_in_the_log_and_off_is_said_last, Fixture) {
+  const std::string file = "/tmp/control_test_" + std::to_string(::getpid()) + ".log";
+  log::open({"file", file});
+  BOOST_TEST(!control.resync(true, {"uid=1 pid=2"}));
+  BOOST_TEST(!control.audit({"uid=3 pid=4"}));
+  BOOST_REQUIRE(control.reload({"uid=5 pid=6"}).has_value());
+  BOOST_TEST(!control.set_log_level("error", {"uid=7 pid=8"}));
+  BOOST_TEST(!control.set_log_level("off", {"uid=9 pid=10"}));
+  BOOST_TEST(!control.audit({"uid=11 pid=12"}));
+  BOOST_TEST(!control.set_log_level("info", {"uid=13 pid=14"}));
+  log::open({"stderr", ""});
+  std::ifstream stream(file);
+  Names lines;
+  for (std::string line; std::getline(stream, line);) lines.push_back(line.substr(line.find(' ') + 1));
+  std::remove(file.c_str());
+  const Names wanted{"info Resync with force: requested by uid=1 pid=2",
+                     "info Audit: requested by uid=3 pid=4",
+                     "info Reload: requested by uid=5 pid=6",
+                     "info Log level error, was info: requested by uid=7 pid=8",
+                     "error Log level off, was error: requested by uid=9 pid=10",
+                     "error The log level is off: this is the last line",
+                     "info Log level info, was off: requested by uid=13 pid=14"};
+  BOOST_TEST(lines == wanted, boost::test_tools::per_element());
+}
+
 BOOST_FIXTURE_TEST_CASE(a_level_that_does_not_exist_is_refused, Fixture) {
-  BOOST_TEST(!control.set_log_level("warning"));
+  BOOST_TEST(!control.set_log_level("warning", tester));
   BOOST_TEST((log::level() == log::Level::warning));
-  const auto error = control.set_log_level("loud");
+  const auto error = control.set_log_level("loud", tester);
   BOOST_REQUIRE(error.has_value());
   BOOST_TEST((error->kind == ControlError::Kind::invalid_argument));
   BOOST_TEST(error->text == "found the level \"loud\", expected trace, debug, info, warn, error, critical or off");
@@ -154,10 +183,10 @@ BOOST_FIXTURE_TEST_CASE(a_level_that_does_not_exist_is_refused, Fixture) {
 }
 
 BOOST_FIXTURE_TEST_CASE(a_resync_asks_the_source_and_a_reload_the_daemon, Fixture) {
-  BOOST_TEST(!control.resync(false));
+  BOOST_TEST(!control.resync(false, tester));
   BOOST_TEST(source.resyncs == 1);
-  BOOST_TEST(!control.audit());
+  BOOST_TEST(!control.audit(tester));
   BOOST_TEST(source.resyncs == 2);
-  BOOST_REQUIRE(control.reload().has_value());
-  BOOST_TEST(control.reload()->text == "nothing has changed: why");
+  BOOST_REQUIRE(control.reload(tester).has_value());
+  BOOST_TEST(control.reload(tester)->text == "nothing has changed: why");
 }

@@ -12,6 +12,7 @@
 using namespace portsyncd;
 using namespace std::chrono_literals;
 using portsync::SyncEvent;
+using Phase = EventLog::Phase;
 
 namespace {
 
@@ -180,6 +181,16 @@ BOOST_FIXTURE_TEST_CASE(slow_rows_are_counted_and_the_warning_is_rate_limited, F
   BOOST_TEST(fields.at("PORT") == "Ethernet0");
 }
 
+BOOST_FIXTURE_TEST_CASE(a_slow_row_of_the_first_snapshot_is_counted_without_a_warning, Fixture) {
+  SyncEvent event = written("Ethernet0");
+  event.latency = 10'001us;
+  event.cause = portsync::Cause::initial;
+  events.on_event(event, "", start);
+  BOOST_TEST(events.slow_rows() == 1U);
+  BOOST_REQUIRE(lines.size() == 1U);
+  BOOST_TEST(lines[0].starts_with("Received event"));
+}
+
 BOOST_FIXTURE_TEST_CASE(a_closed_sink_is_told_with_its_reason, Fixture) {
   SyncEvent event;
   event.kind = SyncEvent::Kind::sink_closed;
@@ -191,13 +202,13 @@ BOOST_FIXTURE_TEST_CASE(a_closed_sink_is_told_with_its_reason, Fixture) {
 
 BOOST_FIXTURE_TEST_CASE(every_change_of_the_verdict_is_told_and_many_reasons_are_not, Fixture) {
   using portsync::Verdict;
-  events.on_health({Verdict::degraded, "starting"}, {Verdict::healthy, ""}, start);
+  events.on_health({Verdict::degraded, "starting"}, {Verdict::healthy, ""}, Phase::running, start);
   BOOST_TEST(lines.at(0) == "Health Healthy");
   for (int i = 0; i < 100; ++i) {
-    events.on_health({Verdict::degraded, "a"}, {Verdict::degraded, "b"}, start);
+    events.on_health({Verdict::degraded, "a"}, {Verdict::degraded, "b"}, Phase::running, start);
   }
   BOOST_TEST(lines.size() == 10U);
-  events.on_health({Verdict::degraded, "b"}, {Verdict::unhealthy, "c"}, start);
+  events.on_health({Verdict::degraded, "b"}, {Verdict::unhealthy, "c"}, Phase::running, start);
   BOOST_TEST(lines.back() == "Health Unhealthy: c");
   BOOST_TEST((level == log::Level::error));
   BOOST_TEST(fields.at("OLD") == "Degraded: a");  // as it was told last
@@ -205,10 +216,20 @@ BOOST_FIXTURE_TEST_CASE(every_change_of_the_verdict_is_told_and_many_reasons_are
   BOOST_TEST(!events.holds_back());
 }
 
+BOOST_FIXTURE_TEST_CASE(what_a_healthy_start_goes_through_is_no_warning, Fixture) {
+  using portsync::Verdict;
+  events.on_health({Verdict::degraded, "starting"}, {Verdict::degraded, "waiting"}, Phase::starting, start);
+  BOOST_TEST((level == log::Level::info));
+  events.on_health({Verdict::degraded, "waiting"}, {Verdict::unhealthy, "a row"}, Phase::starting, start);
+  BOOST_TEST((level == log::Level::error));
+  events.on_health({Verdict::unhealthy, "a row"}, {Verdict::degraded, "waiting"}, Phase::running, start);
+  BOOST_TEST((level == log::Level::warning));
+}
+
 BOOST_FIXTURE_TEST_CASE(the_newest_of_the_reasons_held_back_is_told_later, Fixture) {
   using portsync::Verdict;
   for (char reason = 'a'; reason < 'n'; ++reason) {
-    events.on_health({Verdict::degraded, {reason}}, {Verdict::degraded, {static_cast<char>(reason + 1)}}, start);
+    events.on_health({Verdict::degraded, {reason}}, {Verdict::degraded, {static_cast<char>(reason + 1)}}, Phase::running, start);
   }
   BOOST_TEST(lines.back() == "Health Degraded: k");
   BOOST_TEST(events.holds_back());

@@ -10,6 +10,7 @@
 #include <array>
 #include <boost/test/unit_test.hpp>
 #include <chrono>
+#include <csignal>
 #include <memory>
 #include <optional>
 #include <stdexcept>
@@ -48,6 +49,18 @@ struct Fixture {
 };
 
 }  // namespace
+
+BOOST_FIXTURE_TEST_CASE(a_signal_says_who_sent_it, Fixture) {
+  EventLoop::Sender from{-1, -1};
+  loop.on_signal(SIGUSR2, [&](const EventLoop::Sender& sender) {
+    from = sender;
+    loop.exit(1);
+  });
+  BOOST_REQUIRE(::kill(::getpid(), SIGUSR2) == 0);
+  BOOST_TEST(loop.run() == 1);
+  BOOST_TEST(from.uid == ::getuid());
+  BOOST_TEST(from.pid == ::getpid());
+}
 
 BOOST_FIXTURE_TEST_CASE(a_watch_tells_what_has_happened, Fixture) {
   Pipe pipe;

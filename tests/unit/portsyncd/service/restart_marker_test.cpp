@@ -27,7 +27,17 @@ BOOST_AUTO_TEST_CASE(without_systemd_clean_or_not_is_all_that_is_known) {
 BOOST_AUTO_TEST_CASE(what_systemd_saw_goes_over_what_the_daemon_thought) {
   BOOST_TEST(end_of({"running\n", "success killed TERM\n", 0s}) == "clean stop");
   BOOST_TEST(end_of({"stopped\n", "timeout killed KILL\n", 0s}) == "crash (timeout killed KILL)");
-  BOOST_TEST(end_of({"", "exit-code exited 78\n", 0s}) == "crash (exit-code exited 78)");
+  BOOST_TEST(end_of({"", "exit-code exited 1\n", 0s}) == "crash (exit-code exited 1)");
+}
+
+BOOST_AUTO_TEST_CASE(an_end_that_the_daemon_has_explained_is_no_crash) {
+  BOOST_TEST(end_of({"", "exit-code exited 78\n", 0s}) == "bad configuration (exit status 78)");
+  BOOST_TEST(end_of({"stopped\n", "exit-code exited 78\n", 0s}) == "bad configuration (exit status 78)");
+  BOOST_TEST(end_of({"running\n", "exit-code exited 69\n", 0s}) == "nothing to work with (exit status 69)");
+  BOOST_TEST(end_of({"running\n", "exit-code exited 75\n", 0s}) == "Redis lost its data (exit status 75)");
+  BOOST_TEST(end_of({"running\n", "exit-code exited 134\n", 0s}) == "crash (exit-code exited 134)");
+  BOOST_TEST(end_of({"running\n", "exit-code exited 78a\n", 0s}) == "crash (exit-code exited 78a)");
+  BOOST_TEST(end_of({"running\n", "signal killed 78\n", 0s}) == "crash (signal killed 78)");
 }
 
 BOOST_AUTO_TEST_CASE(a_crash_is_told_with_what_systemd_has_seen_of_it) {
