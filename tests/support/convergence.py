@@ -154,8 +154,9 @@ class World(ConfigFaults):
         self._thaw()
         self._unload()
         self._await_lock()
-        self._unrefuse()
         self._redis_continue()
+        self.keep_connected()
+        self._unrefuse()
         if self.renamed:
             self._redis_kill(0)
         self._redis_start()
