@@ -142,7 +142,7 @@ class World(ConfigFaults):
         self.assertEqual(self.links.names(), there, "the test's own model of the links")
         self.watch.check()
         self._judge_writes()
-        self.watch.may_repeat = False
+        self.watch.may_repeat = self.watch.reads_refused = False
         self.daemon.wait_status("Healthy", self.settle_limit)
         self.assertEqual(self._asked_verdict(), "Healthy")
         self.assertEqual(self.daemon.complaints(), [])

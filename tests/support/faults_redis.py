@@ -71,7 +71,7 @@ class RedisFaults(KernelFaults):
             self.redis.db.call("SAVE")
             self._redis_kill(0)
             self._start_redis("--rename-command", command, "")
-            self.renamed = True
+            self.renamed = self.watch.may_repeat = True
             self.honesty.expect(refused=command)
 
     def _redis_stop(self) -> None:
@@ -190,6 +190,7 @@ class RedisFaults(KernelFaults):
         if self._redis_up():
             self._judge_writes()
             self.watch.may_repeat |= kind not in READS
+            self.watch.reads_refused = kind in READS
             if kind.startswith("wrongtype"):
                 self._meddle(self.port(self.ports - 1))
             self._end_refusal = REFUSALS[kind](self.redis, f"PORT_TABLE|{self.port(self.ports - 1)}")

@@ -24,7 +24,8 @@ class RowWatch:
     index entry of a row that the test made up.)
 
     While rows are refused, `may_repeat`: a part of one may be stored all the same, so it is written or removed whole
-    again. So it is after lose_sight(), until check() has seen all rows again.
+    again. So it is after lose_sight(), until check() has seen all rows again. While `reads_refused` nothing is
+    written for it, but by a connection that is opened meanwhile: it cannot know what is there.
     """
 
     def __init__(self, redis: Redis) -> None:
@@ -37,6 +38,7 @@ class RowWatch:
         self.wrong: list[str] = []
         self.judged = 0
         self.may_repeat = False
+        self.reads_refused = False
         self._lost_sight = False
         self._recent: deque[str] = deque(maxlen=3000)
 
@@ -90,6 +92,8 @@ class RowWatch:
         where = line[line.find("[") + 1:line.find("]")]
         database, _, source = where.partition(" ")
         words = line.split('"')[1::2]
+        if self.reads_refused and "SETNAME" in words and not source.startswith("unix:"):
+            self.may_repeat = True
         if not words or words[0].lower() not in WRITES:
             return
         command, args = words[0].lower(), words[1:]
