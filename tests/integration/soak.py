@@ -13,7 +13,7 @@ import unittest
 from collections import Counter
 from pathlib import Path
 
-from support.random_run import Run
+from support.random_run import LONG_ROUNDS, Run
 
 OPERATIONS = int(os.environ.get("PORTSYNC_SOAK_OPERATIONS") or "0")
 MINUTES = float(os.environ.get("PORTSYNC_SOAK_MINUTES") or ("inf" if OPERATIONS else "2"))
@@ -37,7 +37,7 @@ class Soak(unittest.TestCase):
             print(f"PORTSYNC_SOAK_SEED={seed} with {ports} ports, {left} to go", flush=True)
             count = min(OPERATIONS_OF_A_RUN, 200 + math.ceil((OPERATIONS - done) / 0.75) if OPERATIONS else math.inf)
             run_began = time.monotonic()
-            world = Run.of_seed(seed, ports, int(count)).carry_out(SHRINK_SECONDS, end)
+            world = Run.of_seed(seed, ports, int(count), LONG_ROUNDS).carry_out(SHRINK_SECONDS, end)
             links = sum(world.links.done.values())
             print(f"  {links} link operations done, {sum(world.links.refused.values())} refused by the kernel, "
                   f"{world.settles} times equal, {world.judged} writes judged, verdict and rows compared "

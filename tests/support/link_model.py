@@ -281,7 +281,8 @@ class LinkChooser:
         more = {
             "admin": lambda: (pick(2),), "carrier": lambda: (pick(2),), "mtu": lambda: (1280 + pick(8000),),
             "alias": lambda: (pick(1000),), "mac": lambda: (pick(1 << 20),), "swap": lambda: (self._any(), pick(2)),
-            "rename": lambda: (pick(self._first, 2 * self._end), pick(2)),
+            # Now and then to the name that another cable has by nature, which then cannot come back.
+            "rename": lambda: (pick(self._first if pick(4) == 0 else self._end, 2 * self._end), pick(2)),
             "create": lambda: (self._choose.choice((number, number, self._any(), -1)), pick(4) > 0),
             "enslave": lambda: (pick(BRIDGES),), "delete_enslaved": lambda: (pick(BRIDGES),),
             "sub_interface": lambda: (pick(2),),

@@ -18,16 +18,18 @@ from support.refusals import REFUSALS
 from support.shrink import shrink
 
 LINGERING = 0.2  # of the troubles, last long enough for the verdict
+ROUNDS = (20, 60, 150, 400)          # link operations from one settle to the next
+LONG_ROUNDS = (60, 150, 400, 1200)   # faults take most of the time
 
 
-def choose_run(seed: int, ports: int, count: int) -> list[Operation]:
+def choose_run(seed: int, ports: int, count: int, rounds: tuple[int, ...] = ROUNDS) -> list[Operation]:
     """`count` link operations in bursts, with faults between them, settled every now and then; by the seed alone."""
     choose = random.Random(seed)
     links = LinkChooser(choose, STEADY, ports)
     run: list[Operation] = [_daemon_start(choose)]
     done = 0
     while done < count:
-        left = min(count - done, choose.choice((20, 60, 150, 400)))
+        left = min(count - done, choose.choice(rounds))
         done += left
         pieces = [list(piece) for piece in _faults_of_a_round(choose, ports)]
         while any(pieces) or left > 0:
@@ -154,8 +156,8 @@ class Run:
         self.ports, self.operations, self.seed = ports, operations, seed
 
     @staticmethod
-    def of_seed(seed: int, ports: int, count: int) -> "Run":
-        return Run(ports, choose_run(seed, ports, count), seed)
+    def of_seed(seed: int, ports: int, count: int, rounds: tuple[int, ...] = ROUNDS) -> "Run":
+        return Run(ports, choose_run(seed, ports, count, rounds), seed)
 
     @staticmethod
     def of_file(path: Path) -> "Run":

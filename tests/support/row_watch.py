@@ -5,7 +5,7 @@ import fnmatch
 from collections import deque
 from typing import Callable, Union
 
-from support import process
+from support import process, resp
 from support.case import OWN_FIELDS
 from support.redis_server import STATE_DB, Redis
 
@@ -181,4 +181,6 @@ def dump(redis: Redis) -> dict[str, Value]:
     """All of STATE_DB."""
     keys = redis.db.scan("*")
     kinds = redis.db.pipeline([("TYPE", key) for key in keys])
-    return {key: redis.db.hash(key) if kind == "hash" else redis.db.call("GET", key) for key, kind in zip(keys, kinds)}
+    values = redis.db.pipeline([("HGETALL" if kind == "hash" else "GET", key) for key, kind in zip(keys, kinds)])
+    return {key: value if isinstance(value, str) else resp.pairs(value)
+            for key, value in zip(keys, values) if isinstance(value, (str, list))}
