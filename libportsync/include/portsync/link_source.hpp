@@ -26,7 +26,9 @@ enum class Cause : std::uint8_t { initial, notified, resync };
 //   removed         the link is gone from this namespace; `link` and `before` are what was last known of it
 //   snapshot_begin  a full listing starts; changed and removed events go on meanwhile. May come again without an end
 //                   between, when the listing had to be started over
-//   snapshot_end    the listing is complete: every link that exists has been told, every link that does not was removed
+//   snapshot_end    every link that exists has been told, every link that does not was removed. Where links come and go
+//                   faster than they can be listed, a link that was never notified may be missing: then
+//                   LinkSourceStatistics::snapshot_pending says so, and another snapshot follows
 //   drained         nothing more waits now: a good moment to act on what has come since the last one
 struct LinkEvent {
   // See above.
@@ -51,7 +53,7 @@ struct LinkSourceStatistics {
   std::uint64_t overruns = 0;            // losses: the receive buffer was full (ENOBUFS, or the drop counter rose)
   std::uint64_t truncated = 0;           // losses: a datagram was longer than the read buffer
   std::uint64_t interrupted = 0;         // snapshots that the kernel marked as inconsistent, or that failed
-  std::uint64_t snapshots = 0;           // snapshots completed
+  std::uint64_t snapshots = 0;           // snapshots ended (snapshot_end)
   std::uint64_t resyncs = 0;             // snapshots begun after the first one, whatever the cause
   std::uint64_t probes = 0;              // probes sent
   std::uint64_t probe_failures = 0;      // probes not answered in time; the socket is then opened anew
@@ -61,6 +63,9 @@ struct LinkSourceStatistics {
   bool snapshot_pending =
       false;  // what is known may be wrong (a loss, or not complete yet): a snapshot runs or is about to
   std::optional<TimePoint> deaf_since;  // when the first of the unanswered probes was sent
+  // A listing runs, and the kernel has said nothing of it since then: somebody holds its lock of links (rtnl).
+  std::optional<TimePoint> listing_silent_since;
+  std::uint64_t interrupted_in_a_row = 0;  // listings interrupted since one was complete
 };
 
 // Follows the links of one network namespace: a snapshot first, then every change; after a loss, a new snapshot

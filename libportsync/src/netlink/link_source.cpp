@@ -9,7 +9,7 @@
 
 #include "core/earliest.hpp"
 #include "core/link_table.hpp"
-#include "core/resync_policy.hpp"
+#include "core/snapshot_plan.hpp"
 #include "netlink/decode.hpp"
 #include "netlink/event_socket.hpp"
 #include "netlink/receive_buffer.hpp"
@@ -29,9 +29,6 @@ constexpr std::uint32_t reply_id = 2;
 constexpr std::size_t max_messages = 1024 - ReceiveBuffer::max_slots - 64;
 constexpr std::chrono::milliseconds max_time{1};
 
-// The kernel answers a listing while it is being read; it is silent only when something is wrong.
-constexpr std::chrono::seconds reply_timeout{1};
-
 class Budget {
  public:
   explicit Budget(TimePoint now) noexcept : end_(now + max_time) {}
@@ -43,7 +40,9 @@ class Budget {
   std::size_t messages_ = 0;
 };
 
-// The life of a snapshot: wanted (resync_at_ is set) -> asked for (request_ is set) -> complete, or wanted again.
+// When there is a snapshot, and what follows from how it went, is core::SnapshotPlan's to say. While one runs there is
+// a request_, with a thread that reads the replies: rtnetlink's lock may be held for seconds, and nothing here waits
+// for it. What process() does itself needs no lock: it reads notifications, opens and joins sockets, sends probes.
 //
 // After a loss, a new event socket is opened and the old one closed before the snapshot is asked for: once its buffer
 // has overrun, the kernel drops all that comes to a socket, without another word, until it has been read empty once.
@@ -71,14 +70,16 @@ class NetlinkLinkSource final : public LinkSource {
 
   void read_replies(Budget& budget);
   void on_reply(const nlmsghdr& message);
+  void on_replies_end(core::SnapshotPlan::Outcome outcome);
+  void ask_about_unlisted();
   void end_snapshot();
-  void fail_snapshot();
-  void give_up_snapshot();
+  void drop_request() noexcept;
+  void give_up_snapshot() noexcept;
 
   void on_loss();
-  void retry() { resync_at_ = policy_.on_loss(now_); }
   void begin_snapshot();
   bool open_sockets() noexcept;
+  bool list() noexcept;
   void replace_event_socket();
 
   void on_time();
@@ -97,19 +98,14 @@ class NetlinkLinkSource final : public LinkSource {
   ReceiveBuffer buffer_;
   LinkState link_;  // scratch of decode()
   std::optional<core::LinkTable> table_;
-  core::ResyncPolicy policy_;
+  core::SnapshotPlan plan_;
   LinkSourceStatistics statistics_;
 
   TimePoint now_;             // when what is being handled was read
   bool drained_due_ = false;  // something has been told since the last `drained`
-
-  Cause cause_ = Cause::initial;        // of the next snapshot
-  bool begun_ = false;                  // there was a snapshot_begin
-  bool lost_ = false;                   // the event socket has lost something: it must be replaced
-  bool doubtful_ = false;               // what is known may be wrong, until the next complete snapshot
-  bool incomplete_ = false;             // the running snapshot cannot be trusted
-  std::optional<TimePoint> resync_at_;  // when the wanted snapshot may start
-  TimePoint reply_deadline_;            // with request_ only
+  bool begun_ = false;        // there was a snapshot_begin
+  bool malformed_ = false;    // among the replies of this request
+  TimePoint answered_;        // with request_ only: when it was made, or replies were read last
 
   TimePoint heard_;                  // when the kernel's last datagram on the event socket was read
   std::optional<TimePoint> probed_;  // a probe is unanswered since
@@ -121,18 +117,15 @@ std::error_code NetlinkLinkSource::start(Handler handler) {
   if (!handler) return std::make_error_code(std::errc::invalid_argument);
   table_.emplace(std::move(handler));
   now_ = heard_ = os::now();
-  lost_ = true;  // what came since the socket was made is older than the snapshot: a new one for what is newer
-  resync_at_ = now_;
+  plan_.on_start(now_);  // what came since the socket was made is older than the snapshot: a new one for what is newer
   arm();
   return {};
 }
 
 std::error_code NetlinkLinkSource::resync() {
   if (!table_) return Errc::not_started;
-  if (!request_ && !resync_at_) {
-    resync_at_ = os::now();
-    events_.arm(resync_at_);
-  }
+  plan_.on_request(os::now());
+  events_.arm(plan_.wanted_at());
   return {};
 }
 
@@ -142,7 +135,9 @@ LinkSourceStatistics NetlinkLinkSource::statistics() const {
   statistics.links = table_ ? table_->size() : 0;
   statistics.receive_buffer_bytes = socket_->receive_buffer_bytes();
   statistics.backlog_bytes = socket_->backlog_bytes();
-  statistics.snapshot_pending = doubtful_ || cause_ == Cause::initial;
+  statistics.snapshot_pending = plan_.known() != core::SnapshotPlan::Known::surely;
+  statistics.interrupted_in_a_row = plan_.interrupted_in_a_row();
+  if (request_) statistics.listing_silent_since = answered_;
   return statistics;
 }
 
@@ -153,9 +148,8 @@ std::error_code NetlinkLinkSource::process() {
     read_and_act();
   } catch (...) {
     // The rest of what had been read is lost, and a handler missed some of it: what is known must be made sure of.
-    if (request_) give_up_snapshot();
-    doubtful_ = true;
-    retry();
+    give_up_snapshot();
+    plan_.on_missed(now_);
     arm();
     throw;
   }
@@ -176,7 +170,7 @@ void NetlinkLinkSource::read_and_act() {
       return std::any_of(ready, ready + count, [id](const epoll_event& event) { return event.data.u32 == id; });
     };
     if (is_ready(event_id)) events = read_events(budget);
-    if (request_ && is_ready(reply_id)) read_replies(budget);
+    if (request_ && (is_ready(reply_id) || request_->holds_replies())) read_replies(budget);
   }
   on_time();
   if (drained_due_ && events != Events::more && !request_) {
@@ -258,26 +252,26 @@ void NetlinkLinkSource::on_event(const nlmsghdr& message) {
 
 // Reads at least once, so that a flood of notifications does not starve the snapshot.
 void NetlinkLinkSource::read_replies(Budget& budget) {
+  using Outcome = core::SnapshotPlan::Outcome;
   do {
-    const auto status = request_->read(buffer_.whole(), [&](const nlmsghdr& message) {
+    const auto status = request_->read([&](const nlmsghdr& message) {
       budget.spend(1);
       on_reply(message);
     });
     now_ = os::now();
+    statistics_.foreign += request_->take_foreign();
     switch (status) {
       case SnapshotRequest::Status::waiting:
         return;
-      case SnapshotRequest::Status::foreign:
-        ++statistics_.foreign;
-        budget.spend(1);
-        break;
       case SnapshotRequest::Status::more:
-        reply_deadline_ = now_ + reply_timeout;
+        answered_ = now_;
         break;
       case SnapshotRequest::Status::complete:
-        return end_snapshot();
+        return on_replies_end(malformed_ ? Outcome::failed : Outcome::complete);
+      case SnapshotRequest::Status::interrupted:
+        return on_replies_end(malformed_ ? Outcome::failed : Outcome::interrupted);
       case SnapshotRequest::Status::failed:
-        return fail_snapshot();
+        return on_replies_end(Outcome::failed);
     }
   } while (!budget.spent(now_));
 }
@@ -289,7 +283,7 @@ void NetlinkLinkSource::on_reply(const nlmsghdr& message) {
       break;
     case Decoded::malformed:
       ++statistics_.malformed;
-      incomplete_ = true;
+      malformed_ = true;
       break;
     case Decoded::removed:
     case Decoded::ignored:
@@ -299,69 +293,83 @@ void NetlinkLinkSource::on_reply(const nlmsghdr& message) {
 
 // All replies are in. They are the truth only if nothing was lost while they came: neither a link that came or went in
 // the middle of the listing, nor a notification that was newer than a reply.
-void NetlinkLinkSource::end_snapshot() {
-  if (request_->interrupted()) {
-    ++statistics_.interrupted;
-    incomplete_ = true;
-  }
-  if (!lost_ && socket_->drops() != 0) {
+void NetlinkLinkSource::on_replies_end(core::SnapshotPlan::Outcome outcome) {
+  using Plan = core::SnapshotPlan;
+  if (outcome != Plan::Outcome::complete) ++statistics_.interrupted;
+  if (!plan_.lost() && socket_->drops() != 0) {
     ++statistics_.overruns;
     on_loss();
   }
-  if (incomplete_ || lost_) {
-    give_up_snapshot();
-    retry();
-    return;
+  const bool listed = plan_.stage() == Plan::Stage::listing;
+  switch (listed ? plan_.on_listed(outcome, now_) : plan_.on_asked(outcome, now_)) {
+    case Plan::Step::again:
+      return give_up_snapshot();
+    case Plan::Step::ask:
+      return ask_about_unlisted();
+    case Plan::Step::end:
+      return end_snapshot();
   }
-  events_.remove(request_->fd());
-  request_.reset();
+}
+
+void NetlinkLinkSource::ask_about_unlisted() {
+  answered_ = now_;
+  request_->ask_about(table_->unlisted());
+}
+
+void NetlinkLinkSource::end_snapshot() {
+  drop_request();
   ++statistics_.snapshots;
-  doubtful_ = false;
   table_->end_snapshot(now_);
-  cause_ = Cause::resync;
 }
 
-void NetlinkLinkSource::fail_snapshot() {
-  ++statistics_.interrupted;
-  give_up_snapshot();
-  retry();
-}
-
-void NetlinkLinkSource::give_up_snapshot() {
+void NetlinkLinkSource::drop_request() noexcept {
+  if (!request_) return;
   events_.remove(request_->fd());
   request_.reset();
+}
+
+void NetlinkLinkSource::give_up_snapshot() noexcept {
+  drop_request();
   table_->abort_snapshot();
 }
 
 // The event socket has lost something, or may have. The old one is read on until the new snapshot may start: what it
 // still has is not complete, but better than nothing.
 void NetlinkLinkSource::on_loss() {
-  lost_ = true;
-  doubtful_ = true;
   table_->on_loss();
-  retry();
+  plan_.on_loss(now_);
 }
 
 void NetlinkLinkSource::begin_snapshot() {
-  resync_at_.reset();
-  policy_.on_started();
-  if (!open_sockets()) return retry();
-  incomplete_ = false;
-  reply_deadline_ = now_ + reply_timeout;
+  if (!open_sockets()) return plan_.on_refused(now_);
+  const Cause cause = plan_.cause();
+  plan_.on_begin(now_);
+  malformed_ = false;
+  answered_ = now_;
   drained_due_ = true;
   if (std::exchange(begun_, true)) ++statistics_.resyncs;
-  table_->begin_snapshot(cause_, now_);
-  if (request_->send()) fail_snapshot();
+  table_->begin_snapshot(cause, now_);
+  if (list()) return;
+  give_up_snapshot();
+  plan_.on_refused(now_);
 }
 
 // False: not now (no descriptor or no memory left). What there was is still there.
 bool NetlinkLinkSource::open_sockets() noexcept try {
-  if (lost_) replace_event_socket();
+  if (plan_.lost()) replace_event_socket();
   request_.emplace();
   events_.add(request_->fd(), EPOLLIN, reply_id);
   return true;
 } catch (const std::exception&) {
   request_.reset();
+  return false;
+}
+
+// False: not now (no thread).
+bool NetlinkLinkSource::list() noexcept try {
+  request_->list();
+  return true;
+} catch (const std::exception&) {
   return false;
 }
 
@@ -371,7 +379,7 @@ void NetlinkLinkSource::replace_event_socket() {
   events_.remove(socket_->fd());  // closing alone would not do when a child process has a copy
   socket_ = std::move(socket);
   table_->on_loss();  // what was read since it was noticed may be older than the loss
-  lost_ = false;
+  plan_.on_socket_replaced();
   probed_.reset();
   heard_ = now_;
   if (statistics_.deaf_since) probe();
@@ -380,9 +388,9 @@ void NetlinkLinkSource::replace_event_socket() {
 // ---- time
 
 void NetlinkLinkSource::on_time() {
-  if (request_ && now_ >= reply_deadline_) fail_snapshot();
   if (probing()) check_sign_of_life();
-  if (!request_ && resync_at_ && now_ >= *resync_at_) begin_snapshot();
+  const std::optional<TimePoint> wanted_at = plan_.wanted_at();
+  if (wanted_at && now_ >= *wanted_at) begin_snapshot();
 }
 
 // Tells a deaf socket from a quiet switch.
@@ -395,7 +403,7 @@ void NetlinkLinkSource::check_sign_of_life() {
     // The answer would come to a socket too that gets no notifications any more, or has lost some.
     if (!socket_->joined()) {
       on_useless_socket();
-    } else if (!lost_ && socket_->drops() != 0) {
+    } else if (!plan_.lost() && socket_->drops() != 0) {
       ++statistics_.overruns;
       on_loss();
     }
@@ -418,12 +426,8 @@ void NetlinkLinkSource::on_useless_socket() {
 // A timer that fires too early is harmless and one that need not be set is free, so that notifications, which move the
 // next probe on and on, cost no system call here.
 void NetlinkLinkSource::arm() noexcept {
-  std::optional<TimePoint> next;
-  if (request_) {
-    next = core::earliest(next, reply_deadline_);
-  } else if (resync_at_) {
-    next = core::earliest(next, resync_at_);
-  }
+  std::optional<TimePoint> next = plan_.wanted_at();
+  if (request_ && request_->holds_replies()) next = now_;  // this makes nothing readable
   if (probing()) {
     next = core::earliest(next, probed_ ? *probed_ + options_.probe_timeout : heard_ + options_.probe_interval);
   }

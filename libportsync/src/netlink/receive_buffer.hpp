@@ -43,9 +43,6 @@ class ReceiveBuffer {
   // Makes the slots long enough for the kernel's longest datagram of the last receive(). Overwrites what it read.
   void fit_slots() noexcept;
 
-  // All of it, for one long datagram. Overwrites what receive() read.
-  [[nodiscard]] std::span<std::byte> whole() noexcept { return {memory_.get(), bytes}; }
-
  private:
   void cut() noexcept;
   [[nodiscard]] bool from_kernel(std::size_t slot) const noexcept;

@@ -3,58 +3,65 @@
 
 #include <cstddef>
 #include <cstdint>
-#include <span>
-#include <system_error>
+#include <memory>
+#include <utility>
+#include <vector>
 
 #include "netlink/decode.hpp"
-#include "netlink/route_socket.hpp"
+#include "netlink/link_query.hpp"
+#include "os/background.hpp"
 
 namespace portsync::netlink {
 
-// One listing of all links, on a socket of its own: its replies neither fill the event socket's buffer nor mix with
-// notifications, and closing the socket ends it wherever it is.
+// One listing of all links, and questions about single ones after it. A thread asks, sleeps in the kernel when it has
+// to, and fills memory; replies are looked at by whoever calls read(), while the thread reads on. Destroying the object
+// waits for nothing.
 class SnapshotRequest {
  public:
   enum class Status : std::uint8_t {
-    waiting,   // nothing to read now
-    more,      // read one datagram
-    foreign,   // dropped one datagram, whose sender was not the kernel
-    complete,  // NLMSG_DONE
-    failed,    // an error, or the reply was longer than the buffer
+    waiting,      // nothing is here now
+    more,         // read one datagram
+    complete,     // all has been read
+    interrupted,  // all of a listing has been read that may lack some (see Replies::Status)
+    failed,       // see Replies::Status
   };
 
-  // Opens the socket, in the network namespace that the calling thread is in. Throws std::system_error.
-  SnapshotRequest() : socket_(open_route_socket("a snapshot")) {}
+  // In the network namespace that the calling thread is in. Throws std::system_error.
+  SnapshotRequest() : query_(std::make_shared<LinkQuery>()) {}
 
-  [[nodiscard]] int fd() const noexcept { return nl_socket_get_fd(socket_.get()); }
+  // Readable when the thread has read something. What is here already does not make it readable: see holds_replies().
+  [[nodiscard]] int fd() const noexcept { return thread_.fd(); }
 
-  [[nodiscard]] std::error_code send();
+  // Asks for all links. Throws std::system_error (no thread).
+  void list() { read_ahead(); }
+  // Once the listing has ended: asks about these.
+  void ask_about(std::vector<std::int32_t> ifindexes);
 
-  // Reads one datagram of replies, without waiting, into `buffer`, whose size the kernel takes as the wanted size of
-  // the next ones (up to 32 KiB). Gives each message of a link to on_message(const nlmsghdr&).
+  // Gives each message of one datagram to on_message(const nlmsghdr&). Never waits. May throw std::system_error and
+  // what on_message() throws.
   template <typename F>
-  [[nodiscard]] Status read(std::span<std::byte> buffer, F&& on_message) {
-    std::span<std::byte> datagram;
-    Status status = receive(buffer, datagram);
-    if (status != Status::more) return status;
-    const bool well_formed = each_message(datagram, [&](const nlmsghdr& message) {
-      if (message.nlmsg_seq != sequence_ || status != Status::more) return;
-      status = inspect(message);
-      if (status == Status::more) on_message(message);
-    });
-    return well_formed ? status : Status::failed;
+  [[nodiscard]] Status read(F&& on_message) {
+    if (next_ == replies_.size()) {
+      if (const Status status = take_replies(); status != Status::more) return status;
+    }
+    [[maybe_unused]] const bool well_formed = each_message(replies_[next_++], on_message);  // the thread has looked
+    return Status::more;
   }
+  [[nodiscard]] bool holds_replies() const noexcept { return next_ < replies_.size(); }
 
-  // The kernel said that links came or went while it was listing (NLM_F_DUMP_INTR): some may be missing.
-  [[nodiscard]] bool interrupted() const noexcept { return interrupted_; }
+  // Datagrams that were dropped, since their sender was not the kernel; counts from the last call on.
+  [[nodiscard]] std::size_t take_foreign() noexcept { return std::exchange(foreign_, 0); }
 
  private:
-  [[nodiscard]] Status receive(std::span<std::byte> buffer, std::span<std::byte>& datagram) noexcept;
-  [[nodiscard]] Status inspect(const nlmsghdr& message) noexcept;
+  [[nodiscard]] Status take_replies();
+  void read_ahead();
 
-  RouteSocket socket_;
-  std::uint32_t sequence_ = 0;
-  bool interrupted_ = false;
+  std::shared_ptr<LinkQuery> query_;  // the thread's while it reads
+  Replies replies_;                   // being looked at
+  Replies spare_;
+  std::size_t next_ = 0;  // datagram of replies_
+  std::size_t foreign_ = 0;
+  os::Background<Replies> thread_;
 };
 
 }  // namespace portsync::netlink

@@ -1,0 +1,174 @@
+// SPDX-License-Identifier: Apache-2.0
+#include "netlink/link_query.hpp"
+
+#include <linux/if_link.h>
+#include <linux/rtnetlink.h>
+#include <netlink/attr.h>
+#include <netlink/netlink.h>
+#include <poll.h>
+#include <sys/mman.h>
+#include <sys/socket.h>
+
+#include <cerrno>
+#include <cstring>
+#include <new>
+#include <utility>
+
+#include "netlink/decode.hpp"
+#include "netlink/receive_buffer.hpp"
+
+namespace portsync::netlink {
+namespace {
+
+// The kernel has queued an answer when the call that asked for it returns. There is none only when something is wrong.
+constexpr int reply_timeout_ms = 1000;
+
+// The result at the end of a listing, or of a request that failed: 0 or a negative errno.
+int result_of(const nlmsghdr& message) {
+  int result = 0;
+  if (nlmsg_datalen(&message) >= static_cast<int>(sizeof result)) {
+    std::memcpy(&result, nlmsg_data(&message), sizeof result);
+  }
+  return result;
+}
+
+bool wait_readable(int fd) {
+  pollfd waited{fd, POLLIN, 0};
+  int count = 0;
+  do {
+    count = ::poll(&waited, 1, reply_timeout_ms);
+  } while (count < 0 && errno == EINTR);
+  return count > 0;
+}
+
+}  // namespace
+
+void Replies::Unmap::operator()(std::byte* memory) const noexcept {
+  ::munmap(memory, capacity);
+}
+
+std::span<std::byte> Replies::operator[](std::size_t datagram) const noexcept {
+  const std::size_t begin = datagram == 0 ? 0 : NLMSG_ALIGN(ends_[datagram - 1]);
+  return {memory_.get() + begin, ends_[datagram] - begin};
+}
+
+void Replies::clear() noexcept {
+  status = Status::more;
+  foreign = 0;
+  ends_.clear();
+  used_ = 0;
+}
+
+std::span<std::byte> Replies::room() {
+  if (!memory_) {
+    void* memory = ::mmap(nullptr, capacity, PROT_READ | PROT_WRITE, MAP_PRIVATE | MAP_ANONYMOUS, -1, 0);
+    if (memory == MAP_FAILED) throw std::bad_alloc();
+    memory_.reset(static_cast<std::byte*>(memory));
+  }
+  return {memory_.get() + used_, capacity - used_};
+}
+
+void Replies::add(std::size_t bytes) {
+  ends_.push_back(used_ + bytes);
+  used_ = NLMSG_ALIGN(used_ + bytes);
+}
+
+void LinkQuery::ask_about(std::vector<std::int32_t> ifindexes) {
+  ifindexes_ = std::move(ifindexes);
+  asked_ = 0;
+  stage_ = Stage::asking;
+}
+
+void LinkQuery::read(Replies& replies) noexcept {
+  try {
+    if (stage_ == Stage::asking) {
+      ask(replies);
+    } else {
+      list(replies);
+    }
+  } catch (const std::bad_alloc&) {
+    replies.status = Replies::Status::failed;
+  }
+}
+
+void LinkQuery::list(Replies& replies) {
+  if (stage_ == Stage::not_asked) {
+    stage_ = Stage::listing;
+    if (!send(NLM_F_DUMP, 0)) replies.status = Replies::Status::failed;
+  }
+  while (replies.status == Replies::Status::more && !replies.full()) read_one(replies);
+}
+
+// One after the other: the kernel has answered when sendmsg() returns, and the receive buffer needs room for one
+// answer.
+void LinkQuery::ask(Replies& replies) {
+  for (; asked_ < ifindexes_.size() && !replies.full(); ++asked_) {
+    if (!send(0, ifindexes_[asked_])) {
+      replies.status = Replies::Status::failed;
+      return;
+    }
+    for (const std::size_t before = replies.size(); replies.size() == before;) {  // a foreign datagram is no answer
+      read_one(replies);
+      if (replies.status == Replies::Status::failed) return;
+    }
+  }
+  if (asked_ == ifindexes_.size()) replies.status = Replies::Status::complete;
+}
+
+bool LinkQuery::send(int flags, std::int32_t ifindex) {
+  const Message message(nlmsg_alloc_simple(RTM_GETLINK, flags));
+  if (!message) return false;
+  ifinfomsg header{};
+  header.ifi_family = AF_UNSPEC;
+  header.ifi_index = ifindex;
+  int code = nlmsg_append(message.get(), &header, sizeof header, NLMSG_ALIGNTO);
+  // Counters that nobody reads are half of a reply. Virtual functions are listed on request only (RTEXT_FILTER_VF).
+  if (code >= 0) code = nla_put_u32(message.get(), IFLA_EXT_MASK, RTEXT_FILTER_SKIP_STATS);
+  if (code >= 0) code = nl_send_auto(socket_.get(), message.get());
+  if (code < 0) return false;
+  sequence_ = nlmsg_hdr(message.get())->nlmsg_seq;
+  return true;
+}
+
+// Adds one datagram of the kernel's, or a foreign one to their number, or sets the status to failed.
+void LinkQuery::read_one(Replies& replies) {
+  const std::span<std::byte> room = replies.room();
+  const int fd = nl_socket_get_fd(socket_.get());
+  sockaddr_nl sender{};
+  iovec part{room.data(), room.size()};
+  msghdr header{};
+  header.msg_name = &sender;
+  header.msg_namelen = sizeof sender;
+  header.msg_iov = &part;
+  header.msg_iovlen = 1;
+  ssize_t size = ::recvmsg(fd, &header, MSG_DONTWAIT);
+  if (size < 0 && errno == EAGAIN && wait_readable(fd)) size = ::recvmsg(fd, &header, MSG_DONTWAIT);
+  if (size < 0 && errno == EINTR) return;
+  if (size < 0) {
+    replies.status = Replies::Status::failed;
+  } else if (!is_kernel(sender, header.msg_namelen)) {
+    ++replies.foreign;
+  } else if ((header.msg_flags & MSG_TRUNC) != 0) {
+    replies.status = Replies::Status::failed;
+  } else {
+    replies.status = inspect(room.first(static_cast<std::size_t>(size)));
+    replies.add(static_cast<std::size_t>(size));
+  }
+}
+
+Replies::Status LinkQuery::inspect(std::span<std::byte> datagram) {
+  auto status = Replies::Status::more;
+  const bool well_formed = each_message(datagram, [&](const nlmsghdr& message) {
+    if (message.nlmsg_seq != sequence_) return;
+    if ((message.nlmsg_flags & NLM_F_DUMP_INTR) != 0) interrupted_ = true;
+    if (message.nlmsg_type == NLMSG_ERROR && (stage_ == Stage::listing || result_of(message) != -ENODEV)) {
+      status = Replies::Status::failed;
+    } else if (message.nlmsg_type == NLMSG_DONE) {  // a listing that breaks off says so here, by a negative errno
+      const auto end = interrupted_ ? Replies::Status::interrupted : Replies::Status::complete;
+      status = result_of(message) < 0 ? Replies::Status::failed : end;
+    }
+  });
+  return well_formed ? status : Replies::Status::failed;
+}
+
+}  // namespace portsync::netlink
