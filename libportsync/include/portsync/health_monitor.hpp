@@ -35,6 +35,9 @@ struct SinkReport {
   std::uint64_t writes = 0;
   std::uint64_t failures = 0;               // of these, the ones refused
   std::chrono::microseconds round_trip{0};  // of the latest batch or probe
+  // When the rows were read back and compared last; std::nullopt: never, or the sink cannot be read.
+  std::optional<TimePoint> compared;
+  std::string compare_error;  // why the latest read-back failed; "" = it did not
 };
 
 // How the Synchronizer and what it drives do, at one moment.
@@ -53,6 +56,11 @@ struct HealthReport {
   std::uint64_t overruns = 0;
   std::uint64_t resyncs = 0;         // snapshots after the first
   std::uint64_t drift_repaired = 0;  // rows that an audit found to differ
+  // Since when no link matches, though one did; std::nullopt: one does, none ever did, or it is known to be meant.
+  std::optional<TimePoint> no_port_since;
+  std::chrono::milliseconds audit_interval{0};    // rows are to be compared that often; 0 = they are not
+  std::optional<TimePoint> listing_silent_since;  // see LinkSourceStatistics, as the next one
+  std::uint64_t interrupted_in_a_row = 0;         // listings of the links
 };
 
 // A verdict and what it is for.

@@ -25,6 +25,12 @@ struct StoredRow {
   std::string_view port;  // its name
   const std::vector<std::pair<std::string_view, std::string_view>>* fields =
       nullptr;  // name, value; never nullptr in a call
+  // What the store itself says of who wrote the row. It counts for a name that the filter does not match.
+  //   unknown  nothing
+  //   likely   it has all of the fields that we write
+  //   ours     the store keeps a list of our rows, and this one is in it
+  enum class Owner : std::uint8_t { unknown, likely, ours };
+  Owner owner = Owner::unknown;  // see above
 };
 
 // What read_back() is to read: every row of the table, or the ports listed.
@@ -96,6 +102,15 @@ class PORTSYNC_API StateSink : public Pollable {
 
   // At any time.
   [[nodiscard]] virtual SinkStatistics statistics() const = 0;
+};
+
+// An observer may implement this beside StateSink::Observer; a sink whose erase() takes whole rows asks for it by
+// dynamic_cast in start().
+class PORTSYNC_API ErasureObserver {
+ public:
+  virtual ~ErasureObserver();
+  // Before the on_result() of an erase(): it removed these fields of other writers, too.
+  virtual void on_fields_lost(std::string_view port, const std::vector<std::string>& names) = 0;
 };
 
 // A write-only sink of two functions, called by put() and erase(), which must not block: an error that they return

@@ -5,6 +5,7 @@
 #include <cstddef>
 #include <cstdint>
 #include <functional>
+#include <map>
 #include <memory>
 #include <optional>
 #include <portsync/export.hpp>
@@ -36,6 +37,14 @@ struct SynchronizerOptions {
   // A link of another ifindex under a name already stored is an erase() and then a put(), even when the records are
   // equal.
   bool replace_on_new_ifindex = false;
+  // Every which audit reads back all rows instead of the known ones; 0 = none. Rows that were brought back under a
+  // living connection (a restored dump, databases swapped) go with it.
+  std::uint32_t full_audit_every = 10;
+  // A port that was down (IFF_UP or IFF_RUNNING) and came back, or that has another master, is one put() of the whole
+  // row for each batch, even when the records are equal.
+  bool write_bounces = false;
+  // False: which links are ports is not known yet. Until it is, nothing is read, written or removed.
+  bool ports_known = true;
 };
 
 // Something the Synchronizer tells, for logs and counters. Everything it points to is borrowed for the call. Ignore
@@ -49,10 +58,11 @@ struct SyncEvent {
     sink_opened,         // sink
     sink_closed,         // sink, error; once until it opens or the reason changes
     snapshot_completed,  // count = matching ports, cause = initial or resync
-    rows_left_alone,     // sink, count = rows not removed because no link has ever matched
+    rows_left_alone,     // sink, count = rows not removed because no link matches the filter
     audit_completed,     // sink, count = rows that had drifted
     queue_collapsed,     // sink
-    synchronized,        // the first snapshot is stored in every sink
+    synchronized,        // every row of every sink equals the kernel, for the first time
+    fields_lost,         // sink, port, fields = other writers' that went with a row whose removal was found late
   };
   Kind kind = Kind::row_written;         // decides which of the others are set
   std::string_view sink;                 // its name, as given to add_sink()
@@ -64,6 +74,7 @@ struct SyncEvent {
   std::error_code error;                 // why
   const PortRecord* record = nullptr;    // row_written: the row as it is stored; `link` may be newer by now
   const PortRecord* before = nullptr;    // row_written, row_erased: what the row was; nullptr: not there, or not known
+  const std::vector<std::string>* fields = nullptr;  // fields_lost: their names
 };
 
 // What a Synchronizer has counted since it was made, and how it is now.
@@ -107,6 +118,9 @@ class PORTSYNC_API Synchronizer final : public Pollable {
 
   // Before start() only. `name` is for reports.
   void add_sink(StateSink& sink, Projection projection, std::string name);
+  // Before start() only: the ifindex that each port had in an earlier run, by name. With replace_on_new_ifindex, a row
+  // that the first read-back finds is that link's: a link made anew since is an erase() and then a put().
+  void set_known_ifindexes(std::map<std::string, std::int32_t, std::less<>> ifindexes);
   // Before start() only: who is told how it does.
   void set_health_monitor(HealthMonitor& monitor);
   // Who is told what happens; set in a handler, from the next process() on.
@@ -118,21 +132,24 @@ class PORTSYNC_API Synchronizer final : public Pollable {
   [[nodiscard]] int fd() const noexcept override;
   [[nodiscard]] std::error_code process() override;
 
-  // Takes a new snapshot. With `force`, rows are removed even if no link has ever matched.
+  // Takes a new snapshot. With `force`, it is meant that no link matches: rows that were left alone are removed.
   [[nodiscard]] std::error_code resync(bool force = false);
 
   // Compares now what audit_interval compares regularly; Scope::all looks for rows that nobody knows of, too.
   [[nodiscard]] std::error_code audit(Scope scope = Scope::listed);
 
   // Other options from now on. With another filter, ports that no longer match are removed from the sinks, and ports
-  // that now match are written.
+  // that now match are written. A filter that no link matches removes nothing: its rows are left alone.
   void set_options(SynchronizerOptions options);
 
   // Stops following links. What waits goes on to the sinks; drained() tells when it is there.
   void stop();
 
-  // Nothing waits for a sink that is open, and no answer of one is outstanding.
+  // Of every sink that is open: nothing waits for it, it refuses nothing, and no answer is outstanding.
   [[nodiscard]] bool drained() const noexcept;
+
+  // drained(), and every sink is open: each row that is known to be wanted is stored.
+  [[nodiscard]] bool all_stored() const noexcept;
 
   // The first snapshot has been stored in every sink since start().
   [[nodiscard]] bool synchronized() const noexcept;

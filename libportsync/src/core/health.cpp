@@ -35,8 +35,12 @@ std::string to_string(const Health& health) {
 namespace core {
 namespace {
 
-constexpr std::uint64_t fewest_samples = 20;  // a rate of fewer says nothing
-constexpr double clearly = 0.9;               // of what a limit allows: then a rate is clearly back
+constexpr std::uint64_t fewest_samples = 20;       // a rate of fewer says nothing
+constexpr double clearly = 0.9;                    // of what a limit allows: then a rate is clearly back
+constexpr std::uint64_t often_interrupted = 3;     // in a row: a listing that only had bad luck has ended by then
+constexpr std::chrono::seconds silent_after{1};    // a listing takes milliseconds
+constexpr std::chrono::seconds gone_after{1};      // all ports: until then others may be on their way
+constexpr std::chrono::seconds compare_within{1};  // after the audit interval: until then an audit may be under way
 
 class Judge {
  public:
@@ -49,14 +53,16 @@ class Judge {
   void trouble(TroubleKind kind, const std::string& reason) { trouble(kind, reason, reason); }
 
   // False while the deadline has not come.
-  bool overdue(const std::optional<TimePoint>& since) {
+  bool overdue(const std::optional<TimePoint>& since) { return overdue(since, max_stall_); }
+  bool overdue(const std::optional<TimePoint>& since, Clock::duration limit) {
     if (!since) return false;
-    const TimePoint deadline = *since + max_stall_;
+    const TimePoint deadline = *since + limit;
     if (now_ >= deadline) return true;
     judgement_.next_change = earliest(judgement_.next_change, deadline);
     return false;
   }
 
+  [[nodiscard]] TimePoint now() const noexcept { return now_; }
   [[nodiscard]] Judgement result() { return std::move(judgement_); }
 
  private:
@@ -71,24 +77,40 @@ void judge_condition(const Health& condition, Judge& judge) {
   judge.trouble(bad ? TroubleKind::bad_condition : TroubleKind::condition, condition.reason);
 }
 
+// Why the listing of the links does not end; "" when it is not known to be late.
+std::string late_listing(const HealthReport& report, Judge& judge) {
+  if (judge.overdue(report.listing_silent_since, silent_after)) {
+    return "the kernel does not answer the listing of the links: somebody holds its lock of links (rtnl)";
+  }
+  if (report.interrupted_in_a_row < often_interrupted) return "";
+  return "the listing of the links was interrupted " + std::to_string(report.interrupted_in_a_row) +
+         " times in a row: links come and go faster than they can be listed";
+}
+
 void judge_source(const HealthReport& report, Judge& judge) {
   if (report.deaf_since) {
     const bool too_long = judge.overdue(report.deaf_since);
     judge.trouble(too_long ? TroubleKind::deaf_too_long : TroubleKind::deaf, "the netlink socket does not answer");
   }
-  if (!report.first_snapshot) {
+  if (const std::string late = late_listing(report, judge); !late.empty()) {
+    judge.trouble(report.first_snapshot ? TroubleKind::resync : TroubleKind::no_snapshot, "listing", late);
+  } else if (!report.first_snapshot) {
     judge.trouble(TroubleKind::no_snapshot, "waiting for the first snapshot of the links");
   } else if (report.snapshot_pending) {
     judge.trouble(TroubleKind::resync, "link messages were lost, reading all links again");
   }
   if (report.rows_left_alone > 0) {
-    judge.trouble(
-        TroubleKind::left_alone, report.match,
-        "no netdev matches " + report.match + ", " + std::to_string(report.rows_left_alone) + " rows left alone");
+    judge.trouble(TroubleKind::left_alone, report.match,
+                  "no netdev matches " + report.match + ", " + std::to_string(report.rows_left_alone) +
+                      " rows left alone: correct ports.match, or portsyncctl resync --force removes them");
+  } else if (judge.overdue(report.no_port_since, gone_after)) {
+    judge.trouble(TroubleKind::left_alone, report.match,
+                  "no netdev matches " + report.match +
+                      " any more: look at ip -br link, or portsyncctl resync --force if that is meant");
   }
 }
 
-void judge_sink(const SinkReport& sink, Judge& judge) {
+void judge_sink(const HealthReport& report, const SinkReport& sink, Judge& judge) {
   const std::string error = sink.error.empty() ? "" : ": " + sink.error;
   const bool refused = judge.overdue(sink.refused_since);
   const bool pending = judge.overdue(sink.pending_since);
@@ -101,10 +123,27 @@ void judge_sink(const SinkReport& sink, Judge& judge) {
   }
   if (pending) {
     const std::string others = sink.pending > 1 ? " and " + std::to_string(sink.pending - 1) + " more" : "";
-    const std::string where = " not written to " + sink.name + error;
+    // Nothing is written before the first snapshot: a store without an error has nothing to do with it.
+    const bool listing = !report.first_snapshot && sink.error.empty();
+    const std::string late = listing ? late_listing(report, judge) : "";
+    const std::string where = listing ? " not written: " + (late.empty() ? "waiting for the first snapshot" : late)
+                                      : " not written to " + sink.name + error;
     judge.trouble(TroubleKind::pending_too_long, sink.pending_port + where, sink.pending_port + others + where);
   }
   if (!sink.open) judge.trouble(TroubleKind::not_open, "waiting for " + sink.name + error);
+}
+
+// Healthy is a promise that rows are compared.
+void judge_comparison(const SinkReport& sink, std::chrono::milliseconds interval, Judge& judge) {
+  if (!sink.open) return;
+  const std::string what = "rows in " + sink.name;
+  if (!sink.compare_error.empty()) {
+    judge.trouble(TroubleKind::not_compared, what + " cannot be compared: " + sink.compare_error);
+  } else if (interval.count() > 0 && judge.overdue(sink.compared, interval + compare_within)) {
+    const auto age = std::chrono::duration_cast<std::chrono::seconds>(judge.now() - *sink.compared);
+    judge.trouble(TroubleKind::not_compared, what,
+                  what + " could not be compared for " + std::to_string(age.count()) + " s");
+  }
 }
 
 // Sets whether `value` is over its limit; equal to it is not, whatever the arithmetic made of its last digits.
@@ -181,7 +220,10 @@ Judgement judge(const HealthReport& report, const Conditions& conditions, const 
   Judge judge(options.max_stall, now);
   for (const auto& [name, condition] : conditions) judge_condition(condition, judge);
   judge_source(report, judge);
-  for (const SinkReport& sink : report.sinks) judge_sink(sink, judge);
+  for (const SinkReport& sink : report.sinks) {
+    judge_sink(report, sink, judge);
+    judge_comparison(sink, report.audit_interval, judge);
+  }
   judge_failures(report, options, over, judge);
   judge_latency(report, options, over, judge);
   judge_sync_rate(report, options, over, judge);

@@ -5,6 +5,8 @@
 #include <portsync/port_filter.hpp>
 #include <string>
 
+#include "core/port_kind.hpp"
+
 namespace portsync {
 namespace {
 
@@ -30,7 +32,7 @@ bool PortFilter::matches_name(std::string_view name) const {
 }
 
 bool PortFilter::matches(const LinkState& link) const {
-  return link.kind != "vlan" && link.kind != "team" && matches_name(link.name);
+  return core::is_port_kind(link) && matches_name(link.name);
 }
 
 bool operator==(const PortFilter& a, const PortFilter& b) {

@@ -1,7 +1,10 @@
 // SPDX-License-Identifier: Apache-2.0
 #include "core/port_table.hpp"
 
+#include <algorithm>
 #include <utility>
+
+#include "core/port_kind.hpp"
 
 namespace portsync::core {
 
@@ -9,8 +12,8 @@ void PortTable::change(const LinkState& link, bool lasting, const Touch& touch) 
   const auto [it, is_new] = links_.try_emplace(link.ifindex, link, lasting);
   Link& known = it->second;
   if (!is_new) known.kept.keep(link, lasting);
-  // Matching costs more than all the rest: a port that has kept its name is one still, unless it became a VLAN.
-  if (known.slot != none && ports_[known.slot].name == link.name && link.kind != "vlan") {
+  // Matching costs more than all the rest: a port that has kept its name is one still, unless its kind is another now.
+  if (known.slot != none && ports_[known.slot].name == link.name && is_port_kind(link)) {
     touched_(known.slot, touch);
   } else {
     assign(known, filter_.matches(link) ? intern(link.name) : none, touch);
@@ -34,6 +37,10 @@ void PortTable::remove(std::int32_t ifindex, const Touch& touch) {
 
 void PortTable::set_filter(PortFilter filter, const Touch& touch) {
   filter_ = std::move(filter);
+  absence_accepted_ = false;
+  // Known before anybody is told of a port that goes: whether its row goes depends on it.
+  ever_matched_ = std::any_of(links_.begin(), links_.end(),
+                              [this](const auto& link) { return filter_.matches(*link.second.kept); });
   for (auto& [ifindex, link] : links_) {
     if (link.robbed) continue;
     const Slot slot = filter_.matches(*link.kept) ? intern(link.kept->name) : none;
@@ -54,6 +61,11 @@ void PortTable::on_names_known(const Touch& touch) {
 const LinkState* PortTable::link_of(std::int32_t ifindex) const {
   const auto it = links_.find(ifindex);
   return it == links_.end() ? nullptr : it->second.kept.get();
+}
+
+Slot PortTable::slot_of(std::int32_t ifindex) const {
+  const auto it = links_.find(ifindex);
+  return it == links_.end() ? none : it->second.slot;
 }
 
 Slot PortTable::find(std::string_view name) const {
@@ -90,6 +102,8 @@ void PortTable::assign(Link& link, Slot slot, const Touch& touch) {
   Port& port = ports_[slot];
   if (port.owner == nullptr) {
     ++matching_;
+    no_port_since_.reset();
+    absence_accepted_ = false;
   } else if (port.owner != &link) {
     port.owner->slot = none;
     set_robbed(*port.owner, true);
@@ -108,7 +122,7 @@ void PortTable::set_robbed(Link& link, bool robbed) {
 void PortTable::detach(const Link& link, const Touch& touch) {
   if (link.slot == none || ports_[link.slot].owner != &link) return;
   ports_[link.slot].owner = nullptr;
-  --matching_;
+  if (--matching_ == 0) no_port_since_ = touch.when;
   touched_(link.slot, touch);
 }
 

@@ -4,6 +4,7 @@
 #include <cstddef>
 #include <cstdint>
 #include <functional>
+#include <optional>
 #include <portsync/link_state.hpp>
 #include <portsync/port_filter.hpp>
 #include <string>
@@ -53,8 +54,18 @@ class PortTable {
   [[nodiscard]] const LinkState* link_of(std::int32_t ifindex) const;
   // Links that match now.
   [[nodiscard]] std::size_t matching() const noexcept { return matching_; }
-  // A link has matched at some time.
+  // A link has matched this filter at some time.
   [[nodiscard]] bool ever_matched() const noexcept { return ever_matched_; }
+  // Since when no link matches, though one did; nullopt also after accept_absence().
+  [[nodiscard]] const std::optional<TimePoint>& no_port_since() const noexcept { return no_port_since_; }
+  // It is meant that no link matches this filter, if none does.
+  void accept_absence() noexcept {
+    no_port_since_.reset();
+    absence_accepted_ = true;
+  }
+  [[nodiscard]] bool absence_accepted() const noexcept { return absence_accepted_; }
+  // The port of this link; none when it does not match.
+  [[nodiscard]] Slot slot_of(std::int32_t ifindex) const;
 
   static constexpr Slot none = UINT32_MAX;
   [[nodiscard]] Slot find(std::string_view name) const;
@@ -92,7 +103,9 @@ class PortTable {
   std::vector<Slot> free_;
   std::size_t matching_ = 0;
   std::size_t robbed_ = 0;
+  std::optional<TimePoint> no_port_since_;
   bool ever_matched_ = false;
+  bool absence_accepted_ = false;
 };
 
 }  // namespace portsync::core

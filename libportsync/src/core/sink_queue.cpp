@@ -15,6 +15,8 @@ namespace {
 constexpr std::uint8_t attempts_in_a_row = 3;
 // A row on its way for less is as good as right: else a flood of changes would look like a failure.
 constexpr std::chrono::seconds behind_after{1};
+// And the first row of a port for less than this: a thousand ports that are made at once are no failure either.
+constexpr std::chrono::seconds new_port_behind_after{5};
 
 std::chrono::microseconds since(TimePoint start, TimePoint now) {
   return std::chrono::duration_cast<std::chrono::microseconds>(now - start);
@@ -38,9 +40,15 @@ void SinkQueue::grow_rows(Slot count) {
 void SinkQueue::mark(Slot slot, const Touch& touch) {
   Row& marked = row(slot);
   if (context_.ports.link(slot) == nullptr && marked.stored == Stored::absent && !on_its_way(marked.stage)) {
-    settle(slot);  // came and went without ever being stored
-    return;
+    // Came and went without ever being stored, unless it is no port because of a new filter: the read-back to come
+    // finds rows of the names that match, and may not find this one.
+    if (is_known(store_) || context_.ports.filter().matches_name(context_.ports.name(slot))) {
+      settle(slot);
+      return;
+    }
+    marked.stored = Stored::unknown;
   }
+  if (touch.bounced) marked.bounced = true;
   move(marked, slot, RowEvent::touched, {touch.when, 1, touch.cause});
 }
 
@@ -100,8 +108,16 @@ void SinkQueue::forget_trouble(Row& row) {
 void SinkQueue::settle(Slot slot) {
   Row& settled = rows_[slot];
   if (settled.stage == RowStage::refused) std::erase(refused_, slot);
+  settled.bounced = false;
   move(settled, slot, RowEvent::right);
   forget_trouble(settled);
+}
+
+void SinkQueue::mark_replaced(Slot slot) {
+  if (slot >= row_count_) return;
+  Row& replaced = rows_[slot];
+  if (replaced.stored != Stored::absent) replaced.known_ifindex = another_link;
+  if (on_its_way(replaced.stage) && sent_[replaced.sent].ifindex != 0) sent_[replaced.sent].ifindex = another_link;
 }
 
 bool SinkQueue::holds_nothing(Slot slot) const {
@@ -122,25 +138,25 @@ void SinkQueue::forget(Slot slot) {
 
 bool SinkQueue::idle() const noexcept {
   // Before the first snapshot nothing is known well enough to be written, and after stop() it will not be.
-  if (context_.stopped && !context_.first_snapshot) return true;
-  return store_ == StoreState::closed || (store_ == StoreState::known && waiting_ == 0 && in_flight_ == 0);
+  if (context_.stopped && !context_.ready()) return true;
+  return store_ == StoreState::closed || (store_ == StoreState::known && pending() == 0);
 }
 
 void SinkQueue::run() {
   if (std::exchange(collapsed_, false)) context_.tell({.kind = SyncEvent::Kind::queue_collapsed, .sink = name_});
   if (store_ == StoreState::closed) return;
-  // Rows that were left alone are not known; they may be right as they are.
-  if (rows_left_alone_ > 0 && store_ == StoreState::known && context_.ports.ever_matched()) move(StoreEvent::doubted);
-  if (context_.first_snapshot && (!read_again_at_ || context_.now >= *read_again_at_)) {
+  if (rows_left_alone_ > 0 && is_known(store_) && may_remove()) take_up_left_alone();
+  if (retry_at_ && context_.now >= *retry_at_) retry_refused();  // which may want to read
+  if (context_.ready() && (!read_again_at_ || context_.now >= *read_again_at_)) {
     if (store_ == StoreState::unknown) {
       read_back(Scope::all);
     } else if (store_ == StoreState::known && audit_) {
       read_back(*audit_);
     }
   }
-  if (retry_at_ && context_.now >= *retry_at_) retry_refused();
   if (may_send()) send_batch();
   if (is_known(store_) && first_sync_left_ == 0) synchronized_once_ = true;
+  if (force_ && !audit_ && idle()) force_ = false;
 }
 
 std::optional<TimePoint> SinkQueue::deadline() const {
@@ -177,11 +193,12 @@ void SinkQueue::send_batch() {
 void SinkQueue::fill_batch() {
   sent_count_ = 0;  // nothing is on its way
   take_candidates();
-  send_erases();
+  const bool left_alone = send_erases();
   send_puts();
   for (const Slot slot : candidates_) {
     if (rows_[slot].stage == RowStage::waiting) compare_later(slot);  // no room
   }
+  if (left_alone) count_left_alone();
 }
 
 void SinkQueue::take_candidates() {
@@ -199,21 +216,24 @@ bool SinkQueue::is_replaced(const Row& row, const LinkState& link) const {
          row.known_ifindex != link.ifindex;
 }
 
-void SinkQueue::send_erases() {
+// True when rows were left alone.
+bool SinkQueue::send_erases() {
+  bool left_alone = false;
   for (const Slot slot : candidates_) {
     Row& erased = rows_[slot];
     if (erased.stage != RowStage::waiting) continue;  // a slot may stand in the queue twice
     const LinkState* link = context_.ports.link(slot);
     if (link != nullptr && !is_replaced(erased, *link)) continue;
-    if (link == nullptr && erased.stored == Stored::absent) {
+    if (link == nullptr && (erased.stored == Stored::absent || !may_remove())) {
+      left_alone = left_alone || erased.stored != Stored::absent;
       settle(slot);
       context_.release_if_unused(slot);
       continue;
     }
-    if (sink_.room() == 0) return;
+    if (sink_.room() == 0) return left_alone;
     next_sent();
     const std::error_code error = sink_.erase(context_.ports.name(slot), ++revision_);
-    if (error == Errc::not_open || error == Errc::no_room) return;
+    if (error == Errc::not_open || error == Errc::no_room) return left_alone;
     if (error) {
       refuse(slot, error);
       continue;
@@ -222,6 +242,7 @@ void SinkQueue::send_erases() {
     // The replacement is the next batch's.
     if (link != nullptr) move(erased, slot, RowEvent::touched, sent_[erased.sent].reason);
   }
+  return left_alone;
 }
 
 void SinkQueue::send_puts() {
@@ -232,7 +253,7 @@ void SinkQueue::send_puts() {
     projection_(*link, projected_);
     packer_.pack(projected_, packed_);
     const bool known = put.stored == Stored::present;
-    if (known && put.known == packed_) {
+    if (known && put.known == packed_ && !put.bounced) {
       put.known_ifindex = link->ifindex;
       ++context_.statistics.unchanged;
       settle(slot);
@@ -240,7 +261,7 @@ void SinkQueue::send_puts() {
     }
     if (sink_.room() == 0) return;
     next_sent().record = packed_;
-    const std::error_code error = sink_.put(projected_, known ? &held(slot) : nullptr, ++revision_);
+    const std::error_code error = sink_.put(projected_, known && !put.bounced ? &held(slot) : nullptr, ++revision_);
     if (error == Errc::not_open || error == Errc::no_room) return;
     if (error) {
       refuse(slot, error);
@@ -261,6 +282,7 @@ void SinkQueue::sent(Row& row, Slot slot, std::int32_t ifindex) {
   Sent& sent = sent_[sent_count_];
   sent.reason = row.waiting_for;
   sent.ifindex = ifindex;
+  sent.bounced = std::exchange(row.bounced, false);
   row.sent = static_cast<std::uint32_t>(sent_count_++);
   row.last = revision_;
 }
@@ -282,6 +304,7 @@ void SinkQueue::on_result(std::string_view port, Revision revision, std::error_c
   }
   // A part of a refused row may be stored: in Redis a row and its entry in the index are two commands.
   if (error != Errc::try_again) answered.stored = Stored::unknown;
+  answered.bounced = answered.bounced || sent_[answered.sent].bounced;
   move(answered, slot, RowEvent::not_stored, sent_[answered.sent].reason);
   if (error != Errc::try_again || ++answered.attempts >= attempts_in_a_row) refuse(slot, error);
 }
@@ -315,10 +338,19 @@ void SinkQueue::on_stored(Slot slot) {
   count_outcome(false);
   if (answered.events > 0 && answered.cause != Cause::initial) {
     context_.latencies.add(event.latency);
-    context_.recent_latencies.at(context_.now).add(event.latency);
+    // Ports that come and go do so by the thousand; how long the last of them waits is no measure of a change.
+    if (was_known && !erased) context_.recent_latencies.at(context_.now).add(event.latency);
   }
   if (erased) context_.release_if_unused(slot);
   context_.tell(event);
+  if (fields_lost_.empty()) return;
+  const std::vector<std::string> fields = std::exchange(fields_lost_, {});
+  if (!erased || answered.cause != Cause::resync) return;
+  context_.tell({.kind = SyncEvent::Kind::fields_lost, .sink = name_, .port = port, .fields = &fields});
+}
+
+void SinkQueue::on_fields_lost(std::string_view /*port*/, const std::vector<std::string>& names) {
+  fields_lost_ = names;
 }
 
 void SinkQueue::count_outcome(bool failure) {
@@ -336,6 +368,7 @@ void SinkQueue::refuse(Slot slot, std::error_code error) {
   if (!retry_at_) retry_at_ = context_.now + context_.options.retry_interval;
   ++context_.statistics.failures;
   last_error_ = error;
+  error_words_ = words_of(error);
   if (!refused.refusal) {
     refused.refused_since = context_.now;
     if (++refusals_ == 1) context_.report_due = true;
@@ -352,14 +385,44 @@ void SinkQueue::retry_refused() {
   again.swap(refused_);
   for (const Slot slot : again) {
     Row& row = rows_[slot];
-    if (row.stage == RowStage::refused) move(row, slot, RowEvent::retry, row.waiting_for);
+    if (row.stage != RowStage::refused) continue;
+    if (may_be_unchanged(slot)) {
+      refused_.push_back(slot);
+    } else {
+      move(row, slot, RowEvent::retry, row.waiting_for);
+    }
   }
+  if (!refused_.empty()) request_audit(Scope::listed);  // on_found() and on_missing() go on with them
+}
+
+void SinkQueue::retry(Row& row, Slot slot) {
+  std::erase(refused_, slot);
+  move(row, slot, RowEvent::retry, row.waiting_for);
+}
+
+// A refused write may have changed the row in part. When it is to be again what it was, a look tells whether there is
+// anything to write: an HSET of an unchanged row would wake every subscriber.
+bool SinkQueue::may_be_unchanged(Slot slot) {
+  const Row& row = rows_[slot];
+  const LinkState* link = context_.ports.link(slot);
+  if (link == nullptr || row.stored != Stored::unknown || row.bounced || row.known.empty()) return false;
+  if (!compared_ || is_replaced(row, *link)) return false;
+  projection_(*link, projected_);
+  packer_.pack(projected_, packed_);
+  return packed_ == row.known;
+}
+
+// What the store itself says of an error of now.
+std::string SinkQueue::words_of(std::error_code error) const {
+  std::string words = sink_.statistics().last_error;
+  return words.empty() ? error.message() : words;
 }
 
 void SinkQueue::on_open() {
   move(StoreEvent::opened);
   read_again_at_.reset();
   last_error_.clear();
+  compare_error_.clear();
   context_.report_due = true;
   context_.tell({.kind = SyncEvent::Kind::sink_opened, .sink = name_});
 }
@@ -381,10 +444,12 @@ void SinkQueue::on_closed(std::error_code error) {
     if (lost.stage == RowStage::refused) move(lost, slot, RowEvent::retry, lost.waiting_for);
     if (on_its_way(lost.stage)) {
       lost.stored = Stored::unknown;
+      lost.bounced = lost.bounced || sent_[lost.sent].bounced;
       move(lost, slot, RowEvent::not_stored, sent_[lost.sent].reason);
     }
   }
   last_error_ = error;
+  error_words_.clear();
   context_.report_due = true;
   if (news) context_.tell({.kind = SyncEvent::Kind::sink_closed, .sink = name_, .error = error});
 }
@@ -407,10 +472,15 @@ SinkReport SinkQueue::report() const {
     if (on_its_way(row.stage)) since = earliest(since, sent_[row.sent].reason.since);
     if (since) older(report.pending_since, report.pending_port, *since, port);
     if (row.refusal) older(report.refused_since, report.refused_port, row.refused_since, port);
-    const bool late = since && context_.now - *since >= behind_after;
+    const auto limit = row.stored == Stored::present ? behind_after : new_port_behind_after;
+    const bool late = since && context_.now - *since >= limit;
     if (late && context_.ports.link(slot) != nullptr) ++report.behind;
   }
-  if (last_error_ && (!report.open || report.refused_since)) report.error = last_error_.message();
+  if (last_error_ && (!report.open || report.refused_since)) {
+    report.error = error_words_.empty() ? last_error_.message() : error_words_;
+  }
+  report.compared = compared_;
+  report.compare_error = compare_error_;
   recent_.visit(context_.now, [&report](const Outcomes& outcomes) {
     report.writes += outcomes.writes;
     report.failures += outcomes.failures;

@@ -28,7 +28,7 @@ namespace portsync::core {
 // next.
 //
 // Pure: the time is the context's, and the sink is the interface.
-class SinkQueue final : public StateSink::Observer {
+class SinkQueue final : public StateSink::Observer, public ErasureObserver {
  public:
   SinkQueue(SyncContext& context, StateSink& sink, Projection projection, std::string name);
 
@@ -41,8 +41,10 @@ class SinkQueue final : public StateSink::Observer {
 
   // Has the rows read back and compared as soon as may be.
   void request_audit(Scope scope);
-  // The same for all rows, and removes those of no link even if no link has ever matched.
+  // The same for all rows, and removes those of no link even if no link matches.
   void request_forced_audit();
+  // The link of this port is gone: the next one is another, whatever its ifindex.
+  void mark_replaced(Slot slot);
 
   // True when the sink holds nothing of this port and nothing of it is on its way.
   [[nodiscard]] bool holds_nothing(Slot slot) const;
@@ -51,6 +53,7 @@ class SinkQueue final : public StateSink::Observer {
 
   [[nodiscard]] StateSink& sink() const noexcept { return sink_; }
   [[nodiscard]] bool idle() const noexcept;
+  [[nodiscard]] bool all_stored() const noexcept { return is_known(store_) && pending() == 0; }
   // The sink is open and holds what the port's link is.
   [[nodiscard]] bool in_sync(Slot slot) const;
   [[nodiscard]] bool synchronized_once() const noexcept { return synchronized_once_; }
@@ -66,6 +69,7 @@ class SinkQueue final : public StateSink::Observer {
   void on_read_back(std::error_code error) override;
   void on_result(std::string_view port, Revision revision, std::error_code error) override;
   void on_closed(std::error_code error) override;
+  void on_fields_lost(std::string_view port, const std::vector<std::string>& names) override;
 
  private:
   enum class Stored : std::uint8_t { absent, present, unknown };
@@ -86,11 +90,12 @@ class SinkQueue final : public StateSink::Observer {
     std::uint32_t sent = 0;          // on its way: index in sent_
     ReadId asked_for = 0;            // the read-back that listed it last
     ReadId seen = 0;                 // the read-back that found it last
-    std::int32_t known_ifindex = 0;  // whose row it is; 0 = not known
+    std::int32_t known_ifindex = 0;  // whose row it is; 0 = not known, another_link = one that is gone
     Stored stored = Stored::absent;
     RowStage stage = RowStage::settled;
     std::uint8_t attempts = 0;  // answered with try_again in a row
     bool first_sync = false;    // counted in first_sync_left_
+    bool bounced = false;       // to be written although it looks the same
     std::error_code refusal;
     TimePoint refused_since;
   };
@@ -105,7 +110,10 @@ class SinkQueue final : public StateSink::Observer {
     std::string record;  // what the sink will hold, packed
     Pending reason;
     std::int32_t ifindex = 0;  // whose row it will be; 0 = an erase is on its way
+    bool bounced = false;      // the row's, when it was sent
   };
+
+  static constexpr std::int32_t another_link = -1;
 
   Row& row(Slot slot);
   void row_count_at_least(Slot count) {
@@ -122,17 +130,23 @@ class SinkQueue final : public StateSink::Observer {
   void move(StoreEvent event) { store_ = next(store_, event); }
   void read_back(Scope scope);
   void begin_write_only();
+  [[nodiscard]] bool is_stale(const StoredRow& stored);
+  [[nodiscard]] std::int32_t owner_of(Slot slot, const LinkState& link) const;
   void project_stored(const StoredRow& stored, const LinkState* link);
   void on_found(Slot slot, const StoredRow& stored);
   void on_missing(Slot slot);
   void remove_stale();
+  // No rows are removed while no link matches: the filter, or the namespace, is more likely to be wrong.
+  [[nodiscard]] bool may_remove() const noexcept { return force_ || context_.ports.ever_matched(); }
+  void count_left_alone();
+  void take_up_left_alone();
   void finish_first_reading();
 
   [[nodiscard]] bool may_send() const;
   void send_batch();
   void fill_batch();
   void take_candidates();
-  void send_erases();
+  [[nodiscard]] bool send_erases();
   void send_puts();
   [[nodiscard]] bool is_replaced(const Row& row, const LinkState& link) const;
   // What the sink holds of a row; valid until the next call.
@@ -143,6 +157,9 @@ class SinkQueue final : public StateSink::Observer {
   void count_outcome(bool failure);
   void refuse(Slot slot, std::error_code error);
   void retry_refused();
+  void retry(Row& row, Slot slot);
+  [[nodiscard]] bool may_be_unchanged(Slot slot);
+  [[nodiscard]] std::string words_of(std::error_code error) const;
 
   SyncContext& context_;
   StateSink& sink_;
@@ -162,7 +179,11 @@ class SinkQueue final : public StateSink::Observer {
   PortRecord held_;
   PortRecord before_;
   std::string packed_;
+  std::vector<std::string> fields_lost_;  // with the row that is answered next
   std::error_code last_error_;
+  std::string error_words_;            // the server's own for it, where it refused
+  std::optional<TimePoint> compared_;  // by the latest read-back
+  std::string compare_error_;          // of the latest read-back
 
   Revision revision_ = 0;
   Revision read_revision_ = 0;  // the latest when the read-back under way was asked for
@@ -172,7 +193,9 @@ class SinkQueue final : public StateSink::Observer {
   std::size_t in_flight_ = 0;
   std::size_t first_sync_left_ = 0;
   std::size_t rows_left_alone_ = 0;
-  std::size_t refusals_ = 0;  // rows with a refusal
+  std::size_t likely_ = 0;     // the same, found by the read-back under way
+  std::size_t unclaimed_ = 0;  // rows that may be ours, found by the latest read-back of all
+  std::size_t refusals_ = 0;   // rows with a refusal
   RecentWindow<Outcomes> recent_;
   std::optional<TimePoint> hold_until_;
   std::optional<TimePoint> retry_at_;       // refused rows
@@ -180,7 +203,7 @@ class SinkQueue final : public StateSink::Observer {
   std::optional<Scope> audit_;              // asked for
   StoreState store_ = StoreState::closed;
   Scope reading_ = Scope::all;  // of the read-back under way
-  bool force_ = false;          // the next full read-back removes rows even if no link has ever matched
+  bool force_ = false;          // rows are removed even if no link matches, until all is done
   bool collapsed_ = false;      // to be told
   bool compare_all_ = true;     // instead of the queue
   bool synchronized_once_ = false;

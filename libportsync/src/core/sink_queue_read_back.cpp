@@ -19,7 +19,8 @@ void SinkQueue::request_forced_audit() {
 void SinkQueue::read_back(Scope scope) {
   std::vector<std::string_view> ports;
   for (Slot slot = 0; scope == Scope::listed && slot < rows_.size(); ++slot) {
-    if (rows_[slot].stored != Stored::present) continue;
+    const Row& asked = rows_[slot];
+    if (asked.stored != Stored::present && asked.stage != RowStage::refused) continue;
     rows_[slot].asked_for = read_id_ + 1;
     ports.push_back(context_.ports.name(slot));
   }
@@ -38,6 +39,7 @@ void SinkQueue::read_back(Scope scope) {
   move(StoreEvent::read_begun);
   read_revision_ = revision_;
   drift_ = 0;
+  likely_ = 0;
   ++read_id_;
   stale_.clear();
   audit_.reset();  // all rows, or those that it asked for
@@ -47,7 +49,7 @@ void SinkQueue::read_back(Scope scope) {
 void SinkQueue::begin_write_only() {
   row_count_at_least(context_.ports.end());
   for (Slot slot = 0; slot < rows_.size(); ++slot) {
-    const bool differs = context_.ports.link(slot) != nullptr || rows_[slot].stored == Stored::unknown;
+    const bool differs = context_.ports.link(slot) != nullptr || rows_[slot].stored != Stored::absent;
     if (differs && !waits(rows_[slot].stage)) repair(rows_[slot], slot);
   }
   move(StoreEvent::unreadable);
@@ -59,10 +61,27 @@ void SinkQueue::on_row(const StoredRow& stored) {
   const Slot slot = context_.ports.find(stored.port);
   if (slot != PortTable::none) {
     on_found(slot, stored);
-  } else if (context_.ports.filter().matches_name(stored.port)) {
+  } else if (is_stale(stored)) {
     project_stored(stored, nullptr);
     stale_.push_back(held_);
   }
+}
+
+// Of a row that no port has: it is ours to remove. A row that only looks like ours may be another writer's: it stays,
+// but counts while no link matches, for then the filter is likely to be wrong.
+bool SinkQueue::is_stale(const StoredRow& stored) {
+  if (context_.ports.filter().matches_name(stored.port)) return true;
+  static const PortFilter any_port{{"*"}, std::nullopt};
+  if (stored.owner == StoredRow::Owner::unknown || !any_port.matches_name(stored.port)) return false;
+  if (stored.owner == StoredRow::Owner::ours) return true;
+  ++likely_;
+  return false;
+}
+
+// Whose row it is that is found: the link's that an earlier run knew, or else this one's.
+std::int32_t SinkQueue::owner_of(Slot slot, const LinkState& link) const {
+  const auto earlier = context_.known_ifindexes.find(context_.ports.name(slot));
+  return earlier == context_.known_ifindexes.end() ? link.ifindex : earlier->second;
 }
 
 // Sets held_ to what the store holds of the fields that the projection has, in its order. Without a link it is asked
@@ -94,10 +113,14 @@ void SinkQueue::on_found(Slot slot, const StoredRow& stored) {
   if (link == nullptr) {
     repair(found, slot);
   } else {
+    if (found.known_ifindex == 0) found.known_ifindex = owner_of(slot, *link);
     if (store_ == StoreState::auditing && believed == Stored::present && packed_ != found.known) ++drift_;
-    if (held_.fields != projected_.fields && !waits(found.stage)) repair(found, slot);
+    const bool differs = held_.fields != projected_.fields || is_replaced(found, *link);
+    if (differs && !waits(found.stage)) repair(found, slot);
+    if (!differs && found.stage == RowStage::refused && !found.bounced) settle(slot);
   }
   found.known = packed_;
+  if (found.stage == RowStage::refused) retry(found, slot);
 }
 
 void SinkQueue::on_missing(Slot slot) {
@@ -108,6 +131,7 @@ void SinkQueue::on_missing(Slot slot) {
   missing.known_ifindex = 0;
   if (context_.ports.link(slot) != nullptr) {
     if (!waits(missing.stage)) repair(missing, slot);
+    if (missing.stage == RowStage::refused) retry(missing, slot);
     return;
   }
   settle(slot);
@@ -118,7 +142,9 @@ void SinkQueue::on_read_back(std::error_code error) {
   if (!is_reading(store_)) return;
   if (error) {
     last_error_ = error;
+    error_words_ = compare_error_ = words_of(error);
     read_again_at_ = context_.now + context_.options.retry_interval;
+    if (!refused_.empty() && !retry_at_) retry_at_ = read_again_at_;
     if (store_ == StoreState::auditing) request_audit(reading_);
     move(StoreEvent::read_failed);
     stale_.clear();
@@ -132,6 +158,10 @@ void SinkQueue::on_read_back(std::error_code error) {
     if (context_.ports.in_use(slot) && asked_for && rows_[slot].seen != read_id_) on_missing(slot);
   }
   if (reading_ == Scope::all) remove_stale();
+  count_left_alone();
+  compared_ = context_.now;
+  compare_error_.clear();
+  context_.report_due = true;
   const bool first_reading = store_ == StoreState::reading;
   move(StoreEvent::read_ended);
   if (first_reading) {
@@ -143,17 +173,10 @@ void SinkQueue::on_read_back(std::error_code error) {
   context_.tell({.kind = SyncEvent::Kind::audit_completed, .sink = name_, .count = drift_});
 }
 
-// Rows of ports that do not exist. A namespace in which no link ever matched is more likely to be the wrong one, or not
-// set up yet, than to have lost all its ports: then they are left alone.
+// Rows of ports that do not exist: they wait to be removed, and send_erases() leaves them alone when no link matches.
 void SinkQueue::remove_stale() {
+  unclaimed_ = likely_;
   const std::vector<PortRecord> rows = std::exchange(stale_, {});
-  const bool remove = std::exchange(force_, false) || context_.ports.ever_matched();
-  const std::size_t left = remove ? 0 : rows.size();
-  if (std::exchange(rows_left_alone_, left) != left) context_.report_due = true;
-  if (left > 0) {
-    context_.tell({.kind = SyncEvent::Kind::rows_left_alone, .sink = name_, .count = left});
-  }
-  if (!remove) return;
   for (const PortRecord& record : rows) {
     const Slot slot = context_.ports.intern(record.port);
     Row& stale = row(slot);
@@ -163,6 +186,29 @@ void SinkQueue::remove_stale() {
     packer_.pack(record, stale.known);
     repair(stale, slot);
   }
+}
+
+void SinkQueue::count_left_alone() {
+  std::size_t left = 0;
+  if (!may_remove()) {
+    left = context_.ports.absence_accepted() ? 0 : unclaimed_;
+    for (Slot slot = 0; slot < rows_.size(); ++slot) {
+      if (rows_[slot].stored != Stored::absent && context_.ports.link(slot) == nullptr) ++left;
+    }
+  }
+  if (std::exchange(rows_left_alone_, left) == left) return;
+  context_.report_due = true;
+  if (left > 0) context_.tell({.kind = SyncEvent::Kind::rows_left_alone, .sink = name_, .count = left});
+}
+
+// A link matches, or it is meant that none does.
+void SinkQueue::take_up_left_alone() {
+  for (Slot slot = 0; slot < rows_.size(); ++slot) {
+    Row& left = rows_[slot];
+    const bool alone = left.stored != Stored::absent && left.stage == RowStage::settled;
+    if (alone && context_.ports.link(slot) == nullptr) repair(left, slot);
+  }
+  count_left_alone();
 }
 
 void SinkQueue::finish_first_reading() {

@@ -87,9 +87,8 @@ enum class StoreEvent : std::uint8_t {
   read_ended,
   read_failed,
   unreadable,  // a sink that can only be written: what it was given is all that there is to know
-  doubted,     // rows that were left alone must be known after all
 };
-constexpr std::size_t store_event_count = 7;
+constexpr std::size_t store_event_count = 6;
 
 // An event that a state does not expect changes nothing.
 [[nodiscard]] constexpr StoreState next(StoreState state, StoreEvent event) noexcept {
@@ -102,7 +101,6 @@ constexpr std::size_t store_event_count = 7;
       {{closed, unknown, known, known, known}},          // read_ended
       {{closed, unknown, unknown, known, known}},        // read_failed
       {{closed, known, reading, known, auditing}},       // unreadable
-      {{closed, unknown, reading, unknown, auditing}},   // doubted
   }};
   return table[static_cast<std::size_t>(event)][static_cast<std::size_t>(state)];
 }

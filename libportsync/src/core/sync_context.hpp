@@ -1,9 +1,13 @@
 // SPDX-License-Identifier: Apache-2.0
 #pragma once
 
+#include <cstdint>
+#include <functional>
+#include <map>
 #include <memory>
 #include <portsync/pollable.hpp>
 #include <portsync/synchronizer.hpp>
+#include <string>
 #include <utility>
 #include <vector>
 
@@ -26,6 +30,8 @@ struct SyncContext {
   void tell(const SyncEvent& event) const {
     if (listener) listener(event);
   }
+  // Nothing is read or written before the links and the ports among them are known.
+  [[nodiscard]] bool ready() const noexcept { return first_snapshot && options.ports_known; }
   // Gives back the slot of a port without a link that no sink holds anything of.
   void release_if_unused(Slot slot);
 
@@ -33,6 +39,7 @@ struct SyncContext {
   PortTable ports;
   std::vector<FlapHistory> flaps;  // by slot
   std::vector<std::unique_ptr<SinkQueue>> queues;
+  std::map<std::string, std::int32_t, std::less<>> known_ifindexes;  // of an earlier run, by port
   Synchronizer::Listener listener;
   SynchronizerStatistics statistics;
   LatencyHistogram latencies;

@@ -5,6 +5,7 @@
 #include <tuple>
 #include <utility>
 
+#include "core/bounce.hpp"
 #include "core/earliest.hpp"
 
 namespace portsync::core {
@@ -40,15 +41,12 @@ std::error_code SyncEngine::start(TimePoint now) {
 void SyncEngine::on_link(const LinkEvent& event) {
   if (context_.stopped) return;
   ++link_events_;
-  const Touch touch{event.received, event.cause};
   switch (event.kind) {
     case LinkEvent::Kind::changed:
-      context_.drained = false;
-      context_.ports.change(*event.link, event.lasting, touch);
+      on_changed(event);
       break;
     case LinkEvent::Kind::removed:
-      context_.drained = false;
-      context_.ports.remove(event.link->ifindex, touch);
+      on_removed(event);
       break;
     case LinkEvent::Kind::snapshot_begin:
       context_.report_due = true;
@@ -60,6 +58,25 @@ void SyncEngine::on_link(const LinkEvent& event) {
       context_.drained = true;
       break;
   }
+}
+
+void SyncEngine::on_changed(const LinkEvent& event) {
+  context_.drained = false;
+  const bool bounced =
+      context_.options.write_bounces && event.before != nullptr && is_bounce(*event.before, *event.link);
+  context_.ports.change(*event.link, event.lasting, {event.received, event.cause, bounced});
+}
+
+// The next link under this name is another one, even if it has the same ifindex.
+void SyncEngine::on_removed(const LinkEvent& event) {
+  context_.drained = false;
+  if (context_.options.replace_on_new_ifindex) {
+    const Slot slot = context_.ports.slot_of(event.link->ifindex);
+    for (const auto& queue : context_.queues) {
+      if (slot != PortTable::none) queue->mark_replaced(slot);
+    }
+  }
+  context_.ports.remove(event.link->ifindex, {event.received, event.cause});
 }
 
 void SyncEngine::on_touched(Slot slot, const Touch& touch) {
@@ -82,21 +99,29 @@ void SyncEngine::on_snapshot_end(const LinkEvent& event) {
 void SyncEngine::run() {
   if (next_audit_ && context_.now >= *next_audit_) run_audit();
   for (const auto& queue : context_.queues) queue->run();
-  const bool all_synchronized =
-      context_.first_snapshot && std::all_of(context_.queues.begin(), context_.queues.end(),
-                                             [](const auto& queue) { return queue->synchronized_once(); });
-  if (all_synchronized && !std::exchange(synchronized_, true)) {
-    context_.tell({.kind = SyncEvent::Kind::synchronized});
-  }
+  if (!told_synchronized_) note_synchronized();
   run_report();
+}
+
+// That every row equals the kernel is not told while rows are left alone.
+void SyncEngine::note_synchronized() {
+  const auto all = [this](auto is) { return std::all_of(context_.queues.begin(), context_.queues.end(), is); };
+  if (!context_.ready() || !all([](const auto& queue) { return queue->synchronized_once(); })) return;
+  synchronized_ = true;
+  context_.known_ifindexes.clear();
+  if (!all([](const auto& queue) { return queue->rows_left_alone() == 0; })) return;
+  told_synchronized_ = true;
+  context_.tell({.kind = SyncEvent::Kind::synchronized});
 }
 
 // Many a datagram that the source reads has nothing to tell: health is not told of those.
 void SyncEngine::source_may_have_changed() {
   if (monitor_ == nullptr || context_.report_due) return;
   const LinkSourceStatistics source = source_.statistics();
-  context_.report_due =
-      source.snapshot_pending != reported_pending_snapshot_ || source.deaf_since != reported_deaf_since_;
+  context_.report_due = source.snapshot_pending != reported_.snapshot_pending ||
+                        source.deaf_since != reported_.deaf_since ||
+                        source.listing_silent_since != reported_.listing_silent_since ||
+                        source.interrupted_in_a_row != reported_.interrupted_in_a_row;
 }
 
 // Health is told at once of what changes rarely. Of rows that wait it is told a second later, since their age counts,
@@ -104,6 +129,7 @@ void SyncEngine::source_may_have_changed() {
 // last minute. Then a quiet switch has nothing to tell.
 void SyncEngine::run_report() {
   if (monitor_ == nullptr) return;
+  if (context_.ports.no_port_since() != reported_.no_port_since) context_.report_due = true;
   if (context_.report_due || (next_report_ && context_.now >= *next_report_)) report();
   const bool waits = std::any_of(context_.queues.begin(), context_.queues.end(),
                                  [](const auto& queue) { return queue->pending() > 0; });
@@ -126,12 +152,16 @@ void SyncEngine::plan_audit() {
 
 void SyncEngine::run_audit() {
   plan_audit();
+  const std::uint32_t every = context_.options.full_audit_every;
+  const bool full = every > 0 && ++audits_since_full_ >= every;
+  if (full) audits_since_full_ = 0;
   // A source that cannot ends in its own process(): that is where it is told.
-  std::ignore = audit(Scope::listed);
+  std::ignore = audit(full ? Scope::all : Scope::listed);
 }
 
 std::error_code SyncEngine::resync(bool force) {
   if (!started_) return Errc::not_started;
+  if (force) context_.ports.accept_absence();
   for (const auto& queue : context_.queues) {
     if (force) queue->request_forced_audit();
   }
@@ -146,7 +176,10 @@ std::error_code SyncEngine::audit(Scope scope) {
 
 void SyncEngine::set_options(SynchronizerOptions options) {
   const SynchronizerOptions before = std::exchange(context_.options, std::move(options));
-  if (context_.options.audit_interval != before.audit_interval && context_.first_snapshot) plan_audit();
+  if (context_.options.audit_interval != before.audit_interval) {
+    audits_since_ = context_.now;
+    if (context_.first_snapshot) plan_audit();
+  }
   if (context_.options.filter == before.filter) return;
   context_.ports.set_filter(context_.options.filter, {context_.now, Cause::resync});
   for (const auto& queue : context_.queues) queue->request_audit(Scope::all);  // rows of names that match only now
@@ -157,6 +190,11 @@ void SyncEngine::stop() {
   context_.stopped = true;
   context_.drained = true;
   next_audit_.reset();
+}
+
+bool SyncEngine::all_stored() const noexcept {
+  return std::all_of(context_.queues.begin(), context_.queues.end(),
+                     [](const auto& queue) { return queue->all_stored(); });
 }
 
 bool SyncEngine::drained() const noexcept {
@@ -206,10 +244,9 @@ PortStatus SyncEngine::status(Slot slot, const LinkState& link, TimePoint now) c
 void SyncEngine::report() {
   context_.report_due = false;
   next_report_ = recent_end();
-  const HealthReport report = health();
-  reported_pending_snapshot_ = report.snapshot_pending;
-  reported_deaf_since_ = report.deaf_since;
-  monitor_->report(report);
+  reported_ = health();
+  monitor_->report(reported_);
+  reported_.sinks.clear();
 }
 
 HealthReport SyncEngine::health() const {
@@ -218,12 +255,18 @@ HealthReport SyncEngine::health() const {
   report.first_snapshot = context_.first_snapshot;
   report.snapshot_pending = source.snapshot_pending;
   report.deaf_since = source.deaf_since;
+  report.listing_silent_since = source.listing_silent_since;
+  report.interrupted_in_a_row = source.interrupted_in_a_row;
   report.ports = context_.ports.matching();
   report.match = join(context_.options.filter.match);
   for (const auto& queue : context_.queues) {
     report.rows_left_alone = std::max(report.rows_left_alone, queue->rows_left_alone());
-    report.sinks.push_back(queue->report());
+    SinkReport sink = queue->report();
+    if (sink.compared) sink.compared = std::max(*sink.compared, audits_since_);
+    report.sinks.push_back(std::move(sink));
   }
+  report.no_port_since = context_.ports.no_port_since();
+  report.audit_interval = context_.options.audit_interval;
   LatencyHistogram latencies;
   context_.recent_latencies.visit(context_.now, [&latencies](const LatencyHistogram& slot) { latencies.add(slot); });
   report.latency_p99_us = latencies.quantile_us(0.99);

@@ -3,6 +3,7 @@
 
 #include <cstddef>
 #include <cstdint>
+#include <map>
 #include <memory>
 #include <optional>
 #include <portsync/health_monitor.hpp>
@@ -24,6 +25,9 @@ class SyncEngine {
 
   void add_sink(StateSink& sink, Projection projection, std::string name);
   void set_health_monitor(HealthMonitor& monitor) { monitor_ = &monitor; }
+  void set_known_ifindexes(std::map<std::string, std::int32_t, std::less<>> ifindexes) {
+    context_.known_ifindexes = std::move(ifindexes);
+  }
   void set_listener(Synchronizer::Listener listener) { context_.listener = std::move(listener); }
 
   [[nodiscard]] std::error_code start(TimePoint now);
@@ -47,6 +51,7 @@ class SyncEngine {
   [[nodiscard]] std::size_t unanswered(std::size_t sink) const noexcept { return context_.queues[sink]->in_flight(); }
 
   [[nodiscard]] bool drained() const noexcept;
+  [[nodiscard]] bool all_stored() const noexcept;
   [[nodiscard]] bool synchronized() const noexcept { return synchronized_; }
   [[nodiscard]] std::uint64_t link_events() const noexcept { return link_events_; }
   [[nodiscard]] SynchronizerStatistics statistics() const;
@@ -55,9 +60,12 @@ class SyncEngine {
 
  private:
   void on_link(const LinkEvent& event);
+  void on_changed(const LinkEvent& event);
+  void on_removed(const LinkEvent& event);
   void on_touched(Slot slot, const Touch& touch);
   [[nodiscard]] PortStatus status(Slot slot, const LinkState& link, TimePoint now) const;
   void on_snapshot_end(const LinkEvent& event);
+  void note_synchronized();
   void plan_audit();
   void run_audit();
   void run_report();
@@ -71,10 +79,12 @@ class SyncEngine {
   std::optional<TimePoint> next_audit_;
   std::optional<TimePoint> next_report_;
   std::uint64_t link_events_ = 0;
+  TimePoint audits_since_;               // the audit interval is what it is
+  std::uint32_t audits_since_full_ = 0;  // of the known rows alone
   bool started_ = false;
   bool synchronized_ = false;
-  bool reported_pending_snapshot_ = false;  // what the monitor was told last
-  std::optional<TimePoint> reported_deaf_since_;
+  bool told_synchronized_ = false;
+  HealthReport reported_;  // the latest, without its sinks
 };
 
 }  // namespace portsync::core

@@ -10,6 +10,7 @@ namespace portsync::core {
 struct Touch {
   TimePoint when;  // its message was read
   Cause cause = Cause::notified;
+  bool bounced = false;  // to be written although the row looks the same, see SynchronizerOptions::write_bounces
 };
 
 }  // namespace portsync::core

@@ -200,6 +200,14 @@ bool Synchronizer::drained() const noexcept {
   return impl_->engine_.drained();
 }
 
+bool Synchronizer::all_stored() const noexcept {
+  return impl_->engine_.all_stored();
+}
+
+void Synchronizer::set_known_ifindexes(std::map<std::string, std::int32_t, std::less<>> ifindexes) {
+  impl_->engine_.set_known_ifindexes(std::move(ifindexes));
+}
+
 bool Synchronizer::synchronized() const noexcept {
   return impl_->engine_.synchronized();
 }

@@ -6,6 +6,7 @@
 #include <utility>
 
 #include "redis/error_reply.hpp"
+#include "redis/fields.hpp"
 
 namespace portsync::redis {
 namespace {
@@ -117,6 +118,7 @@ void Answers::on_queued(const Expected& expected, const Reply& reply, Outcome& o
 
 // The answer to a command that was executed, or refused.
 void Answers::on_result(const Expected& expected, const Reply& reply, Outcome& outcome) {
+  if (expected.kind == Expected::Kind::row && row(expected.row).looks) return on_fields(row(expected.row), reply);
   std::error_code error;
   if (reply.is_error()) {
     error = refusal(reply, outcome);
@@ -139,6 +141,15 @@ void Answers::on_result(const Expected& expected, const Reply& reply, Outcome& o
   if (!answered.error) answered.error = error;
   --answered.unanswered;
   if (answered.unanswered == 0 && expected.kind == Expected::Kind::row) answered.done = true;
+}
+
+void Answers::on_fields(Row& erased, const Reply& reply) {
+  erased.looks = false;
+  --erased.unanswered;
+  for (std::size_t i = 0; reply.is(Reply::Type::array) && i < reply.size(); ++i) {
+    const std::string_view name = reply[i].text();
+    if (std::find(own_fields.begin(), own_fields.end(), name) == own_fields.end()) erased.others.emplace_back(name);
+  }
 }
 
 void Answers::on_exec(const Reply& reply, Outcome& outcome) {

@@ -34,7 +34,9 @@ class Answers {
     std::error_code error;
     std::size_t unanswered = 0;  // commands
     bool is_erase = false;
-    bool done = false;  // to be told
+    bool looks = false;               // its first command lists the key's fields; an error of that is none of the row
+    bool done = false;                // to be told
+    std::vector<std::string> others;  // of these fields, the ones that are not ours
   };
 
   // What came of one answer.
@@ -97,6 +99,7 @@ class Answers {
   void on_queued(const Expected& expected, const Reply& reply, Outcome& outcome);
   void on_exec(const Reply& reply, Outcome& outcome);
   void on_result(const Expected& expected, const Reply& reply, Outcome& outcome);
+  static void on_fields(Row& erased, const Reply& reply);
   void on_batch_end(Outcome& outcome);
 
   std::deque<Row> rows_;

@@ -41,6 +41,7 @@ std::size_t Batch::put(const PortRecord& record, const PortRecord* stored) {
 std::size_t Batch::erase(std::string_view port) {
   words_.clear();
   if (options_.erase == EraseMode::whole_key) {
+    if (looks()) rows_.add({"HKEYS", key(port)});
     words_.insert(words_.end(), {"DEL", key(port)});
   } else {
     words_.insert(words_.end(), {"HDEL", key(port)});  // Redis drops the key itself with its last field
@@ -48,7 +49,7 @@ std::size_t Batch::erase(std::string_view port) {
   }
   rows_.add(words_);
   if (options_.index) change_index(port, nullptr);
-  return 1;
+  return looks() ? 2 : 1;
 }
 
 void Batch::set_fields(const PortRecord& record) {

@@ -23,6 +23,9 @@ class Batch {
   // go.
   std::size_t put(const PortRecord& record, const PortRecord* stored);
   std::size_t erase(std::string_view port);
+  // The first command of an erase() lists the fields of the key that goes. Not in a transaction, which would go down
+  // with it if it is refused.
+  [[nodiscard]] bool looks() const noexcept { return options_.erase == EraseMode::whole_key && !options_.index; }
 
   struct Layout {
     bool transaction = false;  // MULTI before, EXEC after

@@ -95,6 +95,12 @@ bool ReadBack::complete() const noexcept {
   return requests_.empty() && wanted_.empty() && cursor_.empty();
 }
 
+// Nobody else writes the index. All four fields may be another portsyncd's.
+StoredRow::Owner ReadBack::owner() const noexcept {
+  if (!fields_.empty() && fields_.back().first == index_field) return StoredRow::Owner::ours;
+  return fields_.size() == own_fields.size() ? StoredRow::Owner::likely : StoredRow::Owner::unknown;
+}
+
 void ReadBack::request(Request request) {
   requests_.push_back(request);
 }

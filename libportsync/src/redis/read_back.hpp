@@ -48,7 +48,7 @@ class ReadBack {
   [[nodiscard]] Step on_reply(const Reply& reply);
 
   // Valid until the next call.
-  [[nodiscard]] StoredRow row() const noexcept { return {port_, &fields_}; }
+  [[nodiscard]] StoredRow row() const noexcept { return {port_, &fields_, owner()}; }
   [[nodiscard]] std::error_code error() const noexcept { return error_; }
   // Index reads that were refused: the rows were then told without their entries.
   [[nodiscard]] std::uint64_t index_failures() const noexcept { return index_failures_; }
@@ -56,6 +56,7 @@ class ReadBack {
  private:
   enum class Request : std::uint8_t { index_all, index_some, scan, row };
 
+  [[nodiscard]] StoredRow::Owner owner() const noexcept;
   void request(Request request);
   void ask_index_some(CommandBuffer& out);
   void ask_scan(CommandBuffer& out);

@@ -54,6 +54,7 @@ class RedisStateSink final : public StateSink {
   Answers answers_;
   ReadBack read_back_;
   Observer* observer_ = nullptr;
+  ErasureObserver* erasures_ = nullptr;  // the same, if it wants to know
   bool told_open_ = false;
   bool closed_ = false;  // to be told, after the results that are known
   std::error_code close_error_;
@@ -66,6 +67,7 @@ class RedisStateSink final : public StateSink {
 std::error_code RedisStateSink::start(Observer& observer) {
   if (observer_ != nullptr) return portsync::Errc::already_started;
   observer_ = &observer;
+  erasures_ = dynamic_cast<ErasureObserver*>(&observer);
   connection_.start();
   return {};
 }
@@ -112,6 +114,7 @@ void RedisStateSink::on_closed() {
 bool RedisStateSink::tell_result() {
   if (!answers_.take_result(told_)) return false;
   if (told_.error && told_.error != portsync::Errc::try_again) ++statistics_.refused;
+  if (erasures_ != nullptr && !told_.others.empty()) erasures_->on_fields_lost(told_.port, told_.others);
   observer_->on_result(told_.port, told_.revision, told_.error);
   return true;
 }
@@ -171,7 +174,9 @@ std::error_code RedisStateSink::put(const PortRecord& record, const PortRecord* 
 
 std::error_code RedisStateSink::erase(std::string_view port, Revision revision) {
   if (const auto error = may_add()) return error;
-  answers_.add(port, revision, true).unanswered = batch_.erase(port);
+  Answers::Row& erased = answers_.add(port, revision, true);
+  erased.looks = batch_.looks();
+  erased.unanswered = batch_.erase(port);
   return {};
 }
 

@@ -163,6 +163,10 @@ class FakeSink final : public StateSink {
       return;
     }
     if (!error) apply(operation);
+    if (auto* erasures = dynamic_cast<ErasureObserver*>(observer_);
+        erasures != nullptr && operation.kind == Operation::Kind::erase && !fields_lost.empty()) {
+      erasures->on_fields_lost(operation.port, fields_lost);
+    }
     observer_->on_result(operation.port, operation.revision, error);
   }
   // Refuses the oldest put() or erase(), of which a part is stored all the same.
@@ -184,7 +188,9 @@ class FakeSink final : public StateSink {
 
   std::deque<Operation> operations;  // not answered yet
   std::map<std::string, Fields> rows;
-  std::vector<std::string> log;  // of what was applied: "put Ethernet0", "erase Ethernet0"
+  std::map<std::string, StoredRow::Owner> owners;  // what it says of a row
+  std::vector<std::string> fields_lost;            // with every erase
+  std::vector<std::string> log;                    // of what was applied: "put Ethernet0", "erase Ethernet0"
   std::size_t capacity = 1024;
   bool write_only = false;
   std::error_code put_error;  // of the next put()
@@ -211,7 +217,9 @@ class FakeSink final : public StateSink {
       for (const auto& [name, value] : fields) {
         if (name == "oper" || name == "mtu") own.emplace_back(name, value);
       }
-      if (!own.empty()) observer_->on_row({port, &own});
+      const auto owner = owners.find(port);
+      if (own.empty()) continue;
+      observer_->on_row({port, &own, owner == owners.end() ? StoredRow::Owner::unknown : owner->second});
     }
   }
 

@@ -22,12 +22,14 @@ struct Recorder {
     std::error_code error;
     std::vector<Field> before;  // empty: not known
     std::vector<Field> record;
+    std::vector<std::string> fields;
   };
 
   void operator()(const SyncEvent& event) {
     events.push_back({event.kind, std::string(event.sink), std::string(event.port), event.count, event.latency,
                       event.error, event.before == nullptr ? std::vector<Field>() : event.before->fields,
-                      event.record == nullptr ? std::vector<Field>() : event.record->fields});
+                      event.record == nullptr ? std::vector<Field>() : event.record->fields,
+                      event.fields == nullptr ? std::vector<std::string>() : *event.fields});
   }
 
   [[nodiscard]] std::vector<Event> of(SyncEvent::Kind kind) const {

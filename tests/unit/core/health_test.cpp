@@ -131,6 +131,38 @@ BOOST_FIXTURE_TEST_CASE(a_resync_is_degraded_while_it_runs, Fixture) {
   BOOST_TEST(verdict() == "Healthy");
 }
 
+BOOST_FIXTURE_TEST_CASE(a_listing_interrupted_again_and_again_is_blamed_and_not_redis, Fixture) {
+  const std::string interrupted =
+      "the listing of the links was interrupted 5 times in a row: links come and go faster than they can be listed";
+  report.first_snapshot = false;
+  sink.open = false;
+  sink.pending = 3;
+  sink.pending_since = start;
+  sink.pending_port = "Ethernet4";
+  BOOST_TEST(verdict(start + 10s) == "Unhealthy: Ethernet4 and 2 more not written: waiting for the first snapshot");
+  report.interrupted_in_a_row = 5;
+  BOOST_TEST(verdict(start + 9s) == "Degraded: " + interrupted);
+  BOOST_TEST(verdict(start + 10s) == "Unhealthy: Ethernet4 and 2 more not written: " + interrupted);
+  sink.error = "Connection refused";  // Redis is not well either
+  BOOST_TEST(verdict(start + 10s) ==
+             "Unhealthy: Ethernet4 and 2 more not written to " + redis + ": Connection refused");
+  // After a loss.
+  report = all_is_well();
+  report.snapshot_pending = true;
+  report.interrupted_in_a_row = 2;
+  BOOST_TEST(verdict() == "Degraded: link messages were lost, reading all links again");
+  report.interrupted_in_a_row = 5;
+  BOOST_TEST(verdict() == "Degraded: " + interrupted);
+}
+
+BOOST_FIXTURE_TEST_CASE(a_listing_that_the_kernel_does_not_answer_is_degraded_in_its_own_words, Fixture) {
+  report.listing_silent_since = start;
+  BOOST_TEST(verdict(start + 1s - 1ns) == "Healthy");
+  BOOST_TEST((judge(start).next_change == start + 1s));
+  BOOST_TEST(verdict(start + 1s) ==
+             "Degraded: the kernel does not answer the listing of the links: somebody holds its lock of links (rtnl)");
+}
+
 BOOST_FIXTURE_TEST_CASE(counters_are_no_trouble, Fixture) {
   report.overruns = report.resyncs = report.drift_repaired = 1'000'000;
   BOOST_TEST(verdict() == "Healthy");
@@ -138,7 +170,43 @@ BOOST_FIXTURE_TEST_CASE(counters_are_no_trouble, Fixture) {
 
 BOOST_FIXTURE_TEST_CASE(rows_left_alone_are_told_with_the_pattern, Fixture) {
   report.rows_left_alone = 7;
-  BOOST_TEST(verdict() == "Degraded: no netdev matches Ethernet*, 7 rows left alone");
+  BOOST_TEST(verdict() ==
+             "Degraded: no netdev matches Ethernet*, 7 rows left alone: correct ports.match, or portsyncctl resync "
+             "--force removes them");
+}
+
+BOOST_FIXTURE_TEST_CASE(no_port_where_there_was_one_is_degraded_once_it_lasts, Fixture) {
+  report.ports = 0;
+  BOOST_TEST(verdict() == "Healthy");  // none was ever there
+  report.no_port_since = start;
+  BOOST_TEST(verdict(start + 1s - 1ns) == "Healthy");  // another one may be on its way
+  BOOST_TEST((judge(start).next_change == start + 1s));
+  BOOST_TEST(verdict(start + 1s) ==
+             "Degraded: no netdev matches Ethernet* any more: look at ip -br link, or portsyncctl resync --force if "
+             "that is meant");
+}
+
+BOOST_FIXTURE_TEST_CASE(rows_that_cannot_be_read_back_are_degraded_at_once_in_the_servers_words, Fixture) {
+  sink.compared = start;
+  sink.compare_error = "NOPERM no permission to run 'hmget'";
+  report.audit_interval = 60s;
+  BOOST_TEST(verdict() == "Degraded: rows in " + redis + " cannot be compared: NOPERM no permission to run 'hmget'");
+  sink.open = false;  // says more
+  BOOST_TEST(verdict() == "Degraded: waiting for " + redis);
+}
+
+BOOST_FIXTURE_TEST_CASE(rows_that_have_not_been_compared_for_the_audit_interval_are_never_healthy, Fixture) {
+  sink.compared = start;
+  report.audit_interval = 60s;
+  BOOST_TEST(verdict(start + 61s - 1ns) == "Healthy");
+  BOOST_TEST((judge(start).next_change == start + 61s));
+  BOOST_TEST(verdict(start + 61s) == "Degraded: rows in " + redis + " could not be compared for 61 s");
+  BOOST_TEST(judge(start + 61s).worst.subject == judge(start + 90s).worst.subject);  // the same trouble, with a number
+  report.audit_interval = 0s;                                                        // nobody wants it
+  BOOST_TEST(verdict(start + 24h) == "Healthy");
+  report.audit_interval = 60s;
+  sink.compared.reset();  // a sink that cannot be read
+  BOOST_TEST(verdict(start + 24h) == "Healthy");
 }
 
 BOOST_FIXTURE_TEST_CASE(more_failures_than_min_success_rate_leaves_room_for_are_degraded, Fixture) {

@@ -57,7 +57,6 @@ const std::vector<StoreCase> store_cases{
     {StoreState::reading, StoreEvent::read_failed, StoreState::unknown},
     {StoreState::auditing, StoreEvent::read_failed, StoreState::known},
     {StoreState::unknown, StoreEvent::unreadable, StoreState::known},
-    {StoreState::known, StoreEvent::doubted, StoreState::unknown},
 };
 
 }  // namespace

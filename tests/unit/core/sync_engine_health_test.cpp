@@ -208,3 +208,60 @@ BOOST_FIXTURE_TEST_CASE(what_was_lost_and_repaired_is_reported, HealthFixture) {
   BOOST_TEST(last().resyncs == 4U);
   BOOST_TEST(last().drift_repaired == 1U);
 }
+
+BOOST_FIXTURE_TEST_CASE(a_thousand_ports_made_at_once_are_neither_behind_nor_slow, HealthFixture) {
+  begin({});
+  for (int i = 0; i < 1024; ++i) {
+    source.change(make_link(100 + i, "Ethernet" + std::to_string(i)));
+  }
+  source.drained();
+  turn();
+  turn(2s);
+  BOOST_TEST(last_sink().pending == 1024U);
+  BOOST_TEST(last_sink().behind == 0U);
+  settle();
+  turn(1s);
+  BOOST_TEST(last_sink().writes == 1024U);
+  BOOST_TEST(last().latency_samples == 0U);
+  // A row that is there and differs is behind after a second, as before.
+  source.change(make_link(100, "Ethernet0", false));
+  source.drained();
+  turn();
+  turn(1s);
+  BOOST_TEST(last_sink().behind == 1U);
+  settle();
+  // And a new one that is not stored in time is, too.
+  source.change(make_link(5000, "Ethernet5000"));
+  source.drained();
+  turn();
+  turn(5s);
+  BOOST_TEST(last_sink().behind == 1U);
+}
+
+BOOST_FIXTURE_TEST_CASE(when_rows_were_compared_and_why_they_could_not_be_is_reported, HealthFixture) {
+  begin(ports(1));
+  const TimePoint first = now;
+  BOOST_TEST((*last_sink().compared <= first));
+  turn(10s);
+  BOOST_TEST(!engine.audit(Scope::listed));
+  turn();
+  sink().answer(refused);
+  turn();
+  BOOST_TEST((*last_sink().compared <= first));
+  BOOST_TEST(last_sink().compare_error == refused.message());
+  turn(2s);
+  settle();
+  BOOST_TEST((*last_sink().compared > first));
+  BOOST_TEST(last_sink().compare_error.empty());
+  // Audits that begin only now are not late.
+  turn(1h);
+  SynchronizerOptions changed = options();
+  changed.audit_interval = 60s;
+  engine.set_options(changed);
+  engine.source_may_have_changed();
+  source.counted.snapshot_pending = true;
+  engine.source_may_have_changed();
+  turn();
+  BOOST_TEST((last().audit_interval == 60s));
+  BOOST_TEST((*last_sink().compared + 1s > now));
+}

@@ -431,3 +431,89 @@ BOOST_AUTO_TEST_CASE(a_row_left_alone_that_is_right_is_not_written_when_its_link
   BOOST_TEST((f.sink().log == Log{"erase Ethernet4"}));
   BOOST_TEST(f.engine.statistics().rows_left_alone == 0U);
 }
+
+BOOST_AUTO_TEST_CASE(rows_brought_back_under_a_living_connection_go_with_every_nth_audit) {
+  for (const std::uint32_t every : {0U, 3U}) {
+    SynchronizerOptions options;
+    options.full_audit_every = every;
+    Fixture f(options);
+    f.begin(ports(1));
+    f.sink().rows["Ethernet99"] = up;
+    for (int audit = 1; audit <= 6; ++audit) {
+      f.turn(60s);
+      BOOST_REQUIRE(f.sink().operations.size() == 1U);
+      BOOST_TEST((f.sink().operations.front().scope == Scope::all) == (every != 0 && audit % 3 == 0));
+      f.settle();
+      BOOST_TEST(f.sink().rows.size() == (every != 0 && audit >= 3 ? 1U : 2U));
+    }
+    options.full_audit_every = 1;
+    f.engine.set_options(options);  // at once
+    f.turn(60s);
+    f.settle();
+    BOOST_TEST((f.sink().rows == Rows{{"Ethernet0", up}}));
+  }
+}
+
+BOOST_AUTO_TEST_CASE(a_refused_write_followed_by_the_old_value_writes_nothing) {
+  Fixture f;
+  f.begin(ports(2));
+  f.source.change(make_link(100, "Ethernet0", false));
+  f.source.change(make_link(101, "Ethernet1", false));
+  f.source.drained();
+  f.turn();
+  f.sink().answer(refused);
+  f.sink().answer(refused);
+  f.source.change(make_link(100, "Ethernet0"));
+  f.source.drained();
+  f.settle();
+  BOOST_TEST(!f.engine.drained());
+  f.turn(2s);
+  f.settle();
+  BOOST_TEST((f.sink().log == Log{"put Ethernet1"}));
+  BOOST_TEST((f.sink().rows == Rows{{"Ethernet0", up}, {"Ethernet1", down}}));
+  BOOST_TEST(f.engine.drained());
+  BOOST_TEST(f.engine.port("Ethernet0", f.now)->in_sync);
+}
+
+BOOST_AUTO_TEST_CASE(a_row_to_be_read_before_it_is_written_again_is_read_again_when_that_fails) {
+  Fixture f;
+  f.begin(ports(1));
+  f.source.change(make_link(100, "Ethernet0", false));
+  f.source.drained();
+  f.turn();
+  f.sink().refuse_in_part(refused);
+  f.source.change(make_link(100, "Ethernet0"));
+  f.source.drained();
+  f.turn(2s);
+  f.sink().answer(refused);  // the read
+  f.turn();
+  BOOST_TEST(!f.engine.drained());
+  for (int i = 0; i < 2; ++i) {
+    f.turn(2s);
+    f.settle();
+  }
+  BOOST_TEST((f.sink().rows == Rows{{"Ethernet0", up}}));
+  BOOST_TEST(f.engine.drained());
+}
+
+BOOST_AUTO_TEST_CASE(a_refused_row_is_not_stored_and_neither_is_one_of_a_sink_that_is_closed) {
+  Fixture f;
+  BOOST_TEST(!f.engine.all_stored());
+  f.begin(ports(1));
+  BOOST_TEST(f.engine.all_stored());
+  f.source.change(make_link(100, "Ethernet0", false));
+  f.source.drained();
+  f.turn();
+  f.sink().answer(refused);
+  f.turn();
+  BOOST_TEST(!f.engine.drained());
+  BOOST_TEST(!f.engine.all_stored());
+  f.engine.stop();
+  BOOST_TEST(!f.engine.drained());
+  f.turn(2s);
+  f.settle();
+  BOOST_TEST(f.engine.all_stored());
+  f.sink().close(lost);
+  BOOST_TEST(f.engine.drained());
+  BOOST_TEST(!f.engine.all_stored());
+}

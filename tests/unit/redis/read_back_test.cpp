@@ -31,6 +31,7 @@ struct Fixture {
   StateSinkOptions options;
   ReadBack reading{options};
   Lines told;  // "port field=value ..."
+  std::vector<StoredRow::Owner> owners;
   bool ended = false;
   std::error_code error;
   bool nonsense = false;
@@ -41,6 +42,7 @@ struct Fixture {
       std::string line(found.port);
       for (const auto& [name, value] : *found.fields) line += " " + std::string(name) + "=" + std::string(value);
       told.push_back(line);
+      owners.push_back(found.owner);
     } else if (step == Step::ended) {
       BOOST_TEST(!ended);
       ended = true;
@@ -93,6 +95,18 @@ BOOST_AUTO_TEST_CASE(all_rows_with_their_index_entries) {
   check(told, {"E0 state=ok netdev_oper_status=up admin_status=up mtu=9100 @index=up", "E4 netdev_oper_status=down",
                "E8 @index=down"});
   BOOST_TEST(!reading.active());
+}
+
+BOOST_AUTO_TEST_CASE(the_index_says_which_rows_are_ours) {
+  begin();
+  reply(bulks({"E0", "up", "E8", "down"}));
+  reply(scan("0", {"PORT_TABLE|E0", "PORT_TABLE|E4", "PORT_TABLE|E5"}));
+  reply(array({bulk("ok"), nil, nil, nil}));
+  reply(row("up"));
+  reply(array({nil, bulk("down"), nil, nil}));
+  using Owner = StoredRow::Owner;
+  // By its entry, by all of its fields, not at all, and by an entry alone.
+  BOOST_TEST((owners == std::vector{Owner::ours, Owner::likely, Owner::unknown, Owner::ours}));
 }
 
 BOOST_AUTO_TEST_CASE(an_empty_table) {
