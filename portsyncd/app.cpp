@@ -149,7 +149,7 @@ void App::begin_again() {
 }
 
 bool App::rows_are_stored() const {
-  return sink_->statistics().open && sync_->drained();
+  return sync_->all_stored();
 }
 
 bool App::databases_have_changed() const {
@@ -205,7 +205,10 @@ portsync::SynchronizerOptions App::synchronizer_options() const {
   options.max_hold = effective_hold(config_.performance);
   options.retry_interval = seconds(config_.database.retry_interval_secs);
   options.audit_interval = seconds(config_.sync.audit_interval_secs);
+  options.full_audit_every = static_cast<std::uint32_t>(config_.sync.full_audit_every);
   options.replace_on_new_ifindex = sonic_ != nullptr;
+  options.write_bounces = sonic_ != nullptr;
+  options.ports_known = ports_known_;
   return options;
 }
 
@@ -344,8 +347,7 @@ void App::on_readable() {
   if (metrics_) metrics_->update_later();
   if (const std::error_code error = sync_->process()) return fail("Cannot go on: " + error.message());
   if (sonic_) sonic_->rows_may_be_stored();
-  // The first snapshot may have been stored before it was known which links are ports.
-  if (!ready_ && ports_known_ && sync_->synchronized() && (!port_reader_ || sync_->drained())) report_ready();
+  if (!ready_ && sync_->synchronized()) report_ready();
   if (event_log_.holds_back() || notifier_.waiting()) tell_later();
   if (stopping_ && sync_->drained()) finish();
 }

@@ -60,6 +60,7 @@ constexpr std::array table{
 
     Key{"sync", "mode", at<&C::sync, &C::Sync::mode>, 0, most_bytes, "mirror|sonic", Effect::at_start},
     Key{"sync", "audit_interval_secs", at<&C::sync, &C::Sync::audit_interval_secs>, 0, day, any, Effect::live},
+    Key{"sync", "full_audit_every", at<&C::sync, &C::Sync::full_audit_every>, 0, 1'000'000, any, Effect::live},
     Key{"sync", "port_index", at<&C::sync, &C::Sync::port_index>, 0, 0, any, Effect::at_start},
     Key{"sync", "heartbeat_secs", at<&C::sync, &C::Sync::heartbeat_secs>, 0, 3600, any, Effect::at_start},
 

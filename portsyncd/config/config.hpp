@@ -36,6 +36,7 @@ struct Config {
   struct Sync {
     std::string mode = "mirror";
     std::int64_t audit_interval_secs = 60;
+    std::int64_t full_audit_every = 10;
     bool port_index = true;
     std::int64_t heartbeat_secs = 0;
   } sync;

@@ -164,6 +164,7 @@ void Control::on_event(const portsync::SyncEvent& event) {
       break;
     case Kind::row_refused:
     case Kind::rows_left_alone:
+    case Kind::fields_lost:
     case Kind::audit_completed:
     case Kind::queue_collapsed:
     case Kind::synchronized:

@@ -20,6 +20,12 @@ constexpr std::array<std::pair<std::string_view, std::string_view>, 3> shown_fie
     {"mtu", "mtu"},
 }};
 
+std::string join(const std::vector<std::string>& words) {
+  std::string text;
+  for (const std::string& word : words) text += (text.empty() ? "" : ", ") + word;
+  return text;
+}
+
 std::string_view value_of(const portsync::PortRecord* record, std::string_view name) {
   const std::string* value = record == nullptr ? nullptr : find_field(*record, name);
   return value == nullptr ? "unknown" : shown_value(*value);
@@ -68,6 +74,7 @@ log::Level level_of(const SyncEvent& event) {
     case Kind::row_refused:
     case Kind::sink_closed:
     case Kind::rows_left_alone:
+    case Kind::fields_lost:
       return Level::warning;
     case Kind::snapshot_completed:
       return event.cause == portsync::Cause::initial ? Level::info : Level::debug;
@@ -127,6 +134,9 @@ LogLine EventLog::line_of(const SyncEvent& event, std::string_view detail) const
       return std::move(LogLine("Snapshot completed").add("cause", to_string(event.cause)).add("ports", event.count));
     case Kind::rows_left_alone:
       return LogLine("No netdev matches: " + std::to_string(event.count) + " rows of " + sink + " left alone");
+    case Kind::fields_lost:
+      return LogLine("The row of " + std::string(event.port) +
+                     " was removed late, and with it other writers' fields: " + join(*event.fields));
     case Kind::audit_completed:
       return std::move(LogLine("Audit of " + sink).add("repaired", event.count));
     case Kind::queue_collapsed:

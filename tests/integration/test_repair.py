@@ -51,6 +51,35 @@ class Audit(Case):
             self.assertFalse([words for words in monitor.commands() if words[0] == "keys"])
 
 
+class RowsBroughtBack(Case):
+    """Under a living connection, so that no reconnect makes portsyncd look."""
+
+    config = {"sync": {"audit_interval_secs": 1, "full_audit_every": 2}}
+
+    def test_restored_rows_of_a_port_that_is_gone(self) -> None:
+        dump = self.redis.raw(STATE_DB, [("DUMP", "PORT_TABLE|Ethernet0")])[0]
+        self.redis.db.call("RESTORE", "PORT_TABLE|Ethernet4000", 0, dump)
+        self.foreign[(STATE_DB, "PORT_TABLE|Ethernet4000")] = {"speed": "100000", "supported_speeds": "0"}
+        self.wait_equal()
+
+    def test_a_database_swapped_in(self) -> None:
+        with self.redis.connect(9) as other:
+            for name in ("Ethernet0", "Ethernet4000"):
+                other.call("HSET", f"PORT_TABLE|{name}", "state", "ok", "netdev_oper_status", "down", "mtu", "1")
+                other.call("HSET", "PORT_TABLE", name, "down")
+        self.redis.db.call("SWAPDB", STATE_DB, 9)
+        self.foreign = {key: value for key, value in self.foreign.items() if key[0] != STATE_DB}
+        self.wait_equal()
+
+    def test_a_dump_reloaded(self) -> None:
+        self.redis.db.call("SAVE")
+        self.dut.ip("link del Ethernet0")
+        self.foreign[(STATE_DB, "PORT_TABLE|Ethernet0")] = {"speed": "100000", "supported_speeds": "0"}
+        self.wait_equal()
+        self.redis.db.call("DEBUG", "RELOAD", "NOSAVE")
+        self.wait_equal()
+
+
 class StaleRows(Case):
     autostart = False
     OURS = {"state": "ok", "netdev_oper_status": "up", "admin_status": "up", "mtu": "9100"}

@@ -65,9 +65,7 @@ class Rows(UpCase):
         seen = self.changes(
             "link set Ethernet0 address 02:00:00:00:00:07", "link set Ethernet0 alias uplink", "link set Ethernet0 mtu 1500",
             "link set Ethernet0 promisc on", "link set Ethernet0 promisc off", "link set Ethernet0 txqueuelen 500",
-            "addr add 2001:db8::1/64 dev Ethernet0", "link add Bridge type bridge", "link set Bridge up",
-            "link set Ethernet4 master Bridge", "link set Ethernet4 nomaster", "link set Ethernet4 master Bridge",
-            "link property add dev Ethernet0 altname etp1", "link add link Ethernet0 name mv0 type macvlan", "link del mv0")
+            "addr add 2001:db8::1/64 dev Ethernet0", "link property add dev Ethernet0 altname etp1", "link add link Ethernet0 name mv0 type macvlan", "link del mv0")
         self.assertEqual(seen, [])
         self.assertEqual((portmgrd.applied("Ethernet0"), teammgrd.members_added("Ethernet4")), (0, 0))
 
@@ -103,6 +101,39 @@ class Rows(UpCase):
         self.switch.state_db.call("DEL", "PORT_TABLE|Ethernet0")
         self.switch.dut.ip("link set Ethernet0 mtu 2000")
         self.switch.wait_equal()
+
+
+class Bounces(UpCase):
+    """What neighbours must see though the row looks the same (contract/sonic.md)."""
+
+    WHOLE_ROW = [("Ethernet0", "hset")]
+
+    def changes_while_stopped(self, *commands: str) -> list[tuple[str, str]]:
+        subscriber = self.subscribe(Subscriber)
+        self.switch.daemon.freeze()
+        self.switch.dut.ip(*commands)
+        process.wait_for(lambda: self.switch.dut.links()["Ethernet0"].oper == "up", 10, "the kernel says that it is up")
+        self.switch.daemon.thaw()
+        seen = self.seen_of(subscriber)
+        subscriber.stop()
+        return seen
+
+    def test_admin_down_and_up_within_a_batch(self) -> None:
+        self.assertEqual(self.changes_while_stopped("link set Ethernet0 down", "link set Ethernet0 up"), self.WHOLE_ROW)
+
+    def test_carrier_lost_and_back_within_a_batch(self) -> None:
+        subscriber = self.subscribe(Subscriber)
+        self.switch.daemon.freeze()
+        for state in ("down", "up"):
+            self.switch.far.ip(f"link set p0 {state}")
+            process.wait_for(lambda: self.switch.dut.links()["Ethernet0"].oper == state, 10, f"the kernel says {state}")
+        self.switch.daemon.thaw()
+        self.assertEqual(self.seen_of(subscriber), self.WHOLE_ROW)
+
+    def test_another_master(self) -> None:
+        self.switch.dut.ip("link add Bridge type bridge", "link set Bridge up")
+        self.assertEqual(self.changes_while_stopped("link set Ethernet0 master Bridge"), self.WHOLE_ROW)
+        self.assertEqual(self.changes_while_stopped("link set Ethernet0 nomaster"), self.WHOLE_ROW)
 
 
 class Names(UpCase):
