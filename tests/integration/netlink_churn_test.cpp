@@ -1,0 +1,129 @@
+// SPDX-License-Identifier: Apache-2.0
+// The netlink LinkSource where links come and go faster than they can be listed: no listing is ever complete.
+#define BOOST_TEST_MODULE netlink_churn
+#include <algorithm>
+#include <atomic>
+#include <boost/test/unit_test.hpp>
+#include <chrono>
+#include <cstdlib>
+#include <portsync/netlink/link_source.hpp>
+#include <string>
+#include <thread>
+#include <utility>
+
+#include "support/cpp/followed_links.hpp"
+
+using namespace portsync;
+using namespace portsync::test;
+using namespace std::chrono_literals;
+using Kind = LinkEvent::Kind;
+
+namespace {
+
+constexpr int pairs = PORTSYNC_SANITIZED ? 300 : 1500;  // of links that stay
+
+// Makes links, 400 a second, and deletes them a little later.
+class Churn {
+ public:
+  explicit Churn(const Netns& netns) : thread_([this, &netns] { run(netns); }) {}
+  Churn(const Churn&) = delete;
+  Churn& operator=(const Churn&) = delete;
+  ~Churn() {
+    stopped_ = true;
+    thread_.join();
+  }
+  void wait_for_rounds(int count) const {
+    const TimePoint end = Clock::now() + 20s;
+    for (const int before = rounds_; rounds_ < before + count;) {
+      BOOST_REQUIRE(Clock::now() < end);
+      std::this_thread::sleep_for(1ms);
+    }
+  }
+
+ private:
+  static constexpr int kept = 8;
+
+  void run(const Netns& netns) {
+    netns.enter();
+    Rtnl rtnl;
+    for (TimePoint next = Clock::now(); !stopped_; ++rounds_) {
+      const int at = 40'000 + rounds_;
+      rtnl.add_veth("churn" + std::to_string(rounds_), at, "back" + std::to_string(rounds_), at + 1'000'000);
+      if (rounds_ >= kept) rtnl.remove(at - kept);
+      next = std::max(next + 5ms, Clock::now() - 5ms);  // two links at a time
+      std::this_thread::sleep_until(next);
+    }
+  }
+
+  std::atomic<bool> stopped_ = false;
+  std::atomic<int> rounds_ = 0;
+  std::thread thread_;
+};
+
+// On a busy machine everything takes longer.
+std::chrono::milliseconds patiently(std::chrono::milliseconds limit) {
+  const char* factor = std::getenv("PORTSYNC_PATIENCE");
+  return limit * std::max(factor == nullptr ? 1 : std::atoi(factor), 1) * (PORTSYNC_SANITIZED ? 10 : 1);
+}
+
+}  // namespace
+
+BOOST_FIXTURE_TEST_SUITE(netlink_churn, Links)
+
+BOOST_AUTO_TEST_CASE(the_first_snapshot_ends_while_no_listing_is_complete) {
+  add(0, pairs);
+  Followed followed(rtnl);
+  followed.follower.keep_events = false;
+  bool ended = false;
+  TimePoint end;
+  followed.follower.also = [&](const LinkEvent& event) {
+    if (event.kind != Kind::snapshot_end || std::exchange(ended, true)) return;
+    end = Clock::now();
+    BOOST_TEST(event.cause == Cause::initial);
+  };
+  {
+    const Churn churn(netns);
+    churn.wait_for_rounds(20);
+    followed.follower.start();
+    const TimePoint begin = Clock::now();
+    while (!ended && Clock::now() < begin + patiently(20s)) {
+      if (followed.follower.wait(10)) followed.follower.process();
+    }
+    BOOST_REQUIRE(ended);
+    BOOST_TEST_MESSAGE("first snapshot after " << (end - begin) / 1ms << " ms, " << followed.statistics().interrupted
+                                               << " interrupted");
+    BOOST_TEST((end - begin <= patiently(500ms)));
+    for (int i = 0; i < pairs; ++i) BOOST_REQUIRE(followed.follower.links.count(index_of(i)) == 1);
+    const auto statistics = followed.statistics();
+    BOOST_TEST(statistics.snapshots == 1U);
+    BOOST_TEST(statistics.snapshot_pending == (statistics.interrupted_in_a_row > 0));  // a doubt remains, and is told
+  }
+  BOOST_TEST(followed.run_until_equal());
+  BOOST_TEST(followed.statistics().interrupted_in_a_row == 0U);
+}
+
+BOOST_AUTO_TEST_CASE(a_removal_that_was_lost_is_found_while_no_listing_is_complete) {
+  add(0, pairs);
+  Followed followed(rtnl, with_buffer(512 * 1024));
+  followed.follower.keep_events = false;
+  followed.start();
+  {
+    const Churn churn(netns);
+    change(1000, pairs);
+    rtnl.remove(index_of(3));
+    const TimePoint begin = Clock::now();
+    const auto gone = [&] { return followed.follower.links.count(index_of(3)) == 0; };
+    while (!gone() && Clock::now() < begin + patiently(20s)) {
+      if (followed.follower.wait(10)) followed.follower.process();
+    }
+    const TimePoint end = Clock::now();
+    BOOST_TEST(gone());
+    BOOST_TEST_MESSAGE("removal found after " << (end - begin) / 1ms << " ms, " << followed.statistics().interrupted
+                                              << " interrupted");
+    BOOST_TEST((end - begin <= patiently(1s)));
+    BOOST_TEST(followed.statistics().overruns >= 1U);
+  }
+  BOOST_TEST(followed.run_until_equal());
+}
+
+BOOST_AUTO_TEST_SUITE_END()
