@@ -121,7 +121,8 @@ void App::make_sink() {
 }
 
 portsync::redis::ConnectionOptions App::connection(const DatabaseAddress& address) const {
-  return connection_options(address, config_.database, [this] { return password_; }, client_name_);
+  return connection_options(
+      address, config_.database, [this] { return password_; }, client_name_);
 }
 
 // xcvrd and teammgrd live on the DEL of a key, and on a whole row under a new ifindex.
@@ -162,8 +163,7 @@ void App::look_for_second_writer() {
   const DatabaseAddress& state_db = databases_.state_db;
   second_writer_ = std::make_unique<SecondWriter>(
       loop_, *monitor_,
-      SecondWriter::Settings{connection(state_db),
-                             state_db.separator, client_name_prefix(""), sonic_ == nullptr});
+      SecondWriter::Settings{connection(state_db), state_db.separator, client_name_prefix(""), sonic_ == nullptr});
 }
 
 void App::make_control() {
@@ -237,7 +237,8 @@ void App::connect_signals() {
     loop_.on_signal(number, [this, number](const EventLoop::Sender& sender) { on_stop(number, sender); });
   }
   loop_.on_signal(SIGUSR1, [this](const auto&) { log_statistics(); });
-  loop_.on_signal(SIGHUP, [this](const EventLoop::Sender& sender) { (void)control_->reload({text_of("SIGHUP", sender)}); });
+  loop_.on_signal(SIGHUP,
+                  [this](const EventLoop::Sender& sender) { (void)control_->reload({text_of("SIGHUP", sender)}); });
 }
 
 std::optional<int> App::run() {

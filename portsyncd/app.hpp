@@ -89,7 +89,7 @@ class App {
 
   Config config_;
   const Databases databases_;
-  std::string password_;  // as it was read last
+  std::string password_;           // as it was read last
   const std::string client_name_;  // in CLIENT LIST of Redis: no other process has it
   const LoadConfig load_;
   const Output output_;

@@ -85,7 +85,8 @@ Hint syntax_hint(std::string_view line) {
   return {"key = value", start + 1};
 }
 
-// What is told of an integer that 64 bits do not hold: toml11 4 refuses it, and 3 takes it for the nearest that they do.
+// What is told of an integer that 64 bits do not hold: toml11 4 refuses it, and 3 takes it for the nearest that they
+// do.
 std::string too_large(std::string_view integer) {
   return "found the integer " + std::string(integer) + ", expected an integer of at most 64 bits";
 }

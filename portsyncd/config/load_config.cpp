@@ -9,13 +9,13 @@
 #include <portsync/version.hpp>
 #include <utility>
 
+#include "base/regular_file.hpp"
+#include "base/text_check.hpp"
 #include "config/config_file.hpp"
 #include "config/environment.hpp"
-#include "log/log.hpp"
-#include "base/regular_file.hpp"
 #include "config/sonic_db_config.hpp"
-#include "base/text_check.hpp"
 #include "config/value_check.hpp"
+#include "log/log.hpp"
 
 namespace portsyncd {
 namespace {
@@ -200,8 +200,9 @@ class Loader {
       const Key& key = *find_key(section, name);
       const auto path = std::get<std::string>(value_of(loaded_.config, key));
       if (path.empty() || path[0] == '/') continue;
-      warn_of(key, path + " depends on the folder that portsyncd is started in, which is / under systemd; expected a path " +
-                       "that begins with /");
+      warn_of(key,
+              path + " depends on the folder that portsyncd is started in, which is / under systemd; expected a path " +
+                  "that begins with /");
     }
   }
 
@@ -225,8 +226,10 @@ class Loader {
     }
   }
 
-  static constexpr std::array<std::pair<const char*, const char*>, 4> path_keys{
-      {{"database", "redis_socket"}, {"database", "redis_password_file"}, {"database", "sonic_db_config"}, {"logging", "file"}}};
+  static constexpr std::array<std::pair<const char*, const char*>, 4> path_keys{{{"database", "redis_socket"},
+                                                                                 {"database", "redis_password_file"},
+                                                                                 {"database", "sonic_db_config"},
+                                                                                 {"logging", "file"}}};
   static constexpr std::array server_keys{"redis_host", "redis_port", "redis_socket"};
 
   LoadedConfig loaded_;

@@ -28,8 +28,8 @@ bool is_ipv6(const std::string& text) {
   return ::inet_pton(AF_INET6, text.substr(0, text.find('%')).c_str(), &address) == 1;
 }
 
-// Just past the bracket expression that begins here; npos when it has no end. As fnmatch(3) reads it: a ] that comes first
-// stands for itself, as does what follows a backslash, and [:digit:] is a class.
+// Just past the bracket expression that begins here; npos when it has no end. As fnmatch(3) reads it: a ] that comes
+// first stands for itself, as does what follows a backslash, and [:digit:] is a class.
 std::size_t end_of_bracket(std::string_view glob, std::size_t at) {
   ++at;
   if (at < glob.size() && (glob[at] == '!' || glob[at] == '^')) ++at;

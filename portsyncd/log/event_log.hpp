@@ -10,9 +10,9 @@
 #include <string>
 #include <string_view>
 
+#include "base/token_bucket.hpp"
 #include "log/log.hpp"
 #include "log/log_line.hpp"
-#include "base/token_bucket.hpp"
 
 namespace portsyncd {
 

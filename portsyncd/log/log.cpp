@@ -20,8 +20,8 @@
 #include <stdexcept>
 #include <utility>
 
-#include "log/log_socket.hpp"
 #include "base/text_check.hpp"
+#include "log/log_socket.hpp"
 
 namespace portsyncd::log {
 namespace {
@@ -202,7 +202,8 @@ void open(const Destination& destination) {
 }
 
 void set_level(Level level) noexcept {
-  if (level == Level::off && current_level != Level::off) write(std::max(current_level, Level::info), "The log level is off: this is the last line");
+  if (level == Level::off && current_level != Level::off)
+    write(std::max(current_level, Level::info), "The log level is off: this is the last line");
   current_level = level;
   if (logger()) logger()->set_level(to_spdlog(level));
 }

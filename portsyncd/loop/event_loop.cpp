@@ -146,7 +146,7 @@ class EventLoop::Impl {
   void fire(Source& source, std::uint32_t events) {
     if (source.gone) return;
     if (!source.is_owned()) return source.handler(events);
-    signalfd_siginfo what{};  // or a timer's count, which is shorter
+    signalfd_siginfo what{};                                // or a timer's count, which is shorter
     if (::read(source.fd, &what, sizeof what) < 0) return;  // nothing there after all
     if (source.kind == Kind::signal) sender_ = {what.ssi_uid, what.ssi_pid};
     source.handler(events);

@@ -115,7 +115,8 @@ std::optional<std::string> previous_end(const Traces& traces) {
     if (traces.marker != running || !traces.silence || *traces.silence < milliseconds(0)) {
       return std::string(watchdog);
     }
-    return std::string(watchdog) + ": its loop had stalled for " + seconds_of(*traces.silence) + ", since its last ping";
+    return std::string(watchdog) + ": its loop had stalled for " + seconds_of(*traces.silence) +
+           ", since its last ping";
   }
   std::string text = std::string(crash) + " (" + std::string(words[0]);
   for (std::size_t i = 1; i < words.size(); ++i) (text += ' ') += words[i];

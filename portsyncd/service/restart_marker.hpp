@@ -15,9 +15,9 @@ struct Traces {
   std::optional<std::chrono::milliseconds> silence;  // from the last sign of life to `result`
 };
 
-// "clean stop", "crash" or "watchdog", with what more is known; an end that the daemon itself has chosen and explained by
-// its status is none of them: "bad configuration (exit status 78)". std::nullopt when no instance before is known of.
-// Without `result`, and so without systemd, only clean or not is known, and not clean is a crash.
+// "clean stop", "crash" or "watchdog", with what more is known; an end that the daemon itself has chosen and explained
+// by its status is none of them: "bad configuration (exit status 78)". std::nullopt when no instance before is known
+// of. Without `result`, and so without systemd, only clean or not is known, and not clean is a crash.
 [[nodiscard]] std::optional<std::string> previous_end(const Traces& traces);
 
 // Says in the log how the instance before has ended, and leaves the next one the same traces of this one: a file

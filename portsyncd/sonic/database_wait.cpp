@@ -7,10 +7,10 @@
 #include <utility>
 #include <vector>
 
-#include "loop/event_loop.hpp"
 #include "base/exit_status.hpp"
-#include "service/heartbeat.hpp"
 #include "log/log.hpp"
+#include "loop/event_loop.hpp"
+#include "service/heartbeat.hpp"
 #include "service/service_notifier.hpp"
 
 namespace portsyncd {

@@ -17,9 +17,9 @@ struct JsonLinesOptions {
 // A write-only sink: one JSON object and a newline per row written or removed,
 //   {"event":"put","port":"Ethernet0","ifindex":7,"admin_status":"up",...}
 //   {"event":"erase","port":"Ethernet0"}
-// A row counts as stored when the descriptor took all of its line. While there is no room (ENOSPC, EDQUOT, EFBIG) rows are
-// refused with that error, and the part of a line that did fit is taken back out of a regular file. When the reader is
-// gone (EPIPE), and for any other error, the sink is closed for good. The program must ignore SIGPIPE unless fd is a
+// A row counts as stored when the descriptor took all of its line. While there is no room (ENOSPC, EDQUOT, EFBIG) rows
+// are refused with that error, and the part of a line that did fit is taken back out of a regular file. When the reader
+// is gone (EPIPE), and for any other error, the sink is closed for good. The program must ignore SIGPIPE unless fd is a
 // socket, and SIGXFSZ if a file may reach RLIMIT_FSIZE. Throws std::system_error (a bad descriptor).
 [[nodiscard]] PORTSYNC_API std::unique_ptr<StateSink> make_json_lines_sink(const JsonLinesOptions& options);
 

@@ -8,6 +8,7 @@
 #include <cerrno>
 #include <climits>
 #include <deque>
+#include <iterator>
 #include <nlohmann/json.hpp>
 #include <string>
 #include <utility>
@@ -39,8 +40,8 @@ os::Descriptor own_terminal(int fd) {
   return os::Descriptor(::open(path.c_str(), O_WRONLY | O_NONBLOCK | O_NOCTTY | O_CLOEXEC));
 }
 
-// The descriptor is as it was, but takes nothing now: the file system is full, the quota used up, the file as large as it
-// may be. Somebody may make room.
+// The descriptor is as it was, but takes nothing now: the file system is full, the quota used up, the file as large as
+// it may be. Somebody may make room.
 bool has_no_room(int error) {
   return error == ENOSPC || error == EDQUOT || error == EFBIG || error == ENOBUFS || error == ENOMEM;
 }
@@ -74,7 +75,7 @@ class JsonLinesSink final : public StateSink {
     try {
       write_out();
       answer();
-      if (full_) refuse();
+      refuse();
       if (gone_) close();
     } catch (...) {
       events_.arm(os::now());  // the other answers are the next call's
@@ -198,15 +199,21 @@ class JsonLinesSink final : public StateSink {
     watching_ = wanted;
   }
 
-  // Nothing of it is kept: a row's newest state is offered again.
+  // Nothing of what waits is kept: a row's newest state is offered again.
   void refuse() {
-    const std::error_code error = std::exchange(full_, {});
-    take_back_part_of_a_line();
-    buffer_.clear();
-    line_start_ = 0;
-    std::deque<Row> refused;
-    refused.swap(rows_);
-    for (const Row& row : refused) observer_->on_result(row.port, row.revision, error);
+    if (full_) {
+      refusal_ = std::exchange(full_, {});
+      take_back_part_of_a_line();
+      buffer_.clear();
+      line_start_ = 0;
+      std::move(rows_.begin(), rows_.end(), std::back_inserter(refused_));
+      rows_.clear();
+    }
+    while (!refused_.empty()) {
+      const Row row = std::move(refused_.front());
+      refused_.pop_front();
+      observer_->on_result(row.port, row.revision, refusal_);
+    }
   }
 
   // A line that did not fit: its first bytes go again, so that the file ends with a whole one. Where they cannot, since
@@ -217,7 +224,8 @@ class JsonLinesSink final : public StateSink {
     const off_t end = is_file_ ? ::lseek(output_, 0, SEEK_CUR) : -1;
     struct stat status {};
     const bool is_last = end >= part && ::fstat(output_, &status) == 0 && status.st_size == end;
-    if (!is_last || ::ftruncate(output_, end - part) != 0 || ::lseek(output_, end - part, SEEK_SET) < 0) owes_feed_ = true;
+    if (!is_last || ::ftruncate(output_, end - part) != 0 || ::lseek(output_, end - part, SEEK_SET) < 0)
+      owes_feed_ = true;
   }
 
   void close() {
@@ -245,13 +253,15 @@ class JsonLinesSink final : public StateSink {
   Observer* observer_ = nullptr;
   std::string buffer_;
   std::deque<Row> rows_;        // not answered yet
+  std::deque<Row> refused_;     // the same, and their lines are gone
+  std::error_code refusal_;     // why
   std::size_t line_start_ = 0;  // in buffer_
   std::size_t written_ = 0;     // bytes of rows_ that the descriptor has taken
   std::error_code full_;        // why the descriptor takes nothing now; the rows that wait have not been answered yet
   std::error_code gone_;        // why the descriptor takes no more
   SinkStatistics statistics_;
   bool owes_feed_ = false;  // the output ends in the middle of a line
-  bool closed_ = false;  // and that it was told
+  bool closed_ = false;     // and that it was told
   bool watching_ = false;
   os::ProcessFlag processing_;
 };

@@ -250,8 +250,8 @@ class Object final : public sdbus::AdaptorInterfaces<org::sonic::PortSync1_adapt
   std::uint64_t Flaps() override { return status().flaps; }
   std::uint64_t SignalsDropped() override { return changes_.dropped(); }
 
-  // The bus knows who its client is, and is asked before the client has our answer and may go. It is not waited for: the
-  // log has a second line.
+  // The bus knows who its client is, and is asked before the client has our answer and may go. It is not waited for:
+  // the log has a second line.
   Control::Requester requester() {
     const std::string client = getObject().getCurrentlyProcessedMessage()->getSender();
     if (!bus_) bus_ = sdbus_compat::make_proxy(connection_, "org.freedesktop.DBus", "/org/freedesktop/DBus");
@@ -263,7 +263,8 @@ class Object final : public sdbus::AdaptorInterfaces<org::sonic::PortSync1_adapt
             const auto found = known.find(name);
             return found == known.end() ? std::string("unknown") : std::to_string(found->second.get<std::uint32_t>());
           };
-          if (!error) log::info("D-Bus client " + client + " is uid=" + number("UnixUserID") + " pid=" + number("ProcessID"));
+          if (!error)
+            log::info("D-Bus client " + client + " is uid=" + number("UnixUserID") + " pid=" + number("ProcessID"));
         });
     return {"D-Bus client " + client};
   }

@@ -28,10 +28,10 @@
 #include <utility>
 #include <vector>
 
-#include "build_info.hpp"
 #include "base/listen_address.hpp"
-#include "faces/metrics/metric_table.hpp"
 #include "base/text_check.hpp"
+#include "build_info.hpp"
+#include "faces/metrics/metric_table.hpp"
 
 namespace portsyncd {
 namespace {

@@ -12,8 +12,8 @@
 #include <variant>
 #include <vector>
 
-#include "faces/socket/control_connection.hpp"
 #include "base/peer.hpp"
+#include "faces/socket/control_connection.hpp"
 
 namespace portsyncd {
 namespace {

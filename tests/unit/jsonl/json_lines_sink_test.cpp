@@ -9,6 +9,7 @@
 #include <cstdlib>
 #include <nlohmann/json.hpp>
 #include <portsync/json_lines_sink.hpp>
+#include <stdexcept>
 #include <string>
 #include <vector>
 
@@ -253,6 +254,25 @@ BOOST_AUTO_TEST_CASE(a_part_of_a_line_that_cannot_be_taken_back_is_ended) {
   process_until(*f.sink, [&f] { return f.observer.results.size() == 3; });
   const std::string line(erase_line);
   BOOST_TEST(file.text() == line + line.substr(0, 10) + "else\n" + line);
+}
+
+BOOST_AUTO_TEST_CASE(every_row_is_refused_though_a_handler_throws) {
+  struct Thrower final : SinkObserver {
+    void on_result(std::string_view port, Revision revision, std::error_code error) override {
+      SinkObserver::on_result(port, revision, error);
+      if (revision == 1) throw std::runtime_error("a handler's");
+    }
+  } observer;
+  const int full = ::open("/dev/full", O_WRONLY | O_CLOEXEC);
+  const auto sink = make_json_lines_sink({full, 1 << 20});
+  BOOST_REQUIRE(!sink->start(observer));
+  process_until(*sink, [&] { return observer.opens == 1; });
+  for (Revision revision = 1; revision <= 3; ++revision) BOOST_REQUIRE(!sink->erase("Ethernet4", revision));
+  BOOST_REQUIRE(!sink->flush());
+  BOOST_CHECK_THROW(process_until(*sink, [] { return false; }), std::runtime_error);
+  process_until(*sink, [&] { return observer.results.size() == 3; });
+  BOOST_TEST((observer.results[2].error == std::errc::no_space_on_device));
+  ::close(full);
 }
 
 BOOST_AUTO_TEST_CASE(each_write_to_a_pipe_ends_with_a_line) {

@@ -50,7 +50,7 @@ struct ConnectionOptions {
   std::chrono::milliseconds timeout{5'000};          // to connect, and for each answer
   std::chrono::milliseconds retry_interval{2'000};   // pause between attempts to connect, +- 10 %
   std::chrono::milliseconds probe_interval{10'000};  // PING after this long without traffic; 0 = never
-  std::function<std::string()> current_password;  // asked before each attempt to connect, instead of `password`
+  std::function<std::string()> current_password;     // asked before each attempt to connect, instead of `password`
 };
 
 }  // namespace portsync::redis

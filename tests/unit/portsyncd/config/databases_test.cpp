@@ -20,7 +20,8 @@ BOOST_AUTO_TEST_CASE(a_connection_has_the_address_and_what_is_configured_for_all
   config.redis_username = "portsyncd";
   config.connection_timeout_secs = 3;
   config.retry_interval_secs = 4;
-  const auto options = connection_options({"/run/r", "::1", 65535, 6, "|", "file"}, config, [] { return std::string("secret"); }, "name");
+  const auto options = connection_options(
+      {"/run/r", "::1", 65535, 6, "|", "file"}, config, [] { return std::string("secret"); }, "name");
   BOOST_TEST(options.socket_path == "/run/r");
   BOOST_TEST(options.host == "::1");
   BOOST_TEST(options.port == 65535);

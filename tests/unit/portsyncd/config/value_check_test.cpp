@@ -7,18 +7,20 @@
 using namespace portsyncd;
 
 BOOST_AUTO_TEST_CASE(a_host_is_a_name_or_an_address_without_a_scheme_and_a_port) {
-  for (const char* good : {"localhost", "redis-1.example.org", "a_b", "127.0.0.1", "::1", "fe80::1%eth0", "::ffff:10.0.0.1"}) {
+  for (const char* good :
+       {"localhost", "redis-1.example.org", "a_b", "127.0.0.1", "::1", "fe80::1%eth0", "::ffff:10.0.0.1"}) {
     BOOST_TEST(is_host(good), good);
   }
-  for (const char* bad : {"", "127.0.0.1:6380", "redis://127.0.0.1", "localhost:6379", "[::1]", "[::1]:6379", "a b", "/run/redis",
-                          "user@host", "::1:x"}) {
+  for (const char* bad : {"", "127.0.0.1:6380", "redis://127.0.0.1", "localhost:6379", "[::1]", "[::1]:6379", "a b",
+                          "/run/redis", "user@host", "::1:x"}) {
     BOOST_TEST(!is_host(bad), bad);
   }
 }
 
 BOOST_AUTO_TEST_CASE(a_glob_that_can_match_is_left_alone) {
-  for (const char* good : {"Ethernet*", "Ethernet[0-9]", "Ethernet[0-9]*", "[]a]*", "[!]a]*", "eth?", "\\[a", "Ethernet[[:digit:]]*",
-                           "*", "Ethernet-BP*", "Ethernet*.x", "Ethernet.", "abcdefghijklmno", "abcdefghijklmno*", "[a\\]]b"}) {
+  for (const char* good :
+       {"Ethernet*", "Ethernet[0-9]", "Ethernet[0-9]*", "[]a]*", "[!]a]*", "eth?", "\\[a", "Ethernet[[:digit:]]*", "*",
+        "Ethernet-BP*", "Ethernet*.x", "Ethernet.", "abcdefghijklmno", "abcdefghijklmno*", "[a\\]]b"}) {
     BOOST_TEST(why_nothing_matches(good) == "", good);
   }
 }

@@ -229,7 +229,8 @@ BOOST_FIXTURE_TEST_CASE(what_a_healthy_start_goes_through_is_no_warning, Fixture
 BOOST_FIXTURE_TEST_CASE(the_newest_of_the_reasons_held_back_is_told_later, Fixture) {
   using portsync::Verdict;
   for (char reason = 'a'; reason < 'n'; ++reason) {
-    events.on_health({Verdict::degraded, {reason}}, {Verdict::degraded, {static_cast<char>(reason + 1)}}, Phase::running, start);
+    events.on_health({Verdict::degraded, {reason}}, {Verdict::degraded, {static_cast<char>(reason + 1)}},
+                     Phase::running, start);
   }
   BOOST_TEST(lines.back() == "Health Degraded: k");
   BOOST_TEST(events.holds_back());
