@@ -24,7 +24,6 @@ BUFFERS = (4096, 1 << 18, 16 << 20)
 # Longer than a reconnect takes (a time-out of 1 s and a pause of 1 s), shorter than the 10 s of silence after which a
 # probe would find what an overrun left wrong.
 SETTLE_LIMIT = 7.0
-FULL_AUDITS = False  # not yet: that an audit finds rows of no port
 RSS_GROWTH = 2 << 20  # what a daemon may grow by between its second settle and any later one
 
 
@@ -90,7 +89,7 @@ class World(ConfigFaults):
                     # Nothing of the last minute: a verdict that is not Healthy for long would hide one that ought not be.
                     "performance": {"max_latency_us": 60_000_000, "min_success_rate": 0.0},
                     "health": {"max_failure_rate_percent": 100.0}}, ready=False)
-        self.honesty.expect(daemon=self.daemon, audit=audit, full_audit_every=full_audit_every if FULL_AUDITS else 10**6,
+        self.honesty.expect(daemon=self.daemon, audit=audit, full_audit_every=full_audit_every,
                             match=tuple(FILTERS[self.filter]), configured=self.configured if scope else None,
                             known=not scope or self.configured is not None)
 
@@ -132,7 +131,7 @@ class World(ConfigFaults):
     def _settle(self) -> None:
         self._end_trouble()
         old: set[int] = set()
-        if self.unrepaired and not (self.audited and FULL_AUDITS):
+        if self.unrepaired and not self.audited:
             old = set(self.redis.client_ids())
             self.redis.kill_clients()
         self.unrepaired = self.meddled = False

@@ -48,16 +48,9 @@ def choose_run(seed: int, ports: int, count: int, rounds: tuple[int, ...] = ROUN
 # Kinds that portsyncd does not survive yet, and why; empty is how it should be.
 NOT_YET: dict[str, str] = {
     "noperm_index": "an index that was refused is not tried again: without an audit it stays wrong",
-    "HMGET renamed": "a refused read is taken for a row that is not there",
-    "narrower filter": "before the first read-back it leaves the rows of the ports that it drops",
-    "narrower filter at a restart": "a wider filter after it writes rows that are stored already",
-    "filter of nothing": "it removes every row and is Healthy",
-    "filter of nothing at a restart": "rows are frozen, and a wider filter writes what is stored already",
-    "configured": "rows of ports that are configured no longer stay at a restart",
-    "config reload": "a CONFIG_DB that is not complete removes rows",
-    "no port": "it is Healthy when no link is a port any longer",
-    "noperm_read": "it is Healthy",
     "wrongtype_index": "it is Healthy",
+    "HMGET renamed": "a refused read is taken for a row that is not there",
+    "config reload": "a CONFIG_DB that is not complete removes rows",
 }
 
 Fault = Callable[[random.Random, int], list[Operation]]
