@@ -6,7 +6,8 @@ import random
 import unittest
 
 from support import convergence, process
-from support.random_run import Run, choose_run
+from support.random_run import FAULTS, NOT_YET, Run, choose_run
+from support.refusals import REFUSALS
 from support.shrink import shrink
 
 FIXED_SEED = 8
@@ -54,6 +55,13 @@ class Tools(unittest.TestCase):
     def test_the_same_seed_is_the_same_run(self) -> None:
         self.assertEqual(choose_run(7, 64, 500), choose_run(7, 64, 500))
         self.assertNotEqual(choose_run(7, 64, 500), choose_run(8, 64, 500))
+
+    def test_every_kind_of_fault_is_operations_that_there_are(self) -> None:
+        for kind, fault in FAULTS.items():
+            for seed in range(20):
+                for operation, *_ in fault(random.Random(seed), 64):
+                    self.assertTrue(hasattr(convergence.World, "_" + operation), f"{operation} of {kind}")
+        self.assertLessEqual(set(NOT_YET), {*FAULTS, *REFUSALS})
 
     def test_shrink_leaves_what_must_be_together(self) -> None:
         short = shrink(list(range(1000)), lambda some: {17, 640, 641} <= set(some), lambda: True)

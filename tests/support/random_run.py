@@ -121,7 +121,6 @@ FAULTS: dict[str, Fault] = {
                               *_linger(c)],
     "forged": lambda c, n: [("spoof", c.randrange(n))],
     "narrower filter": lambda c, n: [("filter", _pick(c, 1, 2)), *_linger(c)] + _pick(c, [], [("filter", 0)]),
-    "narrower filter": "before the first read-back it leaves the rows of the ports that it drops",
     "narrower filter at a restart": lambda c, n: [("daemon_kill", c.randrange(2)), ("filter", _pick(c, 1, 2)),
                                                   _daemon_start(c)] + _pick(c, [], [("filter", 0)]),
     "filter of nothing": lambda c, n: [("filter", NOTHING), *_linger(c), ("filter", 0)],
