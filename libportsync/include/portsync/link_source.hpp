@@ -65,7 +65,7 @@ struct LinkSourceStatistics {
   std::optional<TimePoint> deaf_since;  // when the first of the unanswered probes was sent
   // A listing runs, and the kernel has said nothing of it since then: somebody holds its lock of links (rtnl).
   std::optional<TimePoint> listing_silent_since;
-  std::uint64_t interrupted_in_a_row = 0;  // listings interrupted since one was complete
+  std::uint64_t interrupted_in_a_row = 0;  // listings interrupted, since nothing was in doubt
 };
 
 // Follows the links of one network namespace: a snapshot first, then every change; after a loss, a new snapshot

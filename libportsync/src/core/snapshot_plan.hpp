@@ -71,7 +71,7 @@ class SnapshotPlan {
   [[nodiscard]] Known known() const noexcept { return known_; }
   // Of the next snapshot.
   [[nodiscard]] Cause cause() const noexcept { return known_ == Known::nothing ? Cause::initial : Cause::resync; }
-  // Listings in a row that were interrupted. 0: the latest was complete, or none has ended.
+  // Listings in a row that were interrupted, since one was complete or nothing was left in doubt.
   [[nodiscard]] std::uint64_t interrupted_in_a_row() const noexcept { return interrupted_in_a_row_; }
   // When a wanted snapshot may begin.
   [[nodiscard]] std::optional<TimePoint> wanted_at() const noexcept;

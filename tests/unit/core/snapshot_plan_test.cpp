@@ -142,6 +142,7 @@ BOOST_AUTO_TEST_CASE(a_listing_on_request_that_is_interrupted_leaves_no_doubt) {
   BOOST_TEST(p.plan.on_asked(Outcome::complete, p.now) == Step::end);
   BOOST_TEST(p.plan.known() == Known::surely);
   BOOST_TEST(p.plan.stage() == Stage::idle);
+  BOOST_TEST(p.plan.interrupted_in_a_row() == 0U);  // nor a trouble
 }
 
 BOOST_AUTO_TEST_CASE(failed_listings_are_tried_again_ever_more_rarely_and_settle_nothing) {
