@@ -79,6 +79,7 @@ class Rows(UpCase):
         self.assertLessEqual(len(asked), 4)
 
     def test_deleted_in_a_bridge(self) -> None:
+        self.switch.watch.bounced = {"Ethernet4"}
         seen = self.changes("link add Bridge type bridge", "link set Bridge up", "link set Ethernet4 master Bridge",
                             "link del Ethernet4")
         self.assertEqual(seen[-1], ("Ethernet4", "del"))
@@ -107,6 +108,10 @@ class Bounces(UpCase):
     """What neighbours must see though the row looks the same (contract/sonic.md)."""
 
     WHOLE_ROW = [("Ethernet0", "hset")]
+
+    def setUp(self) -> None:
+        super().setUp()
+        self.switch.watch.bounced = {"Ethernet0"}
 
     def changes_while_stopped(self, *commands: str) -> list[tuple[str, str]]:
         subscriber = self.subscribe(Subscriber)
