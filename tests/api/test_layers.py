@@ -47,6 +47,11 @@ NOT_IN_CORE = r"<(thread|mutex|condition_variable|future|atomic|csignal|iostream
 ONE_PAIR = {"toml11": r"<toml\.hpp>|<toml11?/", "sdbus-c++": r"<sdbus-c\+\+/", "sd-daemon": r"<systemd/sd-daemon\.h>",
             "sd-event": r"<systemd/sd-event\.h>", "spdlog": r"<spdlog/", "CLI11": r"<CLI/", "nlohmann-json": r"<nlohmann/",
             "prometheus-cpp": r"<prometheus/", "the shim of sdbus-c++": r'sdbus_compat\.hpp"|_adaptor\.hpp"'}
+# Calls of the C library that a simulated system must answer, and those of libnl that make them.
+SYSTEM_CALLS = (r"(?<!\w)::(socket|bind|connect|listen|accept4?|send|sendto|sendmsg|sendmmsg|recv|recvfrom|recvmsg|recvmmsg|"
+                r"[gs]etsockopt|getsockname|read|readv|write|writev|open|close|dup|fcntl|ioctl|pipe2?|poll|ppoll|select|"
+                r"epoll_\w+|timerfd_\w+|eventfd|signalfd|clock_gettime|nanosleep|fstat|lseek|ftruncate|isatty|getaddrinfo|freeaddrinfo)\("
+                r"|std::(thread|jthread|async|this_thread)\b|\bnl_(connect|send\w*|recv\w*|socket_\w+|complete_msg)\(")
 JSON_TOO = {"sonic_db_config"}  # reads a file of SONiC's: nothing of the control socket's
 
 
@@ -88,6 +93,14 @@ class Layers(unittest.TestCase):
             if path.parent.name != "os":
                 with self.subTest(file=path.name):
                     self.assertNotRegex(path.read_text(), r"_clock::now|Clock::now|clock_gettime|gettimeofday")
+
+    def test_system_calls_are_made_in_os_alone(self) -> None:
+        """So that the simulator, which links another os, runs all of the library."""
+        for path in sources(SOURCES):
+            if path.parent.name != "os":
+                with self.subTest(file=path.name):
+                    self.assertNotRegex(path.read_text(), SYSTEM_CALLS)
+                    self.assertNotRegex("\n".join(includes(path)), r"<(unistd|sys/(eventfd|timerfd|select))\.h>|<thread>")
 
     def test_portsyncd_uses_public_headers_alone(self) -> None:
         for path in sources(TOP / "portsyncd"):

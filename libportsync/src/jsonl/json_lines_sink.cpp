@@ -1,7 +1,5 @@
 // SPDX-License-Identifier: Apache-2.0
 #include <fcntl.h>
-#include <poll.h>
-#include <sys/stat.h>
 #include <portsync/json_lines_sink.hpp>
 
 #include <algorithm>
@@ -14,7 +12,9 @@
 #include <utility>
 
 #include "os/event_set.hpp"
+#include "os/file.hpp"
 #include "os/process_guard.hpp"
+#include "os/socket.hpp"
 
 namespace portsync {
 namespace {
@@ -29,15 +29,15 @@ std::string json_text(std::string_view text) {
 
 bool is_regular_file(int fd) {
   struct stat status {};
-  if (::fstat(fd, &status) < 0) throw std::system_error(errno, std::system_category(), "JSON lines descriptor");
+  if (os::fstat(fd, &status) < 0) throw std::system_error(errno, std::system_category(), "JSON lines descriptor");
   return S_ISREG(status.st_mode);
 }
 
 // A terminal that polls as writable may have room for a byte and block for the rest: it is opened anew, non-blocking.
 os::Descriptor own_terminal(int fd) {
-  if (::isatty(fd) == 0) return {};
+  if (!os::isatty(fd)) return {};
   const std::string path = "/proc/self/fd/" + std::to_string(fd);
-  return os::Descriptor(::open(path.c_str(), O_WRONLY | O_NONBLOCK | O_NOCTTY | O_CLOEXEC));
+  return os::Descriptor(os::open(path.c_str(), O_WRONLY | O_NONBLOCK | O_NOCTTY | O_CLOEXEC));
 }
 
 // The descriptor is as it was, but takes nothing now: the file system is full, the quota used up, the file as large as
@@ -156,7 +156,7 @@ class JsonLinesSink final : public StateSink {
 
   [[nodiscard]] bool writable() const {
     pollfd poll_fd{output_, POLLOUT, 0};
-    return is_file_ || (::poll(&poll_fd, 1, 0) > 0 && (poll_fd.revents & (POLLOUT | POLLERR | POLLHUP)) != 0);
+    return is_file_ || (os::poll(&poll_fd, 1, 0) > 0 && (poll_fd.revents & (POLLOUT | POLLERR | POLLHUP)) != 0);
   }
 
   // At most PIPE_BUF bytes of what waits, up to the end of a line unless one line alone is longer.
@@ -170,7 +170,7 @@ class JsonLinesSink final : public StateSink {
     std::size_t sent = 0;
     while (sent < buffer_.size() && !full_ && !gone_ && writable()) {
       const std::string_view piece = next_piece(sent);
-      const ssize_t count = ::write(output_, piece.data(), piece.size());
+      const ssize_t count = os::write(output_, piece.data(), piece.size());
       if (count >= 0) {
         sent += static_cast<std::size_t>(count);
       } else if (errno == EAGAIN) {
@@ -221,10 +221,10 @@ class JsonLinesSink final : public StateSink {
   void take_back_part_of_a_line() {
     const auto part = static_cast<off_t>(std::exchange(written_, 0));
     if (part == 0) return;
-    const off_t end = is_file_ ? ::lseek(output_, 0, SEEK_CUR) : -1;
+    const off_t end = is_file_ ? os::lseek(output_, 0, SEEK_CUR) : -1;
     struct stat status {};
-    const bool is_last = end >= part && ::fstat(output_, &status) == 0 && status.st_size == end;
-    if (!is_last || ::ftruncate(output_, end - part) != 0 || ::lseek(output_, end - part, SEEK_SET) < 0)
+    const bool is_last = end >= part && os::fstat(output_, &status) == 0 && status.st_size == end;
+    if (!is_last || os::ftruncate(output_, end - part) != 0 || os::lseek(output_, end - part, SEEK_SET) < 0)
       owes_feed_ = true;
   }
 

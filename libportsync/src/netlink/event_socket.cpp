@@ -4,12 +4,14 @@
 #include <linux/netlink.h>
 #include <linux/rtnetlink.h>
 #include <linux/sock_diag.h>
-#include <netlink/netlink.h>
-#include <sys/socket.h>
 
 #include <algorithm>
 #include <array>
+#include <cerrno>
 #include <limits>
+#include <tuple>
+
+#include "os/socket.hpp"
 
 namespace portsync::netlink {
 namespace {
@@ -20,16 +22,17 @@ using MemoryInfo = std::array<std::uint32_t, SK_MEMINFO_VARS>;
 MemoryInfo memory_info(int fd) noexcept {
   MemoryInfo info{};
   socklen_t size = sizeof info;
-  if (::getsockopt(fd, SOL_SOCKET, SO_MEMINFO, info.data(), &size) < 0) info.fill(0);
+  if (os::getsockopt(fd, SOL_SOCKET, SO_MEMINFO, info.data(), &size) < 0) info.fill(0);
   return info;
 }
 
 }  // namespace
 
-EventSocket::EventSocket(std::size_t receive_buffer_bytes) : socket_(open_route_socket("link events")) {
+EventSocket::EventSocket(std::size_t receive_buffer_bytes) : socket_("link events") {
   set_receive_buffer(receive_buffer_bytes);
-  if (const int code = nl_socket_add_membership(socket_.get(), RTNLGRP_LINK); code < 0) {
-    throw std::system_error(libnl_error(code), "netlink socket for link events: cannot join RTNLGRP_LINK");
+  const int group = RTNLGRP_LINK;
+  if (os::setsockopt(fd(), SOL_NETLINK, NETLINK_ADD_MEMBERSHIP, &group, sizeof group) < 0) {
+    throw std::system_error(errno, std::system_category(), "netlink socket for link events: cannot join RTNLGRP_LINK");
   }
 }
 
@@ -38,12 +41,12 @@ EventSocket::EventSocket(std::size_t receive_buffer_bytes) : socket_(open_route_
 void EventSocket::set_receive_buffer(std::size_t bytes) noexcept {
   constexpr std::size_t largest = std::numeric_limits<int>::max() / 2;  // the kernel doubles it
   const int wanted = static_cast<int>(std::min(bytes, largest));
-  if (::setsockopt(fd(), SOL_SOCKET, SO_RCVBUFFORCE, &wanted, sizeof wanted) < 0) {
-    ::setsockopt(fd(), SOL_SOCKET, SO_RCVBUF, &wanted, sizeof wanted);
+  if (os::setsockopt(fd(), SOL_SOCKET, SO_RCVBUFFORCE, &wanted, sizeof wanted) < 0) {
+    os::setsockopt(fd(), SOL_SOCKET, SO_RCVBUF, &wanted, sizeof wanted);
   }
   int effective = 0;
   socklen_t size = sizeof effective;
-  ::getsockopt(fd(), SOL_SOCKET, SO_RCVBUF, &effective, &size);
+  os::getsockopt(fd(), SOL_SOCKET, SO_RCVBUF, &effective, &size);
   receive_buffer_bytes_ = static_cast<std::size_t>(effective);
 }
 
@@ -58,14 +61,14 @@ std::size_t EventSocket::backlog_bytes() const noexcept {
 bool EventSocket::joined() const noexcept {
   std::array<std::uint32_t, 8> groups{};
   socklen_t size = sizeof groups;
-  if (::getsockopt(fd(), SOL_NETLINK, NETLINK_LIST_MEMBERSHIPS, groups.data(), &size) < 0) return true;
+  if (os::getsockopt(fd(), SOL_NETLINK, NETLINK_LIST_MEMBERSHIPS, groups.data(), &size) < 0) return true;
   static_assert(RTNLGRP_LINK >= 1 && RTNLGRP_LINK <= 32, "in the first word");
   return (groups[0] & (1U << (RTNLGRP_LINK - 1))) != 0;
 }
 
 // If it cannot be sent, there will be no answer either: the caller's time limit covers both.
 void EventSocket::send_probe() noexcept {
-  nl_send_simple(socket_.get(), NLMSG_NOOP, NLM_F_ACK, nullptr, 0);  // libnl adds NLM_F_REQUEST
+  if (const Message probe{nlmsg_alloc_simple(NLMSG_NOOP, NLM_F_ACK)}) std::ignore = socket_.send(*probe);
 }
 
 }  // namespace portsync::netlink

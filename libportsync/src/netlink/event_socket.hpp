@@ -14,7 +14,7 @@ class EventSocket {
   // Joined and with its buffer when the constructor returns. Throws std::system_error.
   explicit EventSocket(std::size_t receive_buffer_bytes);
 
-  [[nodiscard]] int fd() const noexcept { return nl_socket_get_fd(socket_.get()); }
+  [[nodiscard]] int fd() const noexcept { return socket_.fd(); }
   [[nodiscard]] std::size_t receive_buffer_bytes() const noexcept { return receive_buffer_bytes_; }
 
   // Messages that the kernel dropped since the socket was opened. 0 before Linux 4.12, which does not tell.

@@ -1,16 +1,14 @@
 // SPDX-License-Identifier: Apache-2.0
 #include <linux/if.h>
 #include <linux/rtnetlink.h>
-#include <netlink/errno.h>
 #include <netlink/msg.h>
-#include <netlink/netlink.h>
-#include <sys/socket.h>
 
 #include <array>
 #include <cerrno>
 #include <portsync/netlink/link_control.hpp>
 
 #include "netlink/route_socket.hpp"
+#include "os/socket.hpp"
 
 namespace portsync::netlink {
 namespace {
@@ -25,14 +23,13 @@ class LinkControl::Impl {
  public:
   std::error_code set_down(std::int32_t ifindex) {
     const Message message(nlmsg_alloc_simple(RTM_NEWLINK, NLM_F_ACK));
-    if (!message) return libnl_error(NLE_NOMEM);
+    if (!message) return system_error(ENOMEM);
     ifinfomsg header{};
     header.ifi_family = AF_UNSPEC;
     header.ifi_index = ifindex;
     header.ifi_change = IFF_UP;
-    int code = nlmsg_append(message.get(), &header, sizeof header, NLMSG_ALIGNTO);
-    if (code >= 0) code = nl_send_auto(socket_.get(), message.get());
-    if (code < 0) return libnl_error(code);
+    if (nlmsg_append(message.get(), &header, sizeof header, NLMSG_ALIGNTO) < 0) return system_error(ENOMEM);
+    if (const std::error_code error = socket_.send(*message)) return error;
     return acknowledgement(nlmsg_hdr(message.get())->nlmsg_seq);
   }
 
@@ -42,7 +39,7 @@ class LinkControl::Impl {
   std::error_code acknowledgement(std::uint32_t sequence) {
     while (true) {
       alignas(nlmsghdr) std::array<char, 8192> buffer{};
-      const ssize_t size = ::recv(nl_socket_get_fd(socket_.get()), buffer.data(), buffer.size(), MSG_DONTWAIT);
+      const ssize_t size = os::recv(socket_.fd(), buffer.data(), buffer.size(), MSG_DONTWAIT);
       if (size < 0 && errno == EINTR) continue;
       if (size < 0) return system_error(errno);
       const auto* answer = reinterpret_cast<const nlmsghdr*>(buffer.data());
@@ -55,7 +52,7 @@ class LinkControl::Impl {
     }
   }
 
-  RouteSocket socket_ = open_route_socket("changing links");
+  RouteSocket socket_{"changing links"};
 };
 
 LinkControl::LinkControl() : impl_(std::make_unique<Impl>()) {}

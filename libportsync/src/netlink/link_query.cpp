@@ -4,10 +4,7 @@
 #include <linux/if_link.h>
 #include <linux/rtnetlink.h>
 #include <netlink/attr.h>
-#include <netlink/netlink.h>
-#include <poll.h>
 #include <sys/mman.h>
-#include <sys/socket.h>
 
 #include <cerrno>
 #include <cstring>
@@ -16,6 +13,7 @@
 
 #include "netlink/decode.hpp"
 #include "netlink/receive_buffer.hpp"
+#include "os/socket.hpp"
 
 namespace portsync::netlink {
 namespace {
@@ -36,7 +34,7 @@ bool wait_readable(int fd) {
   pollfd waited{fd, POLLIN, 0};
   int count = 0;
   do {
-    count = ::poll(&waited, 1, reply_timeout_ms);
+    count = os::poll(&waited, 1, reply_timeout_ms);
   } while (count < 0 && errno == EINTR);
   return count > 0;
 }
@@ -124,8 +122,7 @@ bool LinkQuery::send(int flags, std::int32_t ifindex) {
   int code = nlmsg_append(message.get(), &header, sizeof header, NLMSG_ALIGNTO);
   // Counters that nobody reads are half of a reply. Virtual functions are listed on request only (RTEXT_FILTER_VF).
   if (code >= 0) code = nla_put_u32(message.get(), IFLA_EXT_MASK, RTEXT_FILTER_SKIP_STATS);
-  if (code >= 0) code = nl_send_auto(socket_.get(), message.get());
-  if (code < 0) return false;
+  if (code < 0 || socket_.send(*message)) return false;
   sequence_ = nlmsg_hdr(message.get())->nlmsg_seq;
   return true;
 }
@@ -133,7 +130,7 @@ bool LinkQuery::send(int flags, std::int32_t ifindex) {
 // Adds one datagram of the kernel's, or a foreign one to their number, or sets the status to failed.
 void LinkQuery::read_one(Replies& replies) {
   const std::span<std::byte> room = replies.room();
-  const int fd = nl_socket_get_fd(socket_.get());
+  const int fd = socket_.fd();
   sockaddr_nl sender{};
   iovec part{room.data(), room.size()};
   msghdr header{};
@@ -141,8 +138,8 @@ void LinkQuery::read_one(Replies& replies) {
   header.msg_namelen = sizeof sender;
   header.msg_iov = &part;
   header.msg_iovlen = 1;
-  ssize_t size = ::recvmsg(fd, &header, MSG_DONTWAIT);
-  if (size < 0 && errno == EAGAIN && wait_readable(fd)) size = ::recvmsg(fd, &header, MSG_DONTWAIT);
+  ssize_t size = os::recvmsg(fd, &header, MSG_DONTWAIT);
+  if (size < 0 && errno == EAGAIN && wait_readable(fd)) size = os::recvmsg(fd, &header, MSG_DONTWAIT);
   if (size < 0 && errno == EINTR) return;
   if (size < 0) {
     replies.status = Replies::Status::failed;

@@ -56,7 +56,7 @@ class LinkQuery {
  public:
   // Opens the socket, in the network namespace that the calling thread is in. The question is about all links. Throws
   // std::system_error.
-  LinkQuery() : socket_(open_route_socket("a snapshot")) {}
+  LinkQuery() : socket_("a snapshot") {}
 
   // The next question is about these. One that does not exist has no reply.
   void ask_about(std::vector<std::int32_t> ifindexes);

@@ -2,13 +2,11 @@
 #include "netlink/route_socket.hpp"
 
 #include <linux/netlink.h>
-#include <netlink/errno.h>
-#include <netlink/netlink.h>
 
 #include <cerrno>
-#include <cstdlib>
-#include <portsync/netlink/link_source.hpp>
 #include <string>
+
+#include "os/socket.hpp"
 
 namespace portsync::netlink {
 namespace {
@@ -21,26 +19,28 @@ namespace {
   throw std::system_error(error, what);
 }
 
-// libnl maps most of errno to NLE_FAILURE, "unspecific failure": then errno says more (EMFILE, ENFILE).
-std::error_code connect_error(int code, int system_error) {
-  if (std::abs(code) == NLE_FAILURE && system_error != 0) return {system_error, std::system_category()};
-  return libnl_error(code);
+std::error_code last_errno() noexcept {
+  return {errno, std::system_category()};
 }
 
 }  // namespace
 
-std::error_code libnl_error(int code) noexcept {
-  return {std::abs(code), error_category()};
+RouteSocket::RouteSocket(const char* purpose)
+    : socket_(os::socket(AF_NETLINK, SOCK_RAW | SOCK_CLOEXEC | SOCK_NONBLOCK, NETLINK_ROUTE)) {
+  if (!socket_) fail(last_errno(), purpose);
+  sockaddr_nl any{};  // the kernel chooses the port
+  any.nl_family = AF_NETLINK;
+  if (os::bind(fd(), reinterpret_cast<const sockaddr*>(&any), sizeof any) < 0) fail(last_errno(), purpose);
 }
 
-RouteSocket open_route_socket(const char* purpose) {
-  RouteSocket socket(nl_socket_alloc());
-  if (!socket) throw std::bad_alloc();
-  errno = 0;
-  if (const int code = nl_connect(socket.get(), NETLINK_ROUTE); code < 0) fail(connect_error(code, errno), purpose);
-  if (const int code = nl_socket_set_nonblocking(socket.get()); code < 0) fail(libnl_error(code), purpose);
-  nl_socket_disable_auto_ack(socket.get());
-  return socket;
+std::error_code RouteSocket::send(nl_msg& request) noexcept {
+  nlmsghdr& header = *nlmsg_hdr(&request);
+  header.nlmsg_flags |= NLM_F_REQUEST;
+  header.nlmsg_seq = ++sequence_;
+  while (os::send(fd(), &header, header.nlmsg_len, 0) < 0) {
+    if (errno != EINTR) return last_errno();
+  }
+  return {};
 }
 
 }  // namespace portsync::netlink

@@ -2,28 +2,35 @@
 #pragma once
 
 #include <netlink/msg.h>
-#include <netlink/socket.h>
 
+#include <cstdint>
 #include <memory>
 #include <system_error>
 
-namespace portsync::netlink {
+#include "os/descriptor.hpp"
 
-struct CloseSocket {
-  void operator()(nl_sock* socket) const noexcept { nl_socket_free(socket); }
-};
-using RouteSocket = std::unique_ptr<nl_sock, CloseSocket>;
+namespace portsync::netlink {
 
 struct FreeMessage {
   void operator()(nl_msg* message) const noexcept { nlmsg_free(message); }
 };
 using Message = std::unique_ptr<nl_msg, FreeMessage>;
 
-// An error of libnl, given as its functions return it: negative or not.
-[[nodiscard]] std::error_code libnl_error(int code) noexcept;
+// A bound, non-blocking NETLINK_ROUTE socket in the network namespace that the calling thread was in when it was made.
+// libnl builds and parses the messages; its own sockets make system calls that a simulated system does not see.
+class RouteSocket {
+ public:
+  // Throws std::system_error; `purpose` is for its text.
+  explicit RouteSocket(const char* purpose);
 
-// A bound, non-blocking NETLINK_ROUTE socket in the network namespace that the calling thread is in. Throws
-// std::system_error; `purpose` is for its text.
-[[nodiscard]] RouteSocket open_route_socket(const char* purpose);
+  [[nodiscard]] int fd() const noexcept { return socket_.get(); }
+
+  // Sends a request: gives it a sequence number, which its header has afterwards. The kernel's errno.
+  [[nodiscard]] std::error_code send(nl_msg& request) noexcept;
+
+ private:
+  os::Descriptor socket_;
+  std::uint32_t sequence_ = 0;
+};
 
 }  // namespace portsync::netlink

@@ -39,4 +39,8 @@ int recvmmsg(int fd, mmsghdr* messages, unsigned count, int flags) noexcept {
   return ::recvmmsg(fd, messages, count, flags, nullptr);
 }
 
+int poll(pollfd* sockets, nfds_t count, int timeout) noexcept {
+  return ::poll(sockets, count, timeout);
+}
+
 }  // namespace portsync::os

@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 #pragma once
 
+#include <poll.h>
 #include <sys/socket.h>
 #include <sys/types.h>
 
@@ -19,5 +20,7 @@ int setsockopt(int fd, int level, int name, const void* value, socklen_t size) n
 [[nodiscard]] ssize_t recv(int fd, void* data, std::size_t size, int flags) noexcept;
 [[nodiscard]] ssize_t recvmsg(int fd, msghdr* message, int flags) noexcept;
 [[nodiscard]] int recvmmsg(int fd, mmsghdr* messages, unsigned count, int flags) noexcept;  // without a time limit
+// Waits for the events of `sockets`; `timeout` in milliseconds.
+[[nodiscard]] int poll(pollfd* sockets, nfds_t count, int timeout) noexcept;
 
 }  // namespace portsync::os

@@ -3,7 +3,6 @@
 
 #include <netinet/in.h>
 #include <netinet/tcp.h>
-#include <sys/socket.h>
 #include <sys/un.h>
 
 #include <algorithm>
@@ -13,6 +12,7 @@
 #include <stdexcept>
 #include <utility>
 
+#include "os/socket.hpp"
 #include "redis/error_reply.hpp"
 
 namespace portsync::redis {
@@ -280,14 +280,14 @@ void Connection::take_addresses(Resolution resolution) {
 void Connection::connect_next() {
   const Address& address = addresses_[address_++];
   attempt_deadline_ = os::now() + options_.timeout;
-  socket_.reset(::socket(address.storage.ss_family, SOCK_STREAM | SOCK_CLOEXEC | SOCK_NONBLOCK, 0));
+  socket_.reset(os::socket(address.storage.ss_family, SOCK_STREAM | SOCK_CLOEXEC | SOCK_NONBLOCK, 0));
   if (!socket_) return fail(last_errno(), last_errno().message());
   if (address.storage.ss_family != AF_UNIX) {
     const int on = 1;
-    ::setsockopt(socket_.get(), IPPROTO_TCP, TCP_NODELAY, &on, sizeof on);
+    os::setsockopt(socket_.get(), IPPROTO_TCP, TCP_NODELAY, &on, sizeof on);
   }
   const auto* where = reinterpret_cast<const sockaddr*>(&address.storage);
-  const bool connected = ::connect(socket_.get(), where, address.size) == 0;
+  const bool connected = os::connect(socket_.get(), where, address.size) == 0;
   // A unix socket whose backlog is full says EAGAIN, and will not tell when it no longer is.
   if (!connected && errno != EINPROGRESS) return fail(last_errno(), last_errno().message());
   try {
@@ -303,7 +303,7 @@ void Connection::connect_next() {
 void Connection::finish_connecting() {
   int error = 0;
   socklen_t size = sizeof error;
-  if (::getsockopt(socket_.get(), SOL_SOCKET, SO_ERROR, &error, &size) < 0) error = errno;
+  if (os::getsockopt(socket_.get(), SOL_SOCKET, SO_ERROR, &error, &size) < 0) error = errno;
   if (error != 0) {
     const std::error_code code(error, std::system_category());
     return fail(code, code.message());
@@ -366,7 +366,7 @@ Connection::Event Connection::on_probe_reply() {
 
 void Connection::receive() {
   std::array<char, 32768> data;
-  const ssize_t size = ::recv(socket_.get(), data.data(), data.size(), 0);
+  const ssize_t size = os::recv(socket_.get(), data.data(), data.size(), 0);
   if (size > 0) {
     reader_.feed(data.data(), static_cast<std::size_t>(size));
     readable_ = static_cast<std::size_t>(size) == data.size();
@@ -412,7 +412,7 @@ void Connection::send() noexcept {
 void Connection::write() {
   count_new_commands(false);
   while (sent_ < out_.bytes().size() && !write_error_) {
-    const ssize_t size = ::send(socket_.get(), out_.bytes().data() + sent_, out_.bytes().size() - sent_, MSG_NOSIGNAL);
+    const ssize_t size = os::send(socket_.get(), out_.bytes().data() + sent_, out_.bytes().size() - sent_, MSG_NOSIGNAL);
     if (size >= 0) {
       sent_ += static_cast<std::size_t>(size);
       statistics_.bytes_sent += static_cast<std::uint64_t>(size);
@@ -470,7 +470,7 @@ void Connection::drop_socket() noexcept {
     events_.remove(socket_.get());
     if (!unanswered_.empty()) {
       const linger reset{1, 0};
-      ::setsockopt(socket_.get(), SOL_SOCKET, SO_LINGER, &reset, sizeof reset);
+      os::setsockopt(socket_.get(), SOL_SOCKET, SO_LINGER, &reset, sizeof reset);
     }
     socket_.reset();
   }

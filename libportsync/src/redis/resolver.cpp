@@ -1,11 +1,11 @@
 // SPDX-License-Identifier: Apache-2.0
 #include "redis/resolver.hpp"
 
-#include <netdb.h>
-
 #include <cstring>
 #include <exception>
 #include <memory>
+
+#include "os/names.hpp"
 
 namespace portsync::redis {
 namespace {
@@ -16,13 +16,13 @@ Resolution get_addresses(const std::string& host, std::uint16_t port, int flags)
   hints.ai_socktype = SOCK_STREAM;
   hints.ai_flags = flags | AI_NUMERICSERV;
   addrinfo* found = nullptr;
-  const int error = ::getaddrinfo(host.c_str(), std::to_string(port).c_str(), &hints, &found);
+  const int error = os::getaddrinfo(host.c_str(), std::to_string(port).c_str(), &hints, &found);
   Resolution resolution;
   if (error != 0) {
     resolution.error = ::gai_strerror(error);
     return resolution;
   }
-  const std::unique_ptr<addrinfo, decltype(&::freeaddrinfo)> owner(found, &::freeaddrinfo);
+  const std::unique_ptr<addrinfo, decltype(&os::freeaddrinfo)> owner(found, &os::freeaddrinfo);
   for (const addrinfo* info = found; info != nullptr; info = info->ai_next) {
     Address address;
     if (info->ai_addrlen > sizeof address.storage) continue;
