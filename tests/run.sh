@@ -6,10 +6,10 @@ set -u
 usage() {
   cat <<'END'
 usage: tests/run.sh [--quick | --all | --debian13] [--suite NAME]... [--soak MINUTES]
-                    [--operations N] [--replay FILE] [--fuzz MINUTES] [--help]
+                    [--operations N] [--replay FILE] [--fuzz MINUTES] [--sim MINUTES] [--help]
 
   (nothing)       tier 1: g++ debug with ASan and UBSan, and a release build with -Werror;
-                  the suites unit and integration in both, sonic, api and system in the release, abi and fuzz
+                  the suites unit and integration in both, sonic, api, system and sim in the release, abi and fuzz
                   (the fuzz targets' corpora) in the other
   --quick         one release build, unit tests and the shortest integration tests
   --all           tier 1 and tier 2: clang with -Werror, TSan, clang-tidy, LTO, minsize, shellcheck, instructions
@@ -18,10 +18,11 @@ usage: tests/run.sh [--quick | --all | --debian13] [--suite NAME]... [--soak MIN
                   meson subproject, the wraps, Debian 13, a soak, and each fuzz target for a while
   --debian13      only what --all does in a root of Debian 13 (tests/debian13.sh): a release build, all suites
                   but system
-  --suite NAME    only this suite: unit, integration, sonic, api, abi, system or fuzz; may be given again
+  --suite NAME    only this suite: unit, integration, sonic, api, abi, system, fuzz or sim; may be given again
   --soak MINUTES  random link changes and faults for so long, on a release build (2 with --all)
   --operations N  the same until the kernel has carried out so many changes; 200,000 take about 40 minutes of one core
   --fuzz MINUTES  each fuzz target for so long, with clang's libFuzzer (1 with --all)
+  --sim MINUTES   the simulator for so long, on fresh seeds and one processor (tests/sim/README.md)
   --replay FILE   a run that a random test wrote when it failed, on a release build
 
 As root, missing packages are installed by apt-get. Anybody else needs them to be there; the tests then run in a user
@@ -38,6 +39,7 @@ suites=()
 soak=
 operations=
 fuzz=
+sim=
 replay=
 while [ $# -gt 0 ]; do
   case $1 in
@@ -48,6 +50,7 @@ while [ $# -gt 0 ]; do
     --soak) soak=${2:?--soak needs minutes}; [ $mode = all ] || mode=soak; shift ;;
     --operations) operations=${2:?--operations needs a number}; [ $mode = all ] || mode=soak; shift ;;
     --fuzz) fuzz=${2:?--fuzz needs minutes}; [ $mode = all ] || mode=fuzz; shift ;;
+    --sim) sim=${2:?--sim needs minutes}; mode=sim; shift ;;
     --replay) replay=$(realpath "${2:?--replay needs a file}"); mode=replay; shift ;;
     --help | -h) usage; exit 0 ;;
     *) echo "tests/run.sh: unknown option $1" >&2; usage >&2; exit 2 ;;
@@ -56,8 +59,8 @@ while [ $# -gt 0 ]; do
 done
 for suite in "${suites[@]+"${suites[@]}"}"; do
   case $suite in
-    unit | integration | sonic | api | abi | system | fuzz) ;;
-    *) echo "tests/run.sh: no suite $suite; there are unit, integration, sonic, api, abi, system and fuzz" >&2; exit 2 ;;
+    unit | integration | sonic | api | abi | system | fuzz | sim) ;;
+    *) echo "tests/run.sh: no suite $suite; there are unit, integration, sonic, api, abi, system, fuzz and sim" >&2; exit 2 ;;
   esac
 done
 
@@ -171,7 +174,7 @@ release=(--buildtype=release -Dwerror=true)
 sanitized=(--buildtype=debug "-Db_sanitize=address,undefined")
 
 tier1() {
-  build_and_test release "unit integration sonic api system" "${release[@]}" -Ddocs=enabled
+  build_and_test release "unit integration sonic api system sim" "${release[@]}" -Ddocs=enabled
   build_and_test asan "unit integration fuzz abi" "${sanitized[@]}"
 }
 
@@ -263,6 +266,13 @@ fuzz() {
   done
 }
 
+# simulate MINUTES: a failure is cut down and left beside the program.
+simulate() {
+  [ -e "$builds/release/build.ninja" ] || configure release "${release[@]}" || return
+  step "build sim" meson compile -C "$builds/release" sim || return
+  long_step "sim, $1 min" "$builds/release/tests/sim/sim" --minutes "$1" --out "$builds/release/sim-failure.txt"
+}
+
 # long_step NAME COMMAND...: the same for what shows its progress.
 long_step() {
   local name=$1 began=$SECONDS result=failed
@@ -289,6 +299,7 @@ if step "packages" install_packages; then
     all) tier1; tier2; random_runs "soak" test_random_runs; fuzz "${fuzz:-1}" ;;
     debian13) debian13 ;;
     fuzz) fuzz "$fuzz" ;;
+    sim) simulate "$sim" ;;
     soak) random_runs "soak" test_random_runs ;;
     replay) random_runs "replay of $replay" test_replay ;;
   esac

@@ -1,0 +1,80 @@
+// SPDX-License-Identifier: Apache-2.0
+#pragma once
+
+#include <cstdint>
+#include <map>
+#include <optional>
+#include <portsync/health_monitor.hpp>
+#include <portsync/port_filter.hpp>
+#include <set>
+#include <string>
+#include <string_view>
+#include <vector>
+
+#include "sim/kernel.hpp"
+#include "sim/redis_server.hpp"
+#include "sim/scenario.hpp"
+
+namespace sim {
+
+// A promise was broken.
+struct Failure {
+  std::string rule;  // of which kind; shrinking keeps it
+  std::string text;
+  Time when = 0;
+};
+
+// Watches kernel and server, knows which rows there ought to be, and what the process has written. It looks only at what
+// has changed, so that it can look at every step.
+class Judge {
+ public:
+  Judge(World& world, const Setup& setup, Kernel& kernel, RedisServer& server);
+
+  void on_link(const Link& link) { touched_.insert(link.name); }
+  void on_key(int database, const std::string& key, std::uint64_t client);
+  // A command of the process is about to be executed.
+  void on_command(std::uint64_t client, int database, const std::vector<std::string_view>& words);
+  void set_filter(const portsync::PortFilter& filter);
+
+  // A link of an earlier swss: it has no row until it is replaced.
+  void ignore(std::int32_t ifindex);
+  void on_link_gone(const Link& link);
+  // Another program's fields, which must stay.
+  void add_foreign(const std::string& key, const std::string& field, const std::string& value);
+  void forget_foreign() { foreign_.clear(); }
+  void forget_foreign(const std::string& key) { foreign_.erase(key); }
+
+  // Between two events of the world. `health`: of the process when it runs; `slack`: what trouble of the network may
+  // add before it is noticed.
+  void look(const std::optional<portsync::Health>& health, Time slack);
+  // Rows that are not as they ought to be, and since when.
+  [[nodiscard]] const std::map<std::string, Time>& wrong();
+  [[nodiscard]] std::string describe_wrong();
+  [[nodiscard]] bool has_port() const;
+
+  void fail(const std::string& rule, const std::string& text);
+  [[nodiscard]] const std::optional<Failure>& failure() const noexcept { return failure_; }
+  [[nodiscard]] std::uint64_t writes() const noexcept { return writes_; }
+
+ private:
+  [[nodiscard]] std::optional<Hash> expected(const std::string& name) const;
+  [[nodiscard]] Hash actual(const std::string& name) const;
+  [[nodiscard]] bool judged(const std::string& name) const;
+  void compare();
+  void check_honesty(const portsync::Health& health, Time slack);
+
+  World& world_;
+  const Setup& setup_;
+  Kernel& kernel_;
+  RedisServer& server_;
+  portsync::PortFilter filter_;
+  std::set<std::string> touched_;
+  std::map<std::string, Time> wrong_;
+  std::set<std::int32_t> ignored_;
+  std::map<std::string, Time> edited_;  // key -> when another program changed it last
+  std::map<std::string, Hash> foreign_;
+  std::optional<Failure> failure_;
+  std::uint64_t writes_ = 0;
+};
+
+}  // namespace sim

@@ -1,0 +1,54 @@
+// SPDX-License-Identifier: Apache-2.0
+#pragma once
+
+#include <cstdint>
+#include <set>
+#include <string>
+#include <vector>
+
+#include "sim/judge.hpp"
+#include "sim/kernel.hpp"
+#include "sim/redis_server.hpp"
+#include "sim/scenario.hpp"
+
+namespace sim {
+
+// SONiC beside the process: CONFIG_DB with its ports, and an orchagent that takes over what was staged for it
+// (ProducerStateTable's consumer) and has the netdevs made after PortConfigDone. Judges when PortConfigDone and
+// PortInitDone are said.
+class Swss {
+ public:
+  Swss(World& world, Kernel& kernel, RedisServer& server, Judge& judge, const Setup& setup);
+
+  // CONFIG_DB is there, and orchagent runs.
+  void start();
+  // orchagent ends, APPL_DB is flushed; the netdevs go too, unless they are left behind.
+  void stop(bool leave_netdevs);
+  void on_key(int database, const std::string& key);
+  void on_link(const std::string& name) { seen_.insert(name); }
+  // Every port has its netdev; those that were removed are made again.
+  void make_netdevs();
+  [[nodiscard]] bool init_done() const { return server_.hash(appl_db, "PORT_TABLE:PortInitDone") != nullptr; }
+
+ private:
+  static constexpr int appl_db = 0;
+  static constexpr int config_db = 4;
+  static constexpr int state_db = 6;
+  void consume();
+  void take(const std::string& name, bool deleted);
+  void check_config_done();
+  void check_init_done();
+  [[nodiscard]] std::vector<std::string> ports() const;
+
+  World& world_;
+  Kernel& kernel_;
+  RedisServer& server_;
+  Judge& judge_;
+  const Setup& setup_;
+  bool running_ = false;
+  bool due_ = false;
+  std::uint64_t run_ = 0;
+  std::set<std::string> seen_;  // netdevs, since swss started
+};
+
+}  // namespace sim
