@@ -1,6 +1,7 @@
 # SPDX-License-Identifier: Apache-2.0
 """The configuration's part of the random runs: other filters, and CONFIG_DB taken away and brought back."""
 
+import fnmatch
 from typing import Optional
 
 from support import process
@@ -90,6 +91,10 @@ class ConfigFaults(RedisFaults):
                 self._now_configured()
 
     # --- what is wanted ---
+
+    def may_be_ours(self, name: str) -> bool:
+        return (any(fnmatch.fnmatchcase(name, glob) for glob in FILTERS[self.filter])
+                and (not self.scope or self.configured is None or name in self.configured))
 
     def kernel_ports(self) -> dict[str, Link]:
         found = super().kernel_ports()

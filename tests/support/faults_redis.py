@@ -7,7 +7,7 @@ from support import resp
 from support.faults_kernel import KernelFaults
 from support.redis_server import STATE_DB
 from support.refusals import REFUSALS
-from support.row_watch import RowWatch
+from support.row_watch import RowWatch, own_name
 
 SPARE_DB = 15
 
@@ -134,8 +134,12 @@ class RedisFaults(KernelFaults):
             self.redis.db.call("DEL", f"PORT_TABLE|{self.port(number)}")
             self._plant_again(number)
 
+    def may_be_ours(self, name: str) -> bool:
+        """A row that is neither of a port nor in the index is ours by the filter alone."""
+        return own_name(name)
+
     def _edit_row(self, number: int) -> None:
-        if self._writable():
+        if self._writable() and self.may_be_ours(self.port(number)):
             key = f"PORT_TABLE|{self.port(number)}"
             self._meddle(self.port(number))
             self.redis.db.call("HSET", key, "mtu", "1", "admin_status", "sideways")
