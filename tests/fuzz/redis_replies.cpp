@@ -104,8 +104,8 @@ void check_handshake(Input input) {
   if ((bits & 1U) != 0) options.username = "user";
   if ((bits & 2U) != 0) options.password = "s3cret";
   if ((bits & 4U) != 0) options.client_name.clear();
-  redis::ClientIdentity lost;
-  if ((bits & 8U) != 0) lost = {"fake", "7"};
+  std::vector<redis::ClientIdentity> lost;
+  if ((bits & 8U) != 0) lost = {{"other", "6"}, {"fake", "7"}};
   redis::Handshake handshake;
   CommandBuffer out;
   Witness witness;

@@ -9,6 +9,7 @@
 #include <cassert>
 #include <cerrno>
 #include <cstring>
+#include <new>
 #include <stdexcept>
 #include <utility>
 
@@ -24,6 +25,11 @@ constexpr std::uint32_t resolver_id = 2;
 constexpr std::size_t max_units = 1024;
 constexpr std::size_t units_per_look_at_the_clock = 32;
 constexpr std::chrono::milliseconds max_turn{1};
+constexpr std::size_t max_received = std::size_t{256} << 10U;  // in a turn
+// An answer that comes at this rate has the time that it needs; one that comes slower is none.
+constexpr std::size_t slowest_link = 1024;  // bytes per second
+constexpr int refusals_limit = 3;           // of options.timeout: then a server that only refuses is left
+constexpr std::chrono::milliseconds shortest_probe_interval{250};
 
 std::error_code last_errno() noexcept {
   return {errno, std::system_category()};
@@ -87,6 +93,7 @@ Connection::Event Connection::Turn::next() {
 Connection::Connection(ConnectionOptions options, Lookup lookup)
     : options_(checked(std::move(options))),
       resolver_(std::move(lookup)),
+      probe_interval_(options_.probe_interval),
       jitter_(static_cast<std::minstd_rand::result_type>(os::now().time_since_epoch().count())) {}
 
 Connection::~Connection() {
@@ -115,13 +122,18 @@ void Connection::close(std::error_code error, std::string_view text) {
 }
 
 void Connection::note_error(std::error_code error, std::string_view text) {
+  statistics_.last_error = shown(error, text);
+}
+
+std::string Connection::shown(std::error_code error, std::string_view text) const {
   const bool tells = !options_.password.empty() && text.find(options_.password) != std::string_view::npos;
-  statistics_.last_error = tells ? error.message() : printable(text);
+  return tells ? error.message() : printable(text);
 }
 
 // While answers are awaited it is nearly always one of them: reading says so at no more cost than asking what waits.
 void Connection::look_at_events() {
   now_ = os::now();
+  received_ = 0;
   looked_ = state_ != State::open || unanswered_.empty() || writable_watched_;
   if (looked_) {
     poll();
@@ -138,7 +150,7 @@ void Connection::poll() {
     if (ready[i].data.u32 == resolver_id && state_ != State::resolving) events_.remove(resolver_.fd());
     if (ready[i].data.u32 != socket_id) continue;
     if (state_ == State::connecting) {
-      connected_ = true;
+      state_ = State::connected;
       continue;
     }
     if ((ready[i].events & ~static_cast<std::uint32_t>(EPOLLOUT)) != 0) readable_ = true;
@@ -163,12 +175,13 @@ std::optional<TimePoint> Connection::deadline() const noexcept {
     case State::handshake:
       return attempt_deadline_;
     case State::next_address:
+    case State::connected:
       return TimePoint{};
     case State::open:
       break;
   }
-  if (!unanswered_.empty()) return unanswered_.front().since + options_.timeout;
-  if (options_.probe_interval.count() > 0) return last_traffic_ + options_.probe_interval;
+  if (!unanswered_.empty()) return answer_deadline();
+  if (probe_interval_.count() > 0) return last_traffic_ + probe_interval_;
   return std::nullopt;
 }
 
@@ -205,11 +218,10 @@ Connection::Event Connection::advance() {
       connect_next();
       break;
     case State::connecting:
-      if (connected_) {
-        finish_connecting();
-      } else if (now_ >= attempt_deadline_) {
-        fail_timeout("connecting took too long");
-      }
+      if (now_ >= attempt_deadline_) fail_timeout("connecting took too long");
+      break;
+    case State::connected:
+      finish_connecting();
       break;
     case State::handshake:
     case State::open:
@@ -228,6 +240,7 @@ Connection::Event Connection::advance() {
             break;
         }
         if (!readable_) return idle();
+        if (received_ >= max_received) return Event::none;  // what waits keeps fd() readable
         const State before = state_;
         receive();
         if (state_ != before) return Event::none;
@@ -240,7 +253,7 @@ Connection::Event Connection::advance() {
 Connection::Event Connection::idle() {
   if (write_error_) {
     fail(write_error_, write_error_.message());
-  } else if (state_ == State::handshake ? now_ >= attempt_deadline_ : unanswered_too_long()) {
+  } else if (now_ >= (state_ == State::handshake ? attempt_deadline_ : answer_deadline().value_or(TimePoint::max()))) {
     fail_timeout("no answer in time");
   } else if (state_ == State::open) {
     probe_if_quiet();
@@ -295,8 +308,7 @@ void Connection::connect_next() {
   } catch (const std::system_error& error) {
     return fail(error.code(), error.code().message());
   }
-  state_ = State::connecting;
-  connected_ = connected;
+  state_ = connected ? State::connected : State::connecting;
   writable_watched_ = !connected;
 }
 
@@ -312,6 +324,7 @@ void Connection::finish_connecting() {
 }
 
 void Connection::begin_handshake() {
+  reader_.reset();
   state_ = State::handshake;
   // What came with the event that ended connecting is reported again, if it is still so.
   readable_ = false;
@@ -328,10 +341,15 @@ Connection::Event Connection::on_reply() {
     fail(code, extra.is_error() ? extra.text() : "an answer to nothing");
     return Event::none;
   }
+  answered_at_ = now_;
   auto& oldest = unanswered_.front();
   const Unanswered answered = oldest;
   if (--oldest.count == 0) unanswered_.pop_front();
   if (state_ == State::handshake) return on_handshake_reply();
+  if (refuses_for_too_long(reply())) {
+    fail(classify(reply().text()), reply().text());
+    return Event::none;
+  }
   if (!answered.probe) return Event::reply;
   statistics_.round_trip = std::chrono::duration_cast<std::chrono::microseconds>(os::now() - answered.since);
   events_.relax();  // nothing happens: do not wake for the time limit of what has been answered
@@ -349,15 +367,51 @@ Connection::Event Connection::on_handshake_reply() {
     case Handshake::State::done:
       break;
   }
-  lost_ = {};
+  settle_lost();
   state_ = State::open;
+  refusing_since_.reset();
   opened_at_ = last_traffic_ = now_;
   ++statistics_.opens;
   return Event::opened;
 }
 
+// What was lost on other servers is still to be killed, should one of them be met again.
+void Connection::settle_lost() {
+  const std::string& refusal = handshake_.kill_refusal();
+  late_writes_ = refusal.empty() ? "" : "late writes of a lost connection cannot be prevented, " + shown({}, refusal);
+  const ClientIdentity& own = handshake_.identity();
+  std::erase_if(lost_, [&](const ClientIdentity& lost) {
+    if (!lost.known() || !own.known()) return true;
+    return lost.run_id == own.run_id && refusal.empty();
+  });
+}
+
+// The oldest of this server's.
+std::vector<ClientIdentity>::iterator Connection::unkilled() {
+  return std::find_if(lost_.begin(), lost_.end(),
+                      [this](const ClientIdentity& lost) { return lost.run_id == identity().run_id; });
+}
+
+// A status is no sign of a server that serves: "OK" to MULTI and "QUEUED" come from one that refuses each command.
+bool Connection::refuses_for_too_long(const Reply& reply) {
+  if (reply.is(Reply::Type::status)) return false;
+  if (!reply.is_error()) {
+    refusing_since_.reset();
+    return false;
+  }
+  if (!refuses_all(classify(reply.text()))) return false;
+  if (!refusing_since_) refusing_since_ = now_;
+  return now_ - *refusing_since_ >= refusals_limit * options_.timeout;
+}
+
 Connection::Event Connection::on_probe_reply() {
-  if (!reply().is_error()) return Event::none;
+  if (!reply().is_error()) {
+    if (reply().is(Reply::Type::integer)) {  // to CLIENT KILL
+      if (const auto killed = unkilled(); killed != lost_.end()) lost_.erase(killed);
+      if (unkilled() == lost_.end()) late_writes_.clear();
+    }
+    return Event::none;
+  }
   // Redis refuses PING for reasons that leave the connection as it is (MISCONF, LOADING, BUSY): it is alive.
   const Errc code = classify(reply().text());
   if (ends_connection(code)) fail(code, reply().text());
@@ -370,6 +424,7 @@ void Connection::receive() {
   if (size > 0) {
     reader_.feed(data.data(), static_cast<std::size_t>(size));
     readable_ = static_cast<std::size_t>(size) == data.size();
+    received_ += static_cast<std::size_t>(size);
     last_traffic_ = now_;
   } else if (size == 0) {
     fail(Errc::end_of_file, make_error_code(Errc::end_of_file).message());
@@ -381,14 +436,22 @@ void Connection::receive() {
   }
 }
 
-bool Connection::unanswered_too_long() const noexcept {
-  return !unanswered_.empty() && now_ >= unanswered_.front().since + options_.timeout;
+// A large answer over a slow link is no silence, and neither are many answers one after the other.
+std::optional<TimePoint> Connection::answer_deadline() const noexcept {
+  if (unanswered_.empty()) return std::nullopt;
+  const std::chrono::seconds needed(reader_.incomplete_bytes() / slowest_link);
+  return std::max(unanswered_.front().since, answered_at_) + options_.timeout + needed;
 }
 
+// Where a lost connection could not be killed, the probe is the next attempt to: the permission may have come.
 void Connection::probe_if_quiet() {
-  if (options_.probe_interval.count() == 0 || !unanswered_.empty() || out_.commands() > counted_) return;
-  if (now_ < last_traffic_ + options_.probe_interval) return;
-  out_.add({"PING"});
+  if (probe_interval_.count() == 0 || !unanswered_.empty() || out_.commands() > counted_) return;
+  if (now_ < last_traffic_ + probe_interval_) return;
+  if (const auto lost = unkilled(); lost != lost_.end()) {
+    out_.add({"CLIENT", "KILL", "ID", lost->client_id});
+  } else {
+    out_.add({"PING"});
+  }
   count_new_commands(true);
   write();
 }
@@ -396,17 +459,22 @@ void Connection::probe_if_quiet() {
 void Connection::count_new_commands(bool probe) {
   const std::size_t fresh = out_.commands() - counted_;
   if (fresh == 0) return;
+  unanswered_.push_back({probe, fresh, os::now()});
   counted_ = out_.commands();
   statistics_.commands += fresh;
-  unanswered_.push_back({probe, fresh, os::now()});
 }
 
-void Connection::send() noexcept {
+void Connection::send() noexcept try {
   if (out_.commands() == counted_) return;
   const bool first = unanswered_.empty();
   count_new_commands(false);
   if (first && open()) events_.arm(deadline());
   if (!writable_watched_) write();
+} catch (const std::bad_alloc&) {
+  // What cannot be counted must not be sent: the connection is given up.
+  write_error_ = std::make_error_code(std::errc::not_enough_memory);
+  readable_ = true;
+  wake();
 }
 
 void Connection::write() {
@@ -447,22 +515,60 @@ void Connection::fail_timeout(const char* what) {
 }
 
 void Connection::fail(std::error_code error, std::string_view text) {
-  note_error(error, endpoint() + ": " + std::string(text));
   const bool was_open = open();
-  if (was_open) lost_ = handshake_.identity();
+  const TimePoint now = os::now();
+  const bool given_up = error.category() == error_category() && (ends_connection(static_cast<Errc>(error.value())) ||
+                                                                 refuses_all(static_cast<Errc>(error.value())));
+  // A connection that has been of use is opened anew at once; whatever fails again and again is not.
+  const bool useful = was_open && now - opened_at_ >= options_.retry_interval && !given_up;
+  const bool cut =
+      error == Errc::end_of_file || error == std::errc::connection_reset || error == std::errc::broken_pipe;
+  if (useful && cut && nothing_on_its_way()) {
+    error = Errc::idle;
+    note_idle_close();
+  } else {
+    idle_limit_.reset();
+    probe_interval_ = options_.probe_interval;
+  }
+  std::string said = error == Errc::idle ? error.message() : std::string(text);
+  if (may_want_tls(error, text)) said += " before any answer: the server may want TLS, which is not supported";
+  error_text_ = shown(error, said);
+  statistics_.last_error = printable(endpoint() + ": " + error_text_);
+  if (was_open && !nothing_on_its_way()) {
+    if (lost_.size() == Handshake::max_lost) lost_.erase(lost_.begin());
+    lost_.push_back(handshake_.identity());
+  }
   drop_socket();
   if (!was_open && address_ < addresses_.size()) {
     state_ = State::next_address;
     return;
   }
-  const TimePoint now = os::now();
-  // A connection that has been of use is opened anew at once; whatever fails again and again is not.
-  const bool useful = was_open && now - opened_at_ >= options_.retry_interval &&
-                      !(error.category() == error_category() && ends_connection(static_cast<Errc>(error.value())));
   retry_at_ = useful ? now : now + retry_pause();
   state_ = State::waiting;
   closed_ = true;
   error_ = error;
+}
+
+// A probe is nothing: whether it is answered tells no more than that the connection is gone.
+bool Connection::nothing_on_its_way() const noexcept {
+  return out_.commands() == counted_ &&
+         std::all_of(unanswered_.begin(), unanswered_.end(), [](const Unanswered& sent) { return sent.probe; });
+}
+
+// Twice, for the first may have been an operator's CLIENT KILL.
+void Connection::note_idle_close() {
+  const auto quiet = std::chrono::duration_cast<std::chrono::milliseconds>(os::now() - last_traffic_);
+  const auto before = std::exchange(idle_limit_, quiet);
+  if (!before || probe_interval_.count() == 0) return;
+  probe_interval_ =
+      std::clamp(std::min(quiet, *before) / 2, std::min(shortest_probe_interval, probe_interval_), probe_interval_);
+}
+
+// A server that wants TLS hangs up, with an alert (0x15) or without a word.
+bool Connection::may_want_tls(std::error_code error, std::string_view text) const {
+  if (state_ != State::handshake || !handshake_.unanswered() || !options_.socket_path.empty()) return false;
+  if (error == Errc::protocol) return text.find("\\x15") != std::string_view::npos;
+  return error == Errc::end_of_file || error == std::errc::connection_reset || error == std::errc::broken_pipe;
 }
 
 void Connection::drop_socket() noexcept {
@@ -474,12 +580,11 @@ void Connection::drop_socket() noexcept {
     }
     socket_.reset();
   }
-  readable_ = connected_ = writable_watched_ = false;
+  readable_ = writable_watched_ = false;
   write_error_.clear();
   out_.clear();
   sent_ = counted_ = 0;
   unanswered_.clear();
-  reader_.reset();
 }
 
 std::chrono::milliseconds Connection::retry_pause() {

@@ -39,13 +39,17 @@ struct ConnectionStatistics {
 // nothing: what it left over is there at the next Turn.
 //
 // What is sent may have been executed even when no answer came. A connection that is given up is reset (SO_LINGER 0)
-// and, by its client id, killed from the next one before that is open: see Handshake.
+// and, by its client id, killed from the next one before that is open: see Handshake. Where Redis refuses that, the
+// connection opens all the same, late_writes() says so, and the probe tries again.
+//
+// A server that closes a connection on which nothing was on its way, twice, is asked for a sign of life more often.
 class Connection {
  public:
   //   opened  commands() may be used
   //   reply   reply() is the answer to the oldest command that has none yet
   //   message reply() is a message of a channel: see expect_messages()
-  //   closed  no longer open, or an attempt to open has failed: error(). Commands without an answer will get none
+  //   closed  no longer open, or an attempt to open has failed: error(). Commands without an answer will get none.
+  //           Errc::idle: there were none, and it is opened again at once
   enum class Event : std::uint8_t { none, opened, reply, message, closed };
 
   // Throws std::system_error, std::invalid_argument.
@@ -76,12 +80,18 @@ class Connection {
   // Valid until the next Turn::next(), also over close().
   [[nodiscard]] Reply reply() const noexcept { return Reply(*reply_); }
   [[nodiscard]] std::error_code error() const noexcept { return error_; }
+  // The same for people, in the server's own words where it said why.
+  [[nodiscard]] const std::string& error_text() const noexcept { return error_text_; }
+  // Why writes of a lost connection may still land, for people; "" = none may.
+  [[nodiscard]] const std::string& late_writes() const noexcept { return late_writes_; }
   // Of the connection that is, or was last, open; being connected changes it.
   [[nodiscard]] const ClientIdentity& identity() const noexcept { return handshake_.identity(); }
 
   [[nodiscard]] const ConnectionStatistics& statistics() const noexcept { return statistics_; }
   // Remembers a text for statistics().last_error, unless it holds the password.
   void note_error(std::error_code error, std::string_view text);
+  // What may be shown of a text: see printable(); the message of `error` when the password is in it.
+  [[nodiscard]] std::string shown(std::error_code error, std::string_view text) const;
   void note_round_trip(std::chrono::microseconds time) noexcept { statistics_.round_trip = time; }
 
   // One bounded round of work.
@@ -104,7 +114,8 @@ class Connection {
   };
 
  private:
-  enum class State : std::uint8_t { idle, waiting, resolving, next_address, connecting, handshake, open };
+  // connected: connecting has ended, well or not.
+  enum class State : std::uint8_t { idle, waiting, resolving, next_address, connecting, connected, handshake, open };
   // Requests sent together that have `count` answers to come.
   struct Unanswered {
     bool probe = false;
@@ -126,17 +137,23 @@ class Connection {
   Event on_reply();
   Event on_handshake_reply();
   Event on_probe_reply();
+  bool refuses_for_too_long(const Reply& reply);
+  [[nodiscard]] std::vector<ClientIdentity>::iterator unkilled();
+  void settle_lost();
 
   void receive();
   Event idle();
   void probe_if_quiet();
+  void note_idle_close();
   void count_new_commands(bool probe);
   void write();
   void watch_writable(bool on);
   void fail(std::error_code error, std::string_view text);
   void fail_timeout(const char* what);
   void drop_socket() noexcept;
-  [[nodiscard]] bool unanswered_too_long() const noexcept;
+  [[nodiscard]] bool nothing_on_its_way() const noexcept;
+  [[nodiscard]] bool may_want_tls(std::error_code error, std::string_view text) const;
+  [[nodiscard]] std::optional<TimePoint> answer_deadline() const noexcept;
   [[nodiscard]] std::optional<TimePoint> deadline() const noexcept;
   [[nodiscard]] std::chrono::milliseconds retry_pause();
   [[nodiscard]] std::string endpoint() const;
@@ -151,10 +168,10 @@ class Connection {
   std::vector<Address> addresses_;
   std::size_t address_ = 0;  // the one after that which is tried
   os::Descriptor socket_;
-  bool readable_ = false;   // as far as is known
-  bool looked_ = false;     // this Turn has asked what waits
-  bool connected_ = false;  // connecting has ended, well or not
+  bool readable_ = false;  // as far as is known
+  bool looked_ = false;    // this Turn has asked what waits
   bool writable_watched_ = false;
+  std::size_t received_ = 0;     // bytes, in this Turn
   std::error_code write_error_;  // told only after what can still be read was read: it may say why
 
   CommandBuffer out_;
@@ -164,14 +181,21 @@ class Connection {
   ReplyReader reader_;
   ReplyPtr reply_;
   Handshake handshake_;
-  ClientIdentity lost_;  // the last connection that was open and was given up
+  // Given up while open with something on its way, and not known to be killed; the oldest first, some of other servers.
+  std::vector<ClientIdentity> lost_;
+  std::string late_writes_;
 
   TimePoint attempt_deadline_;
   TimePoint retry_at_;
   TimePoint opened_at_;
   TimePoint last_traffic_;
-  bool closed_ = false;  // to be told
+  TimePoint answered_at_;                    // the latest complete answer
+  std::optional<TimePoint> refusing_since_;  // nothing but refusals of a kind: refuses_all()
+  std::chrono::milliseconds probe_interval_;
+  std::optional<std::chrono::milliseconds> idle_limit_;  // after which the server closed the connection the last time
+  bool closed_ = false;                                  // to be told
   std::error_code error_;
+  std::string error_text_;
   std::minstd_rand jitter_;
   ConnectionStatistics statistics_;
 };

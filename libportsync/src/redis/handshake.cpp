@@ -5,7 +5,7 @@
 
 namespace portsync::redis {
 
-void Handshake::start(const ConnectionOptions& options, const ClientIdentity& lost, CommandBuffer& out) {
+void Handshake::start(const ConnectionOptions& options, std::span<const ClientIdentity> lost, CommandBuffer& out) {
   *this = Handshake();
   lost_ = lost;
   if (!options.username.empty()) {
@@ -16,7 +16,8 @@ void Handshake::start(const ConnectionOptions& options, const ClientIdentity& lo
     add(Step::auth);
   }
   // Also for database 0: it is the first request that a server which wants a password refuses.
-  out.add({"SELECT", std::to_string(options.database)});
+  database_ = std::to_string(options.database);
+  out.add({"SELECT", database_});
   add(Step::select);
   if (!options.client_name.empty()) {
     out.add({"CLIENT", "SETNAME", options.client_name});
@@ -45,8 +46,19 @@ Handshake::State Handshake::on_error(Step step, std::string_view text, CommandBu
   // Names, ids and kills are a convenience that an ACL or an old server may refuse. A server that is merely busy or
   // loading would do it later, and must.
   const bool refused_for_good = code == Errc::noperm || code == Errc::other;
-  if (step != Step::select && refused_for_good) return after(out);
-  return fail(code, (step == Step::select ? "SELECT: " : "") + std::string(text));
+  if (step != Step::select && refused_for_good) {
+    on_refused(step, text);
+    return after(out);
+  }
+  return fail(code, (step == Step::select ? "SELECT " + database_ + ": " : "") + std::string(text));
+}
+
+void Handshake::on_refused(Step step, std::string_view text) {
+  if (step == Step::kill) {
+    if (kill_refusal_.empty()) kill_refusal_.assign("CLIENT KILL: ").append(text);
+  } else if (step != Step::set_name && identity_refusal_.empty()) {
+    identity_refusal_.assign(step == Step::info ? "INFO: " : "CLIENT ID: ").append(text);
+  }
 }
 
 Handshake::State Handshake::on_answer(Step step, const Reply& reply, CommandBuffer& out) {
@@ -74,12 +86,20 @@ Handshake::State Handshake::on_answer(Step step, const Reply& reply, CommandBuff
 
 Handshake::State Handshake::after(CommandBuffer& out) {
   if (next_ < count_) return State::running;
-  const bool same_server = lost_.known() && lost_.run_id == identity_.run_id;
-  const bool killed = steps_[count_ - 1] == Step::kill;
-  if (!same_server || killed || lost_.client_id == identity_.client_id) return State::done;
-  out.add({"CLIENT", "KILL", "ID", lost_.client_id});
-  add(Step::kill);
-  return State::running;
+  if (steps_[count_ - 1] != Step::kill) kill_lost(out);
+  return next_ < count_ ? State::running : State::done;
+}
+
+// Who is not known cannot be killed: ids start again with every server process, and would name somebody else.
+void Handshake::kill_lost(CommandBuffer& out) {
+  for (const ClientIdentity& lost : lost_) {
+    if (!lost.known() || !identity_.known()) {
+      kill_refusal_ = identity_refusal_;
+    } else if (lost.run_id == identity_.run_id && lost.client_id != identity_.client_id) {
+      out.add({"CLIENT", "KILL", "ID", lost.client_id});
+      add(Step::kill);
+    }
+  }
 }
 
 Handshake::State Handshake::fail(Errc code, std::string text) {

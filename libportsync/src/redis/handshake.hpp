@@ -5,6 +5,7 @@
 #include <cstddef>
 #include <cstdint>
 #include <portsync/redis/connection_options.hpp>
+#include <span>
 #include <string>
 #include <system_error>
 
@@ -20,15 +21,18 @@ struct ClientIdentity {
   [[nodiscard]] bool known() const noexcept { return !run_id.empty() && !client_id.empty(); }
 };
 
-// What is said on a new connection before it is open: who we are, which database; and, when an earlier connection to
-// the same server process was lost, that it is to be killed, so that nothing it still carries can land after newer
+// What is said on a new connection before it is open: who we are, which database; and, when earlier connections to
+// the same server process were lost, that they are to be killed, so that nothing they still carry can land after newer
 // writes. Sent in one go, but for the CLIENT KILL, which needs the answers. Pure: no socket, no clock.
 class Handshake {
  public:
+  static constexpr std::size_t max_lost = 4;
+
   enum class State : std::uint8_t { running, done, failed };
 
-  // Adds the requests. `options` is borrowed until the end; `lost` is the connection to kill, if it is known.
-  void start(const ConnectionOptions& options, const ClientIdentity& lost, CommandBuffer& out);
+  // Adds the requests. `options` is borrowed until the end; `lost` are connections that may still carry writes, also to
+  // other servers, at most max_lost: those to this one are killed.
+  void start(const ConnectionOptions& options, std::span<const ClientIdentity> lost, CommandBuffer& out);
 
   // The answer to the next request; may add another request.
   [[nodiscard]] State on_reply(const Reply& reply, CommandBuffer& out);
@@ -40,20 +44,32 @@ class Handshake {
   // Known after done, as far as the server let us ask.
   [[nodiscard]] const ClientIdentity& identity() const noexcept { return identity_; }
 
+  // After done: which request Redis refused, and in which words, so that a lost connection could not be killed ("CLIENT
+  // KILL: NOPERM …"); "" = none was lost, or each was killed.
+  [[nodiscard]] const std::string& kill_refusal() const noexcept { return kill_refusal_; }
+
+  // No request has been answered yet.
+  [[nodiscard]] bool unanswered() const noexcept { return next_ == 0; }
+
  private:
   enum class Step : std::uint8_t { auth, select, set_name, client_id, info, kill };
 
   void add(Step step) { steps_[count_++] = step; }
   State on_error(Step step, std::string_view text, CommandBuffer& out);
+  void on_refused(Step step, std::string_view text);
+  void kill_lost(CommandBuffer& out);
   State on_answer(Step step, const Reply& reply, CommandBuffer& out);
   State after(CommandBuffer& out);
   State fail(Errc code, std::string text);
 
-  std::array<Step, 6> steps_{};
+  std::array<Step, 5 + max_lost> steps_{};
   std::size_t count_ = 0;  // requests sent
   std::size_t next_ = 0;   // answered
-  ClientIdentity lost_;
+  std::string database_;
+  std::span<const ClientIdentity> lost_;
   ClientIdentity identity_;
+  std::string identity_refusal_;
+  std::string kill_refusal_;
   std::error_code error_;
   std::string error_text_;
 };

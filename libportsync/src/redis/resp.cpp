@@ -23,6 +23,16 @@ void add_count(std::string& bytes, char type, std::size_t count) {
   bytes.append(text.data(), end);
 }
 
+// What the reader is at; it keeps its tasks in an array in 0.14 and behind pointers from 1.0 on.
+template <typename Reader>
+const redisReadTask& task_of(const Reader& reader) noexcept {
+  if constexpr (requires { reader.rstack; }) {
+    return reader.rstack[reader.ridx];
+  } else {
+    return *reader.task[reader.ridx];
+  }
+}
+
 }  // namespace
 
 // Not by redisFormatCommandArgv(): its eleven sprintf() were 40 % of what a row cost us.
@@ -117,9 +127,9 @@ struct ReplyReader::Functions {
   }
 
   static void* create_string(const redisReadTask* task, char* text, std::size_t size) {
-    const bool known =
-        task->type == REDIS_REPLY_STRING || task->type == REDIS_REPLY_STATUS || task->type == REDIS_REPLY_ERROR;
-    return known ? functions().original.createString(task, text, size) : nullptr;
+    const bool line = task->type == REDIS_REPLY_STATUS || task->type == REDIS_REPLY_ERROR;
+    if (!line && task->type != REDIS_REPLY_STRING) return nullptr;
+    return size <= (line ? max_line : max_bytes) ? functions().original.createString(task, text, size) : nullptr;
   }
 };
 
@@ -162,12 +172,26 @@ ReplyReader::Result ReplyReader::next(ReplyPtr& reply) noexcept {
   if (::redisReaderGetReply(reader_, &found) != REDIS_OK) return Result::broken;
   if (found == nullptr) {
     fed_ = false;
-    return incomplete_bytes_ > max_bytes ? Result::broken : Result::incomplete;
+    return may_go_on() ? Result::incomplete : Result::broken;
   }
   reply.reset(static_cast<redisReply*>(found));
   elements_ = 0;
   incomplete_bytes_ = reader_->len - reader_->pos;
   return Result::reply;
+}
+
+// Whether what is still to come of an incomplete answer can be within the bounds. hiredis looks for the end of a line
+// from its beginning whenever more has come: a line without an end would take the more time the longer it is.
+bool ReplyReader::may_go_on() const noexcept {
+  if (incomplete_bytes_ > max_bytes) return false;
+  if (reader_->ridx < 0) return true;
+  const std::string_view rest(reader_->buf + reader_->pos, reader_->len - reader_->pos);  // behind the type's byte
+  if (task_of(*reader_).type != REDIS_REPLY_STRING) return rest.size() <= max_line;
+  const std::string_view length = rest.substr(0, rest.substr(0, longest_count).find('\r'));
+  if (length.size() == longest_count) return false;
+  std::size_t size = 0;
+  const auto [end, error] = std::from_chars(length.data(), length.data() + length.size(), size);
+  return error == std::errc::invalid_argument || (error == std::errc() && size <= max_bytes);
 }
 
 const char* ReplyReader::error() const noexcept {

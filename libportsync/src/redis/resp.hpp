@@ -55,12 +55,13 @@ struct ReplyDeleter {
 };
 using ReplyPtr = std::unique_ptr<redisReply, ReplyDeleter>;
 
-// Cuts a stream into answers, with bounds on what the other side can make us hold. RESP2 only, for we never ask for
-// more.
+// Cuts a stream into answers, with bounds on what the other side can make us hold: a daemon of 64 MiB must survive any
+// answer. The largest that is asked for is the index of 65,536 ports. RESP2 only, for we never ask for more.
 class ReplyReader {
  public:
-  static constexpr std::size_t max_bytes = std::size_t{64} << 20U;    // of one answer, as it is sent
-  static constexpr std::size_t max_elements = std::size_t{1} << 20U;  // of one answer, at all its levels together
+  static constexpr std::size_t max_bytes = std::size_t{8} << 20U;     // of one answer, as it is sent
+  static constexpr std::size_t max_elements = std::size_t{1} << 17U;  // of one answer, at all its levels together
+  static constexpr std::size_t max_line = std::size_t{64} << 10U;     // of a status or an error, which have no length
   static constexpr int max_depth = 7;
 
   enum class Result : std::uint8_t { reply, incomplete, broken };
@@ -78,15 +79,18 @@ class ReplyReader {
   void reset();
   // Why it is broken.
   [[nodiscard]] const char* error() const noexcept;
+  // Fed since the last complete answer.
+  [[nodiscard]] std::size_t incomplete_bytes() const noexcept { return incomplete_bytes_; }
 
  private:
   struct Functions;
   static Functions& functions();
+  [[nodiscard]] bool may_go_on() const noexcept;
 
   redisReader* reader_ = nullptr;
-  std::size_t incomplete_bytes_ = 0;  // fed since the last complete answer
-  std::size_t elements_ = 0;          // of the answer under way
-  bool fed_ = false;                  // since the answer was found incomplete: else there is no point in looking again
+  std::size_t incomplete_bytes_ = 0;
+  std::size_t elements_ = 0;  // of the answer under way
+  bool fed_ = false;          // since the answer was found incomplete: else there is no point in looking again
 };
 
 }  // namespace portsync::redis

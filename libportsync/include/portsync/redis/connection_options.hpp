@@ -28,6 +28,8 @@ enum class Errc {
   wrongtype,     // -WRONGTYPE: the key holds something else, not a hash
   max_clients,   // -ERR max number of clients reached
   other,         // any other error reply; last_error has its text
+  masterdown,    // -MASTERDOWN: a replica without its master, which serves nothing
+  idle,          // Redis closed the connection while nothing was on its way: its `timeout`, or something between
 };
 
 // The category of redis::Errc, "redis".
