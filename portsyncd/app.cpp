@@ -360,8 +360,7 @@ void App::on_event(const portsync::SyncEvent& event) {
     return fail((gone ? "Nobody reads standard output any more: " : "Standard output cannot be written: ") +
                 event.error.message());
   }
-  const bool is_trouble = event.kind == Kind::row_refused || event.kind == Kind::sink_closed;
-  event_log_.on_event(event, is_trouble ? sink_->statistics().last_error : std::string(), now());
+  event_log_.on_event(event, now());
   control_->on_event(event);
 }
 

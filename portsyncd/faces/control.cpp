@@ -167,6 +167,7 @@ void Control::on_event(const portsync::SyncEvent& event) {
     case Kind::fields_lost:
     case Kind::audit_completed:
     case Kind::queue_collapsed:
+    case Kind::store_trouble:
     case Kind::synchronized:
       break;
   }

@@ -57,10 +57,10 @@ LogLine row_line(const SyncEvent& event) {
   return line;
 }
 
-std::string reason(const std::error_code& error, std::string_view detail) {
-  std::string text = error ? error.message() : "closed";
-  if (!detail.empty() && !detail.ends_with(text)) ((text += " (") += detail) += ')';
-  return text;
+// The store's own words say more than the code that they were sorted into.
+std::string reason(const SyncEvent& event) {
+  if (!event.text.empty()) return std::string(event.text);
+  return event.error ? event.error.message() : "closed";
 }
 
 log::Level level_of(const SyncEvent& event) {
@@ -80,6 +80,8 @@ log::Level level_of(const SyncEvent& event) {
       return event.cause == portsync::Cause::initial ? Level::info : Level::debug;
     case Kind::audit_completed:
       return event.count > 0 ? Level::warning : Level::debug;
+    case Kind::store_trouble:
+      return event.text.empty() ? Level::info : Level::warning;
     case Kind::queue_collapsed:
       break;
   }
@@ -104,20 +106,19 @@ EventLog::EventLog(std::chrono::microseconds max_latency, std::chrono::seconds r
     : max_latency_(max_latency), retry_interval_(retry_interval), writer_(std::move(writer)) {}
 
 // What is not wanted costs nothing: the level is asked first, the bucket then, and only then is a line made.
-void EventLog::on_event(const SyncEvent& event, std::string_view detail, TimePoint now) {
+void EventLog::on_event(const SyncEvent& event, TimePoint now) {
   const bool is_row = event.kind == Kind::row_written || event.kind == Kind::row_erased;
   if (is_row && event.latency > max_latency_) note_latency(event, now);
   const log::Level level = level_of(event);
   if (!log::enabled(level)) return;
   if ((is_row || event.kind == Kind::row_refused) && !may_tell_row(level, now)) return;
-  write(level, line_of(event, detail));
+  write(level, line_of(event));
 }
 
-LogLine EventLog::line_of(const SyncEvent& event, std::string_view detail) const {
+LogLine EventLog::line_of(const SyncEvent& event) const {
   const std::string sink(event.sink);
   const auto trouble = [&] {
-    return ": " + reason(event.error, detail) + "; trying again every " + std::to_string(retry_interval_.count()) +
-           " s";
+    return ": " + reason(event) + "; trying again every " + std::to_string(retry_interval_.count()) + " s";
   };
   switch (event.kind) {
     case Kind::row_written:
@@ -139,6 +140,9 @@ LogLine EventLog::line_of(const SyncEvent& event, std::string_view detail) const
                      " was removed late, and with it other writers' fields: " + join(*event.fields));
     case Kind::audit_completed:
       return std::move(LogLine("Audit of " + sink).add("repaired", event.count));
+    case Kind::store_trouble:
+      return LogLine(event.text.empty() ? "Trouble with " + sink + " is over"
+                                        : "Trouble with " + sink + ": " + std::string(event.text));
     case Kind::queue_collapsed:
       return LogLine("Queue of " + sink + " is full: comparing all ports");
     case Kind::synchronized:

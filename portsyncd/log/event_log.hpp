@@ -25,8 +25,7 @@ class EventLog {
 
   EventLog(std::chrono::microseconds max_latency, std::chrono::seconds retry_interval, Writer writer = log::write);
 
-  // `detail`: what the sink said last, for the events that are its troubles.
-  void on_event(const portsync::SyncEvent& event, std::string_view detail, TimePoint now);
+  void on_event(const portsync::SyncEvent& event, TimePoint now);
   // Until rows are right for the first time, Degraded is what a healthy start goes through: no warning.
   enum class Phase : std::uint8_t { starting, running };
   void on_health(const portsync::Health& before, const portsync::Health& health, Phase phase, TimePoint now);
@@ -49,7 +48,7 @@ class EventLog {
 
   [[nodiscard]] bool may_tell_row(log::Level level, TimePoint now);
   void note_latency(const portsync::SyncEvent& event, TimePoint now);
-  [[nodiscard]] LogLine line_of(const portsync::SyncEvent& event, std::string_view detail) const;
+  [[nodiscard]] LogLine line_of(const portsync::SyncEvent& event) const;
   void flush_rows();
   void tell(const Transition& transition);
   void write(log::Level level, const LogLine& line) const { writer_(level, line.text(), line.fields()); }

@@ -38,6 +38,7 @@ struct SinkReport {
   // When the rows were read back and compared last; std::nullopt: never, or the sink cannot be read.
   std::optional<TimePoint> compared;
   std::string compare_error;  // why the latest read-back failed; "" = it did not
+  std::string trouble;        // what is amiss in the store though no row fails for it, for people; "" = nothing
 };
 
 // How the Synchronizer and what it drives do, at one moment.

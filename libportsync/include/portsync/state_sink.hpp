@@ -31,6 +31,10 @@ struct StoredRow {
   //   ours     the store keeps a list of our rows, and this one is in it
   enum class Owner : std::uint8_t { unknown, likely, ours };
   Owner owner = Owner::unknown;  // see above
+  // A field of ours that may be there and could not be read: what it holds is not known; "" = there is none.
+  std::string_view unread_field{};
+  // False: the row is there and could not be read. It has no fields then, which says nothing of what it holds.
+  bool readable = true;
 };
 
 // What read_back() is to read: every row of the table, or the ports listed.
@@ -75,7 +79,8 @@ class PORTSYNC_API StateSink : public Pollable {
     // Errc::try_again: nothing of it was done, for a reason that is over now.
     virtual void on_result(std::string_view port, Revision revision, std::error_code error) = 0;
     // No longer open, or not opened by the attempt that has failed; what has not been answered may or may not be
-    // stored.
+    // stored. Errc::try_again: the store closed the connection while nothing was on its way and it is opened again at
+    // once; what the store holds is as well known as before, until another on_closed() says why it is not.
     virtual void on_closed(std::error_code error) = 0;
   };
 
@@ -111,6 +116,17 @@ class PORTSYNC_API ErasureObserver {
   virtual ~ErasureObserver();
   // Before the on_result() of an erase(): it removed these fields of other writers, too.
   virtual void on_fields_lost(std::string_view port, const std::vector<std::string>& names) = 0;
+};
+
+// What a store itself says of its troubles. A StateSink that implements it, too, is found by Synchronizer::add_sink().
+class PORTSYNC_API StoreWords {
+ public:
+  virtual ~StoreWords();
+  // Inside an on_result(), on_read_back() or on_closed() with an error: what the store said, of which key, for people;
+  // "" = the error_code says it all. Never holds a password.
+  [[nodiscard]] virtual const std::string& error_text() const noexcept = 0;
+  // What is amiss though no row fails for it (an index refused, rows that cannot be read), for people; "" = nothing.
+  [[nodiscard]] virtual const std::string& trouble() const noexcept = 0;
 };
 
 // A write-only sink of two functions, called by put() and erase(), which must not block: an error that they return

@@ -63,6 +63,7 @@ struct SyncEvent {
     queue_collapsed,     // sink
     synchronized,        // every row of every sink equals the kernel, for the first time
     fields_lost,         // sink, port, fields = other writers' that went with a row whose removal was found late
+    store_trouble,       // sink, text = what is amiss in the store though no row fails for it; "" = it is over
   };
   Kind kind = Kind::row_written;         // decides which of the others are set
   std::string_view sink;                 // its name, as given to add_sink()
@@ -75,6 +76,7 @@ struct SyncEvent {
   const PortRecord* record = nullptr;    // row_written: the row as it is stored; `link` may be newer by now
   const PortRecord* before = nullptr;    // row_written, row_erased: what the row was; nullptr: not there, or not known
   const std::vector<std::string>* fields = nullptr;  // fields_lost: their names
+  std::string_view text;  // beside error: what the store said, of which key; "" = no more than error says
 };
 
 // What a Synchronizer has counted since it was made, and how it is now.

@@ -130,6 +130,7 @@ void judge_sink(const HealthReport& report, const SinkReport& sink, Judge& judge
                                       : " not written to " + sink.name + error;
     judge.trouble(TroubleKind::pending_too_long, sink.pending_port + where, sink.pending_port + others + where);
   }
+  if (!sink.trouble.empty()) judge.trouble(TroubleKind::store, sink.name + ": " + sink.trouble);
   if (!sink.open) judge.trouble(TroubleKind::not_open, "waiting for " + sink.name + error);
 }
 

@@ -19,6 +19,7 @@ enum class TroubleKind : std::uint8_t {
   latency,
   failures,
   refused,
+  store,
   not_compared,
   left_alone,
   not_open,
@@ -33,7 +34,7 @@ enum class TroubleKind : std::uint8_t {
   deaf_too_long,
   bad_condition,
 };
-constexpr std::size_t kind_count = 17;
+constexpr std::size_t kind_count = 18;
 
 [[nodiscard]] Verdict verdict_of(TroubleKind kind) noexcept;
 

@@ -8,6 +8,7 @@ namespace portsync {
 
 Pollable::~Pollable() = default;
 StateSink::Observer::~Observer() = default;
+StoreWords::~StoreWords() = default;
 ErasureObserver::~ErasureObserver() = default;
 
 const char* version() noexcept {

@@ -25,7 +25,11 @@ std::chrono::microseconds since(TimePoint start, TimePoint now) {
 }  // namespace
 
 SinkQueue::SinkQueue(SyncContext& context, StateSink& sink, Projection projection, std::string name)
-    : context_(context), sink_(sink), projection_(std::move(projection)), name_(std::move(name)) {}
+    : context_(context),
+      sink_(sink),
+      words_(dynamic_cast<const StoreWords*>(&sink)),
+      projection_(std::move(projection)),
+      name_(std::move(name)) {}
 
 SinkQueue::Row& SinkQueue::row(Slot slot) {
   row_count_at_least(slot + 1);
@@ -95,10 +99,11 @@ void SinkQueue::compare_later(Slot slot) {
 }
 
 // The row is right, or was a moment ago: what went wrong with it before is over.
-void SinkQueue::forget_trouble(Row& row) {
+void SinkQueue::forget_trouble(Row& row, Slot slot) {
   row.attempts = 0;
   if (row.refusal) {
     row.refusal.clear();
+    refusal_words_.erase(slot);
     if (--refusals_ == 0) context_.report_due = true;
   }
   if (std::exchange(row.first_sync, false)) --first_sync_left_;
@@ -110,7 +115,7 @@ void SinkQueue::settle(Slot slot) {
   if (settled.stage == RowStage::refused) std::erase(refused_, slot);
   settled.bounced = false;
   move(settled, slot, RowEvent::right);
-  forget_trouble(settled);
+  forget_trouble(settled, slot);
 }
 
 void SinkQueue::mark_replaced(Slot slot) {
@@ -144,7 +149,8 @@ bool SinkQueue::idle() const noexcept {
 
 void SinkQueue::run() {
   if (std::exchange(collapsed_, false)) context_.tell({.kind = SyncEvent::Kind::queue_collapsed, .sink = name_});
-  if (store_ == StoreState::closed) return;
+  note_trouble();
+  if (is_shut(store_)) return;
   if (rows_left_alone_ > 0 && is_known(store_) && may_remove()) take_up_left_alone();
   if (retry_at_ && context_.now >= *retry_at_) retry_refused();  // which may want to read
   if (context_.ready() && (!read_again_at_ || context_.now >= *read_again_at_)) {
@@ -160,7 +166,7 @@ void SinkQueue::run() {
 }
 
 std::optional<TimePoint> SinkQueue::deadline() const {
-  if (store_ == StoreState::closed) return std::nullopt;
+  if (is_shut(store_)) return std::nullopt;
   std::optional<TimePoint> first = retry_at_;
   if (is_known(store_) && waiting_ > 0 && in_flight_ == 0) first = earliest(first, hold_until_);
   const bool wants_to_read = store_ == StoreState::unknown || (store_ == StoreState::known && audit_);
@@ -319,7 +325,7 @@ void SinkQueue::on_stored(Slot slot) {
   stored.stored = erased ? Stored::absent : Stored::present;
   stored.known_ifindex = sent.ifindex;
   stored.known.swap(sent.record);
-  forget_trouble(stored);
+  forget_trouble(stored, slot);
 
   SyncEvent event{.kind = erased ? SyncEvent::Kind::row_erased : SyncEvent::Kind::row_written, .sink = name_};
   const std::string port = context_.ports.name(slot);  // a copy: the slot may be released below
@@ -367,8 +373,7 @@ void SinkQueue::refuse(Slot slot, std::error_code error) {
   refused_.push_back(slot);
   if (!retry_at_) retry_at_ = context_.now + context_.options.retry_interval;
   ++context_.statistics.failures;
-  last_error_ = error;
-  error_words_ = words_of(error);
+  refusal_words_[slot] = words_of(error);
   if (!refused.refusal) {
     refused.refused_since = context_.now;
     if (++refusals_ == 1) context_.report_due = true;
@@ -376,7 +381,8 @@ void SinkQueue::refuse(Slot slot, std::error_code error) {
   }
   if (std::exchange(refused.refusal, error) == error) return;
   const std::string port = context_.ports.name(slot);  // a copy: the listener may change the filter, and so the table
-  context_.tell({.kind = SyncEvent::Kind::row_refused, .sink = name_, .port = port, .error = error});
+  const std::string text = refusal_words_[slot];
+  context_.tell({.kind = SyncEvent::Kind::row_refused, .sink = name_, .port = port, .error = error, .text = text});
 }
 
 void SinkQueue::retry_refused() {
@@ -412,16 +418,32 @@ bool SinkQueue::may_be_unchanged(Slot slot) {
   return packed_ == row.known;
 }
 
+// Asked after every round: it is a string that is nearly always empty.
+void SinkQueue::note_trouble() {
+  static const std::string none;
+  const std::string& of_store = words_ == nullptr ? none : words_->trouble();
+  const std::string& trouble = compare_error_.empty() ? of_store : compare_error_;
+  if (trouble == trouble_) return;
+  trouble_ = trouble;
+  context_.report_due = true;
+  const std::string text = (compare_error_.empty() ? "" : "rows cannot be read back, ") + trouble_;
+  context_.tell({.kind = SyncEvent::Kind::store_trouble, .sink = name_, .text = text});
+}
+
 // What the store itself says of an error of now.
 std::string SinkQueue::words_of(std::error_code error) const {
-  std::string words = sink_.statistics().last_error;
+  std::string words = words_ == nullptr ? sink_.statistics().last_error : words_->error_text();
   return words.empty() ? error.message() : words;
 }
 
 void SinkQueue::on_open() {
+  const bool was_idle = store_ == StoreState::reopening;
   move(StoreEvent::opened);
+  // Others' edits since do not show on a living connection either: an audit finds them.
+  if (was_idle) return request_audit(Scope::all);
   read_again_at_.reset();
   last_error_.clear();
+  error_words_.clear();
   compare_error_.clear();
   context_.report_due = true;
   context_.tell({.kind = SyncEvent::Kind::sink_opened, .sink = name_});
@@ -429,8 +451,10 @@ void SinkQueue::on_open() {
 
 // What was on its way may or may not be stored, and others may write while we cannot look.
 void SinkQueue::on_closed(std::error_code error) {
-  const bool news = store_ != StoreState::closed || error != last_error_;
-  move(StoreEvent::closed);
+  const std::string text = words_ == nullptr ? error.message() : words_of(error);
+  const bool news = store_ != StoreState::closed || error != last_error_ || text != error_words_;
+  move(error == Errc::try_again && in_flight_ == 0 ? StoreEvent::idle : StoreEvent::closed);
+  if (store_ == StoreState::reopening) return;
   compare_all_ = true;
   queue_.clear();
   stale_.clear();
@@ -449,9 +473,9 @@ void SinkQueue::on_closed(std::error_code error) {
     }
   }
   last_error_ = error;
-  error_words_.clear();
+  error_words_ = text;
   context_.report_due = true;
-  if (news) context_.tell({.kind = SyncEvent::Kind::sink_closed, .sink = name_, .error = error});
+  if (news) context_.tell({.kind = SyncEvent::Kind::sink_closed, .sink = name_, .error = error, .text = text});
 }
 
 SinkReport SinkQueue::report() const {
@@ -471,16 +495,18 @@ SinkReport SinkQueue::report() const {
     if (waits(row.stage) || row.stage == RowStage::refused) since = row.waiting_for.since;
     if (on_its_way(row.stage)) since = earliest(since, sent_[row.sent].reason.since);
     if (since) older(report.pending_since, report.pending_port, *since, port);
-    if (row.refusal) older(report.refused_since, report.refused_port, row.refused_since, port);
+    if (row.refusal) {
+      older(report.refused_since, report.refused_port, row.refused_since, port);
+      if (report.refused_port == port) report.error = refusal_words_.at(slot);
+    }
     const auto limit = row.stored == Stored::present ? behind_after : new_port_behind_after;
     const bool late = since && context_.now - *since >= limit;
     if (late && context_.ports.link(slot) != nullptr) ++report.behind;
   }
-  if (last_error_ && (!report.open || report.refused_since)) {
-    report.error = error_words_.empty() ? last_error_.message() : error_words_;
-  }
+  if (!report.open) report.error = error_words_;
   report.compared = compared_;
   report.compare_error = compare_error_;
+  if (words_ != nullptr) report.trouble = words_->trouble();
   recent_.visit(context_.now, [&report](const Outcomes& outcomes) {
     report.writes += outcomes.writes;
     report.failures += outcomes.failures;

@@ -12,6 +12,7 @@
 #include <portsync/synchronizer.hpp>
 #include <string>
 #include <system_error>
+#include <unordered_map>
 #include <vector>
 
 #include "core/port_table.hpp"
@@ -124,7 +125,7 @@ class SinkQueue final : public StateSink::Observer, public ErasureObserver {
   void move(Row& row, Slot slot, RowEvent event) { move(row, slot, event, Pending()); }  // one that gives no reason
   void repair(Row& row, Slot slot);
   void compare_later(Slot slot);
-  void forget_trouble(Row& row);
+  void forget_trouble(Row& row, Slot slot);
   void settle(Slot slot);
 
   void move(StoreEvent event) { store_ = next(store_, event); }
@@ -132,8 +133,10 @@ class SinkQueue final : public StateSink::Observer, public ErasureObserver {
   void begin_write_only();
   [[nodiscard]] bool is_stale(const StoredRow& stored);
   [[nodiscard]] std::int32_t owner_of(Slot slot, const LinkState& link) const;
-  void project_stored(const StoredRow& stored, const LinkState* link);
+  // `known`: what it was known to hold, for what could not be read.
+  void project_stored(const StoredRow& stored, const LinkState* link, const PortRecord* known);
   void on_found(Slot slot, const StoredRow& stored);
+  void on_unreadable(Row& row, Slot slot);
   void on_missing(Slot slot);
   void remove_stale();
   // No rows are removed while no link matches: the filter, or the namespace, is more likely to be wrong.
@@ -160,9 +163,11 @@ class SinkQueue final : public StateSink::Observer, public ErasureObserver {
   void retry(Row& row, Slot slot);
   [[nodiscard]] bool may_be_unchanged(Slot slot);
   [[nodiscard]] std::string words_of(std::error_code error) const;
+  void note_trouble();
 
   SyncContext& context_;
   StateSink& sink_;
+  const StoreWords* words_;  // nullptr: the sink has none
   Projection projection_;
   std::string name_;
 
@@ -181,9 +186,11 @@ class SinkQueue final : public StateSink::Observer, public ErasureObserver {
   std::string packed_;
   std::vector<std::string> fields_lost_;  // with the row that is answered next
   std::error_code last_error_;
-  std::string error_words_;            // the server's own for it, where it refused
-  std::optional<TimePoint> compared_;  // by the latest read-back
-  std::string compare_error_;          // of the latest read-back
+  std::string error_words_;                              // the server's own for it
+  std::optional<TimePoint> compared_;                    // by the latest read-back
+  std::string compare_error_;                            // of the latest read-back
+  std::string trouble_;                                  // as it was told
+  std::unordered_map<Slot, std::string> refusal_words_;  // of the rows with a refusal
 
   Revision revision_ = 0;
   Revision read_revision_ = 0;  // the latest when the read-back under way was asked for

@@ -61,8 +61,8 @@ void SinkQueue::on_row(const StoredRow& stored) {
   const Slot slot = context_.ports.find(stored.port);
   if (slot != PortTable::none) {
     on_found(slot, stored);
-  } else if (is_stale(stored)) {
-    project_stored(stored, nullptr);
+  } else if (stored.readable && is_stale(stored)) {
+    project_stored(stored, nullptr, nullptr);
     stale_.push_back(held_);
   }
 }
@@ -86,7 +86,7 @@ std::int32_t SinkQueue::owner_of(Slot slot, const LinkState& link) const {
 
 // Sets held_ to what the store holds of the fields that the projection has, in its order. Without a link it is asked
 // with a made-up one: a link of this name may come before the row is removed, and is then compared with it.
-void SinkQueue::project_stored(const StoredRow& stored, const LinkState* link) {
+void SinkQueue::project_stored(const StoredRow& stored, const LinkState* link, const PortRecord* known) {
   LinkState made_up;
   if (link == nullptr) {
     made_up.name = stored.port;
@@ -98,7 +98,12 @@ void SinkQueue::project_stored(const StoredRow& stored, const LinkState* link) {
   for (const Field& field : projected_.fields) {
     const auto it = std::find_if(stored.fields->begin(), stored.fields->end(),
                                  [&field](const auto& has) { return has.first == field.name; });
-    if (it != stored.fields->end()) held_.fields.push_back({field.name, std::string(it->second)});
+    if (it != stored.fields->end()) {
+      held_.fields.push_back({field.name, std::string(it->second)});
+    } else if (field.name == stored.unread_field) {
+      const std::string* value = known == nullptr ? nullptr : find_field(*known, field.name);
+      held_.fields.push_back(value == nullptr ? field : Field{field.name, *value});  // not known to be wrong
+    }
   }
 }
 
@@ -106,9 +111,12 @@ void SinkQueue::on_found(Slot slot, const StoredRow& stored) {
   Row& found = row(slot);
   found.seen = read_id_;
   if (on_its_way(found.stage) || found.last > read_revision_) return;  // read before what was sent since
+  if (!stored.readable) return on_unreadable(found, slot);
   const LinkState* link = context_.ports.link(slot);
   const Stored believed = std::exchange(found.stored, Stored::present);
-  project_stored(stored, link);
+  const bool needs_known = !stored.unread_field.empty() && believed == Stored::present;
+  if (needs_known) packer_.unpack(found.known, before_);
+  project_stored(stored, link, needs_known ? &before_ : nullptr);
   packer_.pack(held_, packed_);
   if (link == nullptr) {
     repair(found, slot);
@@ -121,6 +129,15 @@ void SinkQueue::on_found(Slot slot, const StoredRow& stored) {
   }
   found.known = packed_;
   if (found.stage == RowStage::refused) retry(found, slot);
+}
+
+// What was acknowledged is not written again because it cannot be compared; what was not is written once.
+void SinkQueue::on_unreadable(Row& row, Slot slot) {
+  if (row.stored != Stored::present) {
+    row.stored = Stored::unknown;
+    if (context_.ports.link(slot) != nullptr && !waits(row.stage)) repair(row, slot);
+  }
+  if (row.stage == RowStage::refused) retry(row, slot);
 }
 
 void SinkQueue::on_missing(Slot slot) {
@@ -166,6 +183,11 @@ void SinkQueue::on_read_back(std::error_code error) {
   move(StoreEvent::read_ended);
   if (first_reading) {
     finish_first_reading();
+    // Late writes of the connection before may land after this reading.
+    if (words_ != nullptr && !words_->trouble().empty()) {
+      request_audit(Scope::all);
+      read_again_at_ = context_.now + context_.options.retry_interval;
+    }
     return;
   }
   ++context_.statistics.audits;

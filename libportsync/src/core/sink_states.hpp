@@ -72,13 +72,14 @@ struct RowStep {
 }
 
 enum class StoreState : std::uint8_t {
-  closed,    // cannot be written or read
-  unknown,   // open; nothing is written before everything has been read back
-  reading,   // everything is being read back
-  known,     // what it holds is known, row by row
-  auditing,  // the same, and being compared with what it really holds
+  closed,     // cannot be written or read
+  unknown,    // open; nothing is written before everything has been read back
+  reading,    // everything is being read back
+  known,      // what it holds is known, row by row
+  auditing,   // the same, and being compared with what it really holds
+  reopening,  // known, and cannot be written just now: it has closed an idle connection, which is opened again at once
 };
-constexpr std::size_t store_state_count = 5;
+constexpr std::size_t store_state_count = 6;
 
 enum class StoreEvent : std::uint8_t {
   opened,
@@ -87,27 +88,33 @@ enum class StoreEvent : std::uint8_t {
   read_ended,
   read_failed,
   unreadable,  // a sink that can only be written: what it was given is all that there is to know
+  idle,        // it has closed the connection while nothing was on its way
 };
-constexpr std::size_t store_event_count = 6;
+constexpr std::size_t store_event_count = 7;
 
 // An event that a state does not expect changes nothing.
 [[nodiscard]] constexpr StoreState next(StoreState state, StoreEvent event) noexcept {
   using enum StoreState;
   constexpr std::array<std::array<StoreState, store_state_count>, store_event_count> table{{
-      // closed, unknown, reading, known, auditing
-      {{unknown, unknown, unknown, unknown, unknown}},   // opened
-      {{closed, closed, closed, closed, closed}},        // closed
-      {{closed, reading, reading, auditing, auditing}},  // read_begun
-      {{closed, unknown, known, known, known}},          // read_ended
-      {{closed, unknown, unknown, known, known}},        // read_failed
-      {{closed, known, reading, known, auditing}},       // unreadable
+      // closed, unknown, reading, known, auditing, reopening
+      {{unknown, unknown, unknown, unknown, unknown, known}},       // opened
+      {{closed, closed, closed, closed, closed, closed}},           // closed
+      {{closed, reading, reading, auditing, auditing, reopening}},  // read_begun
+      {{closed, unknown, known, known, known, reopening}},          // read_ended
+      {{closed, unknown, unknown, known, known, reopening}},        // read_failed
+      {{closed, known, reading, known, auditing, reopening}},       // unreadable
+      {{closed, closed, closed, reopening, closed, reopening}},     // idle
   }};
   return table[static_cast<std::size_t>(event)][static_cast<std::size_t>(state)];
 }
 
-// Rows may be written: what the store holds of each is known.
+// What the store holds of each row is known.
 [[nodiscard]] constexpr bool is_known(StoreState state) noexcept {
-  return state == StoreState::known || state == StoreState::auditing;
+  return state == StoreState::known || state == StoreState::auditing || state == StoreState::reopening;
+}
+// Rows cannot be written or read.
+[[nodiscard]] constexpr bool is_shut(StoreState state) noexcept {
+  return state == StoreState::closed || state == StoreState::reopening;
 }
 // A read-back is under way.
 [[nodiscard]] constexpr bool is_reading(StoreState state) noexcept {

@@ -17,6 +17,13 @@ std::error_code refusal(const Reply& reply, Answers::Outcome& outcome) {
   return outcome.error;
 }
 
+// The first error of a row is what it is told with.
+void refuse(Answers::Row& row, std::error_code error, std::string_view text) {
+  if (row.error) return;
+  row.error = error;
+  row.text.assign(text);
+}
+
 }  // namespace
 
 Answers::Row& Answers::add(std::string_view port, Revision revision, bool is_erase) {
@@ -109,7 +116,7 @@ void Answers::on_queued(const Expected& expected, const Reply& reply, Outcome& o
     if (expected.kind != Expected::Kind::queued_row) return;
     // The command was not looked at: a WRONGTYPE says nothing of what the key holds.
     batches_.front().clean = false;
-    if (Row& answered = row(expected.row); !answered.error) answered.error = classify(reply.text());
+    refuse(row(expected.row), classify(reply.text()), reply.text());
     return;
   }
   outcome.fits = reply.is(Reply::Type::status) && reply.text() == "QUEUED";
@@ -128,9 +135,11 @@ void Answers::on_result(const Expected& expected, const Reply& reply, Outcome& o
   }
   const bool is_index = expected.kind == Expected::Kind::index || expected.kind == Expected::Kind::queued_index;
   if (is_index) {
+    outcome.index_written = !error;
     if (error) {
       ++index_failures_;
       batches_.front().clean = false;
+      outcome.index_refusal = reply.text();
     }
     return;
   }
@@ -138,7 +147,7 @@ void Answers::on_result(const Expected& expected, const Reply& reply, Outcome& o
   // What is not a hash holds nothing of ours, and goes on holding it.
   if (answered.is_erase && error == Errc::wrongtype) error.clear();
   if (error) batches_.front().clean = false;
-  if (!answered.error) answered.error = error;
+  if (error) refuse(answered, error, reply.text());
   --answered.unanswered;
   if (answered.unanswered == 0 && expected.kind == Expected::Kind::row) answered.done = true;
 }
@@ -170,8 +179,7 @@ void Answers::on_exec(const Reply& reply, Outcome& outcome) {
   batches_.front().clean = false;
   for (const Expected& queued : transaction_.queued) {
     if (queued.kind != Expected::Kind::queued_row) continue;
-    Row& untouched = row(queued.row);
-    if (!untouched.error) untouched.error = portsync::Errc::try_again;
+    refuse(row(queued.row), portsync::Errc::try_again, reply.text());
   }
 }
 

@@ -32,6 +32,7 @@ class Answers {
     std::string port;
     Revision revision = 0;
     std::error_code error;
+    std::string text;            // of the error, in Redis' words
     std::size_t unanswered = 0;  // commands
     bool is_erase = false;
     bool looks = false;               // its first command lists the key's fields; an error of that is none of the row
@@ -41,11 +42,13 @@ class Answers {
 
   // What came of one answer.
   struct Outcome {
-    bool fits = true;                      // false: the answer is not one to the command
-    bool is_read = false;                  // it belongs to the read-back
-    bool stuck = false;                    // the server may still be in the MULTI
-    std::error_code error;                 // the (last) refusal in it
-    std::string_view text;                 // its text, borrowed from the answer
+    bool fits = true;       // false: the answer is not one to the command
+    bool is_read = false;   // it belongs to the read-back
+    bool stuck = false;     // the server may still be in the MULTI
+    std::error_code error;  // the (last) refusal in it
+    std::string_view text;  // its text, borrowed from the answer
+    bool index_written = false;
+    std::string_view index_refusal;        // why it was not, borrowed from the answer
     std::optional<TimePoint> batch_since;  // it ends the batch that was sent then
   };
 

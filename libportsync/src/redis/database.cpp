@@ -37,6 +37,13 @@ Answer to_answer(const Reply& reply) {
   return answer;
 }
 
+// "HGETALL PORT|Ethernet0". The second word of EVAL is a script, which says itself what it was refused.
+std::string name_of(const std::vector<std::string_view>& words) {
+  std::string name(words.front());
+  if (words.size() > 1 && words.front() != "EVAL") (name += ' ') += words[1];
+  return name;
+}
+
 class RedisDatabase final : public Database {
  public:
   explicit RedisDatabase(ConnectionOptions options) : connection_(std::move(options)) {}
@@ -59,7 +66,12 @@ class RedisDatabase final : public Database {
 
   Connection connection_;
   Observer* observer_ = nullptr;
-  std::deque<Handler> unanswered_;  // one for each command that has no answer yet, in order
+  struct Command {
+    Handler handler;
+    std::string name;  // with its key, for what is said of its refusal
+  };
+
+  std::deque<Command> unanswered_;  // in order
   std::string run_id_;
   bool told_open_ = false;
   bool closed_ = false;  // to be told, after each of unanswered_
@@ -77,7 +89,7 @@ std::error_code RedisDatabase::start(Observer& observer) {
 std::error_code RedisDatabase::command(const std::vector<std::string_view>& words, Handler handler) {
   if (words.empty()) return std::make_error_code(std::errc::invalid_argument);
   if (!open()) return portsync::Errc::not_open;
-  unanswered_.push_back(std::move(handler));
+  unanswered_.push_back({std::move(handler), name_of(words)});
   try {
     connection_.commands().add(words);
   } catch (...) {
@@ -126,7 +138,7 @@ void RedisDatabase::on_opened() {
 
 // The handler is taken out first: whatever is thrown from here on, the next answer goes to the next one.
 void RedisDatabase::on_reply(const Reply& reply) {
-  const Handler handler = std::move(unanswered_.front());
+  const auto [handler, name] = std::move(unanswered_.front());
   unanswered_.pop_front();
   std::error_code error;
   Answer answer;
@@ -136,7 +148,7 @@ void RedisDatabase::on_reply(const Reply& reply) {
     if (ends_connection(code)) {
       connection_.close(error, reply.text());
     } else {
-      connection_.note_error(error, reply.text());
+      connection_.note_error(error, name + ": " + std::string(reply.text()));
     }
   } else if (handler) {
     answer = to_answer(reply);
@@ -146,7 +158,7 @@ void RedisDatabase::on_reply(const Reply& reply) {
 
 bool RedisDatabase::tell_lost() {
   if (!closed_ || unanswered_.empty()) return false;
-  const Handler handler = std::move(unanswered_.front());
+  const Handler handler = std::move(unanswered_.front().handler);
   unanswered_.pop_front();
   if (handler) handler(close_error_, {});
   return true;

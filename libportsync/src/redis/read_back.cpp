@@ -3,6 +3,7 @@
 
 #include <algorithm>
 #include <array>
+#include <utility>
 
 #include "redis/error_reply.hpp"
 #include "redis/fields.hpp"
@@ -12,9 +13,13 @@ namespace {
 
 constexpr std::size_t index_chunk = 256;
 
-// What cannot be read because of what it is, or of who we are, is not there for us; the rest of the table is.
+// Refused for what the key is, or for what we may: not for now, and the rest of the table can be read.
 bool concerns_key_only(Errc code) noexcept {
-  return code == Errc::wrongtype || code == Errc::noperm;
+  return code == Errc::wrongtype || code == Errc::noperm || code == Errc::other;
+}
+
+void set_words(std::string& words, std::string_view key, std::string_view text) {
+  words.assign(key).append(": ").append(text);
 }
 
 }  // namespace
@@ -28,12 +33,17 @@ std::string escape_glob(std::string_view text) {
   return result;
 }
 
-void ReadBack::begin(Scope scope, const std::vector<std::string_view>& ports) {
+void ReadBack::begin(Scope scope, const std::vector<std::string_view>& ports, bool try_index) {
   prefix_ = options_.table + options_.separator;
   active_ = true;
   seen_.clear();
   index_.clear();
   error_.clear();
+  error_text_.clear();
+  index_refusal_.clear();
+  row_refusal_.clear();
+  unread_rows_ = 0;
+  try_index_ = try_index && options_.index;
   if (scope == Scope::all) {
     pattern_ = escape_glob(prefix_) + '*';
     cursor_ = "0";
@@ -53,7 +63,7 @@ void ReadBack::abort() noexcept {
   seen_.clear();
   index_.clear();
   cursor_.clear();
-  scanning_ = ask_index_ = false;
+  scanning_ = ask_index_ = try_index_ = false;
   wanted_.clear();
   asked_.clear();
   index_wanted_.clear();
@@ -71,6 +81,10 @@ ReadBack::Step ReadBack::advance(CommandBuffer& out) {
     error_ = failure;
     return Step::ended;
   }
+  if (std::exchange(try_index_, false)) {
+    out.add({"HDEL", options_.table, "/"});  // no netdev has that name
+    request(Request::index_try);
+  }
   if (ask_index_) {
     ask_index_ = false;
     out.add({"HGETALL", options_.table});
@@ -81,6 +95,9 @@ ReadBack::Step ReadBack::advance(CommandBuffer& out) {
   if (wanted_.empty() && !scanning_ && !cursor_.empty()) ask_scan(out);
   if (!complete()) return Step::none;
   fields_.clear();
+  unread_field_ = {};
+  readable_ = true;
+  if (!index_refusal_.empty()) index_.clear();
   if (!index_.empty()) {
     port_ = index_.begin()->first;
     take_index_entry();
@@ -143,6 +160,9 @@ ReadBack::Step ReadBack::on_reply(const Reply& reply) {
   requests_.pop_front();
   if (failure_) return Step::none;
   switch (request) {
+    case Request::index_try:
+      if (reply.is_error()) return on_index_refused(reply);
+      return reply.is(Reply::Type::integer) ? Step::none : Step::nonsense;
     case Request::index_all:
       return on_index_all(reply);
     case Request::index_some:
@@ -155,18 +175,29 @@ ReadBack::Step ReadBack::on_reply(const Reply& reply) {
   return Step::nonsense;
 }
 
-ReadBack::Step ReadBack::fail(std::error_code error) {
-  failure_ = error;
+ReadBack::Step ReadBack::fail(Errc code, std::string_view key, std::string_view text) {
+  failure_ = code;
+  set_words(error_text_, key, text);
   return Step::none;
 }
 
-ReadBack::Step ReadBack::on_index_all(const Reply& reply) {
-  if (reply.is_error()) {
-    const Errc code = classify(reply.text());
-    if (!concerns_key_only(code)) return fail(code);
+ReadBack::Step ReadBack::on_index_refused(const Reply& reply) {
+  const Errc code = classify(reply.text());
+  if (!concerns_key_only(code)) return fail(code, options_.table, reply.text());
+  if (index_refusal_.empty()) {
     ++index_failures_;
-    return Step::none;
+    set_words(index_refusal_, options_.table, reply.text());
   }
+  return Step::none;
+}
+
+std::string ReadBack::unread_rows() const {
+  if (unread_rows_ == 0) return {};
+  return std::to_string(unread_rows_) + (unread_rows_ == 1 ? " row" : " rows") + " cannot be read, " + row_refusal_;
+}
+
+ReadBack::Step ReadBack::on_index_all(const Reply& reply) {
+  if (reply.is_error()) return on_index_refused(reply);
   if (!reply.is(Reply::Type::array) || reply.size() % 2 != 0) return Step::nonsense;
   for (std::size_t i = 0; i < reply.size(); i += 2) {
     if (!reply[i].is(Reply::Type::string) || !reply[i + 1].is(Reply::Type::string)) return Step::nonsense;
@@ -180,12 +211,7 @@ ReadBack::Step ReadBack::on_index_some(const Reply& reply) {
   const auto end = index_asked_.begin() + static_cast<std::ptrdiff_t>(count);
   Step step = Step::none;
   if (reply.is_error()) {
-    const Errc code = classify(reply.text());
-    if (concerns_key_only(code)) {
-      ++index_failures_;
-    } else {
-      step = fail(code);
-    }
+    step = on_index_refused(reply);
   } else if (reply.size() != count) {
     step = Step::nonsense;
   } else {
@@ -199,7 +225,7 @@ ReadBack::Step ReadBack::on_index_some(const Reply& reply) {
 
 ReadBack::Step ReadBack::on_scan(const Reply& reply) {
   scanning_ = false;
-  if (reply.is_error()) return fail(classify(reply.text()));
+  if (reply.is_error()) return fail(classify(reply.text()), "SCAN " + pattern_, reply.text());
   if (reply.size() != 2 || !reply[0].is(Reply::Type::string) || reply[0].text().empty() ||
       !reply[1].is(Reply::Type::array)) {
     return Step::nonsense;
@@ -223,9 +249,13 @@ ReadBack::Step ReadBack::on_row(const Reply& reply) {
   port_ = std::move(asked_.front());
   asked_.pop_front();
   fields_.clear();
+  readable_ = true;
   if (reply.is_error()) {
     const Errc code = classify(reply.text());
-    if (!concerns_key_only(code)) return fail(code);
+    if (!concerns_key_only(code)) return fail(code, prefix_ + port_, reply.text());
+    // What is not a hash has no fields of ours. Of what may not be read nothing is known.
+    readable_ = code == Errc::wrongtype;
+    if (!readable_ && ++unread_rows_ == 1) set_words(row_refusal_, prefix_ + port_, reply.text());
     take_index_entry();
     return Step::row;
   }
@@ -239,6 +269,12 @@ ReadBack::Step ReadBack::on_row(const Reply& reply) {
 }
 
 void ReadBack::take_index_entry() {
+  // What was read of an index that takes no writes is no drift: nobody could mend it.
+  if (!index_refusal_.empty()) {
+    unread_field_ = index_field;
+    return;
+  }
+  unread_field_ = {};
   const auto it = index_.find(port_);
   if (it == index_.end()) return;
   entry_ = std::move(it->second);

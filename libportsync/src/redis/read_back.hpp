@@ -22,7 +22,7 @@ namespace portsync::redis {
 
 // Reads the rows of the table, or of some ports: the index first, then an HMGET of our fields for each row, pipelined,
 // a bounded number at a time. Rows are looked for with SCAN, never KEYS. Pure: takes answers, adds requests, tells rows
-// one by one.
+// one by one. What is refused is not taken for absent: see StoredRow.
 class ReadBack {
  public:
   static constexpr std::size_t max_outstanding = 1024;
@@ -38,7 +38,8 @@ class ReadBack {
   explicit ReadBack(const StateSinkOptions& options) : options_(options) {}
 
   [[nodiscard]] bool active() const noexcept { return active_; }
-  void begin(Scope scope, const std::vector<std::string_view>& ports);
+  // `try_index`: a write to the index was refused; it is only taken for good when one that changes nothing is not.
+  void begin(Scope scope, const std::vector<std::string_view>& ports, bool try_index = false);
   // The connection is gone: no answers will come.
   void abort() noexcept;
 
@@ -48,13 +49,19 @@ class ReadBack {
   [[nodiscard]] Step on_reply(const Reply& reply);
 
   // Valid until the next call.
-  [[nodiscard]] StoredRow row() const noexcept { return {port_, &fields_, owner()}; }
+  [[nodiscard]] StoredRow row() const noexcept { return {port_, &fields_, owner(), unread_field_, readable_}; }
+  // After ended: why it failed, and in which words of Redis, with the key.
   [[nodiscard]] std::error_code error() const noexcept { return error_; }
-  // Index reads that were refused: the rows were then told without their entries.
+  [[nodiscard]] const std::string& error_text() const noexcept { return error_text_; }
+  // After ended: how many rows could not be read and what was said of the first; "" = all could.
+  [[nodiscard]] std::string unread_rows() const;
+  // After ended: what was said of the index; "" = it could be read.
+  [[nodiscard]] const std::string& index_refusal() const noexcept { return index_refusal_; }
+  // Read-backs that the index was refused to: the rows were then told without their entries.
   [[nodiscard]] std::uint64_t index_failures() const noexcept { return index_failures_; }
 
  private:
-  enum class Request : std::uint8_t { index_all, index_some, scan, row };
+  enum class Request : std::uint8_t { index_try, index_all, index_some, scan, row };
 
   [[nodiscard]] StoredRow::Owner owner() const noexcept;
   void request(Request request);
@@ -65,7 +72,8 @@ class ReadBack {
   Step on_index_some(const Reply& reply);
   Step on_scan(const Reply& reply);
   Step on_row(const Reply& reply);
-  Step fail(std::error_code error);
+  Step fail(Errc code, std::string_view key, std::string_view text);
+  Step on_index_refused(const Reply& reply);
   void want(std::string_view port);
   void take_index_entry();
   [[nodiscard]] bool complete() const noexcept;
@@ -80,6 +88,7 @@ class ReadBack {
   bool scanning_ = false;  // a SCAN is outstanding
   std::size_t scans_ = 0;
   bool ask_index_ = false;
+  bool try_index_ = false;
   std::unordered_set<std::string> seen_;                   // ports that have been wanted
   std::deque<std::string> wanted_;                         // to be asked for
   std::deque<std::string> asked_;                          // outstanding
@@ -88,10 +97,16 @@ class ReadBack {
   std::map<std::string, std::string, std::less<>> index_;  // entries whose row has not been told
   std::error_code failure_;                                // to be told
   std::error_code error_;
+  std::string error_text_;
+  std::string index_refusal_;
+  std::string row_refusal_;  // of the first row that could not be read
+  std::size_t unread_rows_ = 0;
   std::uint64_t index_failures_ = 0;
   std::string port_;
   std::string entry_;
   std::vector<std::pair<std::string_view, std::string_view>> fields_;
+  std::string_view unread_field_;
+  bool readable_ = true;
 };
 
 }  // namespace portsync::redis

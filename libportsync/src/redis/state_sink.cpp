@@ -15,7 +15,7 @@ namespace {
 
 constexpr std::size_t max_rows = 512;  // without an answer: more cost the caches more than the turns they save
 
-class RedisStateSink final : public StateSink {
+class RedisStateSink final : public StateSink, public StoreWords {
  public:
   explicit RedisStateSink(StateSinkOptions options)
       : options_(checked_table(std::move(options))),
@@ -34,10 +34,14 @@ class RedisStateSink final : public StateSink {
   [[nodiscard]] std::size_t room() const noexcept override { return can_write() ? max_rows - answers_.rows() : 0; }
   [[nodiscard]] SinkStatistics statistics() const override;
 
+  [[nodiscard]] const std::string& error_text() const noexcept override { return error_text_; }
+  [[nodiscard]] const std::string& trouble() const noexcept override;
+
  private:
   [[nodiscard]] bool can_write() const noexcept { return told_open_ && connection_.open(); }
   [[nodiscard]] std::error_code may_add() const noexcept;
 
+  bool tell_opened();
   bool tell_result();
   bool tell_closed();
   bool tell_read_back();
@@ -46,6 +50,8 @@ class RedisStateSink final : public StateSink {
   void on_opened();
 
   void on_reply(const Reply& reply);
+  void note_index(const Answers::Outcome& outcome);
+  void note_read_back();
   void give_up();
 
   const StateSinkOptions options_;
@@ -56,9 +62,15 @@ class RedisStateSink final : public StateSink {
   Observer* observer_ = nullptr;
   ErasureObserver* erasures_ = nullptr;  // the same, if it wants to know
   bool told_open_ = false;
+  bool opened_ = false;  // to be told, after what is to be told as closed
   bool closed_ = false;  // to be told, after the results that are known
   std::error_code close_error_;
-  Answers::Row told_;  // its memory is used again
+  std::string close_text_;
+  std::string run_id_;         // of the server that was open last
+  std::string error_text_;     // of what is told now
+  std::string unread_rows_;    // trouble
+  std::string index_trouble_;  // trouble
+  Answers::Row told_;          // its memory is used again
 
   SinkStatistics statistics_;
   os::ProcessFlag processing_;
@@ -76,7 +88,7 @@ std::error_code RedisStateSink::process() {
   const os::ProcessGuard guard(processing_);
   Connection::Turn turn(connection_);
   while (turn.more()) {
-    if (tell_result() || tell_closed() || tell_read_back()) continue;
+    if (tell_result() || tell_closed() || tell_opened() || tell_read_back()) continue;
     switch (turn.next()) {
       case Connection::Event::none:
       case Connection::Event::message:  // not expected: there are none
@@ -95,17 +107,35 @@ std::error_code RedisStateSink::process() {
   return {};
 }
 
+// A server process of which nothing is known holds what it likes, also when the connection to the one before was idle.
 void RedisStateSink::on_opened() {
+  opened_ = true;
+  const std::string& run_id = connection_.identity().run_id;
+  if (close_error_ == portsync::Errc::try_again && (run_id.empty() || run_id != run_id_)) {
+    closed_ = true;
+    close_error_ = Errc::end_of_file;
+    close_text_ = "Redis was restarted, or is another";
+  }
+  run_id_ = run_id;
+}
+
+bool RedisStateSink::tell_opened() {
+  if (!opened_) return false;
+  opened_ = false;
   told_open_ = true;
+  close_error_.clear();
   answers_.on_opened();
   observer_->on_open();
+  return true;
 }
 
 // Rows whose refusal is known are told before; what became of the others is not known, which is what on_closed() says.
 void RedisStateSink::on_closed() {
   closed_ = true;
   close_error_ = connection_.error();
-  told_open_ = false;
+  close_text_ = connection_.error_text();
+  if (close_error_ == Errc::idle && told_open_) close_error_ = portsync::Errc::try_again;
+  told_open_ = opened_ = false;
   answers_.on_closed();
   batch_.clear();
   read_back_.abort();
@@ -113,8 +143,12 @@ void RedisStateSink::on_closed() {
 
 bool RedisStateSink::tell_result() {
   if (!answers_.take_result(told_)) return false;
-  if (told_.error && told_.error != portsync::Errc::try_again) ++statistics_.refused;
   if (erasures_ != nullptr && !told_.others.empty()) erasures_->on_fields_lost(told_.port, told_.others);
+  if (told_.error) {
+    if (told_.error != portsync::Errc::try_again) ++statistics_.refused;
+    error_text_ = connection_.shown(told_.error, options_.table + options_.separator + told_.port + ": " + told_.text);
+    connection_.note_error(told_.error, error_text_);
+  }
   observer_->on_result(told_.port, told_.revision, told_.error);
   return true;
 }
@@ -122,6 +156,7 @@ bool RedisStateSink::tell_result() {
 bool RedisStateSink::tell_closed() {
   if (!closed_) return false;
   closed_ = false;
+  error_text_ = close_text_;
   observer_->on_closed(close_error_);
   return true;
 }
@@ -143,6 +178,7 @@ bool RedisStateSink::tell_read_back(ReadBack::Step step) {
       observer_->on_row(read_back_.row());
       break;
     case ReadBack::Step::ended:
+      note_read_back();
       observer_->on_read_back(read_back_.error());
       break;
     case ReadBack::Step::nonsense:
@@ -155,7 +191,7 @@ bool RedisStateSink::tell_read_back(ReadBack::Step step) {
 std::error_code RedisStateSink::read_back(Scope scope, const std::vector<std::string_view>& ports) {
   if (!can_write()) return portsync::Errc::not_open;
   if (read_back_.active()) return portsync::Errc::busy;
-  read_back_.begin(scope, ports);
+  read_back_.begin(scope, ports, !index_trouble_.empty());
   if (!processing_) connection_.wake();
   return {};
 }
@@ -199,8 +235,9 @@ void RedisStateSink::on_reply(const Reply& reply) {
   if (outcome.error) {
     if (ends_connection(static_cast<Errc>(outcome.error.value())))
       return connection_.close(outcome.error, outcome.text);
-    connection_.note_error(outcome.error, outcome.text);
+    if (!is_exec_abort(outcome.text)) connection_.note_error(outcome.error, outcome.text);
   }
+  note_index(outcome);
   if (outcome.stuck) {
     connection_.commands().add({"DISCARD"});
     answers_.on_discard_sent();
@@ -210,6 +247,31 @@ void RedisStateSink::on_reply(const Reply& reply) {
     connection_.note_round_trip(std::chrono::duration_cast<std::chrono::microseconds>(time));
   }
   if (outcome.is_read) (void)tell_read_back(read_back_.on_reply(reply));
+}
+
+void RedisStateSink::note_index(const Answers::Outcome& outcome) {
+  if (outcome.index_written && !index_trouble_.empty()) index_trouble_.clear();
+  if (outcome.index_refusal.empty()) return;
+  index_trouble_ = connection_.shown(
+      outcome.error, "the index cannot be kept, " + options_.table + ": " + std::string(outcome.index_refusal));
+  connection_.note_error(outcome.error, index_trouble_);
+}
+
+// One that failed says nothing of rows that it has not read.
+void RedisStateSink::note_read_back() {
+  if (const std::error_code error = read_back_.error()) {
+    error_text_ = connection_.shown(error, read_back_.error_text());
+    return connection_.note_error(error, error_text_);
+  }
+  unread_rows_ = connection_.shown(Errc::noperm, read_back_.unread_rows());
+  const std::string& refusal = read_back_.index_refusal();
+  index_trouble_ = refusal.empty() ? "" : connection_.shown(Errc::noperm, "the index cannot be kept, " + refusal);
+  if (!trouble().empty()) connection_.note_error(Errc::noperm, trouble());
+}
+
+const std::string& RedisStateSink::trouble() const noexcept {
+  if (!unread_rows_.empty()) return unread_rows_;
+  return index_trouble_.empty() ? connection_.late_writes() : index_trouble_;
 }
 
 void RedisStateSink::give_up() {

@@ -399,3 +399,11 @@ BOOST_FIXTURE_TEST_CASE(a_condition_says_why_there_is_no_snapshot_yet, Fixture) 
   conditions["ports"] = {Verdict::degraded, "waiting for CONFIG_DB"};
   BOOST_TEST(verdict() == "Degraded: waiting for CONFIG_DB");
 }
+
+BOOST_FIXTURE_TEST_CASE(a_trouble_of_the_store_is_degraded_though_no_row_fails, Fixture) {
+  sink.trouble = "the index cannot be kept, PORT_TABLE: NOPERM";
+  BOOST_TEST(verdict() == "Degraded: " + redis + ": the index cannot be kept, PORT_TABLE: NOPERM");
+  sink.open = false;
+  sink.error = "Connection refused";
+  BOOST_TEST(verdict() == "Degraded: waiting for " + redis + ": Connection refused");
+}

@@ -57,6 +57,12 @@ const std::vector<StoreCase> store_cases{
     {StoreState::reading, StoreEvent::read_failed, StoreState::unknown},
     {StoreState::auditing, StoreEvent::read_failed, StoreState::known},
     {StoreState::unknown, StoreEvent::unreadable, StoreState::known},
+    {StoreState::unknown, StoreEvent::idle, StoreState::closed},
+    {StoreState::reading, StoreEvent::idle, StoreState::closed},
+    {StoreState::known, StoreEvent::idle, StoreState::reopening},
+    {StoreState::auditing, StoreEvent::idle, StoreState::closed},
+    {StoreState::reopening, StoreEvent::opened, StoreState::known},
+    {StoreState::reopening, StoreEvent::closed, StoreState::closed},
 };
 
 }  // namespace
@@ -106,9 +112,15 @@ BOOST_AUTO_TEST_CASE(rows_are_written_only_while_the_contents_are_known) {
   BOOST_TEST(!is_known(StoreState::reading));
   BOOST_TEST(is_known(StoreState::known));
   BOOST_TEST(is_known(StoreState::auditing));
+  BOOST_TEST(is_known(StoreState::reopening));
+  for (const auto open : {StoreState::unknown, StoreState::reading, StoreState::known, StoreState::auditing})
+    BOOST_TEST(!is_shut(open));
+  BOOST_TEST(is_shut(StoreState::closed));
+  BOOST_TEST(is_shut(StoreState::reopening));
   BOOST_TEST(is_reading(StoreState::reading));
   BOOST_TEST(is_reading(StoreState::auditing));
   BOOST_TEST(!is_reading(StoreState::closed));
+  BOOST_TEST(!is_reading(StoreState::reopening));
   BOOST_TEST(!is_reading(StoreState::unknown));
   BOOST_TEST(!is_reading(StoreState::known));
 }

@@ -3,6 +3,7 @@
 #include "redis/answers.hpp"
 
 #include <boost/test/unit_test.hpp>
+#include <memory>
 #include <portsync/error.hpp>
 #include <portsync/redis/state_sink.hpp>
 
@@ -27,6 +28,7 @@ struct Fixture {
   Revision revision = 0;
   const TimePoint sent = TimePoint{} + std::chrono::seconds(7);
   Answers::Outcome outcome;
+  std::unique_ptr<Answer> said;
 
   void put(std::size_t commands = 1) {
     answers.add("E" + std::to_string(revision), revision + 1, false).unanswered = commands;
@@ -45,7 +47,10 @@ struct Fixture {
     for (std::size_t i = 0; i < count; ++i) put();
     answers.on_batch_sent({false, count, index_commands}, sent);
   }
-  void reply(const std::string& text) { outcome = answers.on_reply(Answer(text)); }
+  void reply(const std::string& text) {
+    said = std::make_unique<Answer>(text);  // the outcome borrows from it
+    outcome = answers.on_reply(*said);
+  }
   void reply(std::initializer_list<std::string> texts) {
     for (const auto& text : texts) {
       reply(text);
@@ -298,6 +303,37 @@ BOOST_AUTO_TEST_CASE(answers_that_do_not_fit) {
   send_plain(1);
   reply(ok);
   BOOST_TEST(!outcome.fits);
+}
+
+BOOST_AUTO_TEST_CASE(a_refused_row_is_told_with_the_servers_words) {
+  send_multi(2);
+  reply({ok, oom, queued, queued, aborted});
+  Answers::Row row;
+  BOOST_REQUIRE(answers.take_result(row));
+  BOOST_TEST(row.text == "OOM command not allowed");
+  BOOST_REQUIRE(answers.take_result(row));
+  BOOST_TEST(row.error == make_error_code(portsync::Errc::try_again));
+  send_plain(1);
+  reply(one);
+  BOOST_REQUIRE(answers.take_result(row));
+  BOOST_TEST(row.text == "");
+}
+
+BOOST_AUTO_TEST_CASE(what_became_of_the_index_is_told_with_the_servers_words) {
+  send_multi(1);
+  reply({ok, queued, queued});
+  BOOST_TEST(!outcome.index_written);
+  reply(array({one, wrongtype}));
+  BOOST_TEST(outcome.fits);
+  BOOST_TEST(!outcome.index_written);
+  BOOST_TEST(outcome.index_refusal == "WRONGTYPE Operation against a key");
+  check_result(1);
+  send_plain(1, 1);
+  reply(one);
+  BOOST_TEST(!outcome.index_written);
+  reply(one);
+  BOOST_TEST(outcome.index_written);
+  BOOST_TEST(outcome.index_refusal == "");
 }
 
 BOOST_AUTO_TEST_SUITE_END()

@@ -61,7 +61,7 @@ BOOST_AUTO_TEST_CASE(a_bucket_lets_its_burst_through_and_then_its_rate) {
 }
 
 BOOST_FIXTURE_TEST_CASE(a_written_row_is_told_with_what_monitoring_greps_for, Fixture) {
-  events.on_event(written("Ethernet0"), "", start);
+  events.on_event(written("Ethernet0"), start);
   BOOST_REQUIRE_EQUAL(lines.size(), 1U);
   BOOST_TEST(lines[0] ==
              "Received event port=Ethernet0 cause=notified admin=up oper=down mtu=9100 events=3 latency_us=210");
@@ -69,19 +69,19 @@ BOOST_FIXTURE_TEST_CASE(a_written_row_is_told_with_what_monitoring_greps_for, Fi
 
 BOOST_FIXTURE_TEST_CASE(a_written_row_has_port_old_new_and_latency_as_fields, Fixture) {
   SyncEvent event = written("Ethernet0");
-  events.on_event(event, "", start);
+  events.on_event(event, start);
   std::map<std::string, std::string> wanted = {
       {"PORT", "Ethernet0"}, {"NEW", "admin=up oper=down mtu=9100"}, {"LATENCY_US", "210"}};
   BOOST_TEST((fields == wanted));
   const portsync::PortRecord before{"Ethernet0",
                                     {{"admin_status", "up"}, {"netdev_oper_status", "up"}, {"mtu", "1500"}}};
   event.before = &before;
-  events.on_event(event, "", start);
+  events.on_event(event, start);
   wanted["OLD"] = "admin=up oper=up mtu=1500";
   BOOST_TEST((fields == wanted));
   event.kind = SyncEvent::Kind::row_erased;
   event.record = nullptr;
-  events.on_event(event, "", start);
+  events.on_event(event, start);
   wanted.erase("NEW");
   BOOST_TEST((fields == wanted));
 }
@@ -90,7 +90,7 @@ BOOST_FIXTURE_TEST_CASE(a_refused_row_has_its_port_as_a_field, Fixture) {
   SyncEvent event = written("Ethernet0");
   event.kind = SyncEvent::Kind::row_refused;
   event.error = std::make_error_code(std::errc::permission_denied);
-  events.on_event(event, "", start);
+  events.on_event(event, start);
   BOOST_TEST(fields.at("PORT") == "Ethernet0");
   BOOST_TEST(lines.at(0) == "Redis at /run/redis.sock refuses Ethernet0: Permission denied; trying again every 2 s");
 }
@@ -102,8 +102,8 @@ BOOST_FIXTURE_TEST_CASE(rows_cost_no_memory_when_their_level_is_off, Fixture) {
   collapsed.kind = SyncEvent::Kind::queue_collapsed;
   const std::size_t before = portsync::test::allocations;
   for (int i = 0; i < 1000; ++i) {
-    events.on_event(event, "", start);
-    events.on_event(collapsed, "", start);
+    events.on_event(event, start);
+    events.on_event(collapsed, start);
   }
   BOOST_TEST(portsync::test::allocations - before == 0U);
   BOOST_TEST(lines.empty());
@@ -113,9 +113,9 @@ BOOST_FIXTURE_TEST_CASE(rows_cost_no_memory_when_their_level_is_off, Fixture) {
 BOOST_FIXTURE_TEST_CASE(rows_that_are_held_back_cost_no_memory, Fixture) {
   SyncEvent event = written("Ethernet0");
   event.kind = SyncEvent::Kind::row_refused;
-  for (int i = 0; i < 200; ++i) events.on_event(event, "why", start);
+  for (int i = 0; i < 200; ++i) events.on_event(event, start);
   const std::size_t before = portsync::test::allocations;
-  for (int i = 0; i < 1000; ++i) events.on_event(event, "why", start);
+  for (int i = 0; i < 1000; ++i) events.on_event(event, start);
   BOOST_TEST(portsync::test::allocations - before == 0U);
 }
 
@@ -123,7 +123,7 @@ BOOST_FIXTURE_TEST_CASE(refused_rows_that_are_held_back_are_told_at_their_level,
   log::set_level(log::Level::warning);
   SyncEvent event = written("Ethernet0");
   event.kind = SyncEvent::Kind::row_refused;
-  for (int i = 0; i < 201; ++i) events.on_event(event, "", start);
+  for (int i = 0; i < 201; ++i) events.on_event(event, start);
   events.flush();
   BOOST_TEST(lines.back() == "Received events suppressed=1");
   BOOST_TEST((level == log::Level::warning));
@@ -134,13 +134,13 @@ BOOST_FIXTURE_TEST_CASE(what_was_written_is_told_and_not_what_the_link_is_since,
   portsync::LinkState newer;
   newer.mtu = 68;
   event.link = &newer;
-  events.on_event(event, "", start);
+  events.on_event(event, start);
   BOOST_TEST(lines.at(0).find("mtu=9100") != std::string::npos);
 }
 
 BOOST_FIXTURE_TEST_CASE(a_field_that_the_row_lacks_is_told_as_unknown_and_json_without_its_quotes, Fixture) {
   record.fields = {{"admin_status", "\"up\""}};
-  events.on_event(written("Ethernet0"), "", start);
+  events.on_event(written("Ethernet0"), start);
   BOOST_TEST(lines.at(0) ==
              "Received event port=Ethernet0 cause=notified admin=up oper=unknown mtu=unknown events=3 latency_us=210");
 }
@@ -148,12 +148,12 @@ BOOST_FIXTURE_TEST_CASE(a_field_that_the_row_lacks_is_told_as_unknown_and_json_w
 BOOST_FIXTURE_TEST_CASE(a_removed_row_is_told, Fixture) {
   SyncEvent event = written("Ethernet0");
   event.kind = SyncEvent::Kind::row_erased;
-  events.on_event(event, "", start);
+  events.on_event(event, start);
   BOOST_TEST(lines.at(0) == "Row removed port=Ethernet0 events=3 latency_us=210");
 }
 
 BOOST_FIXTURE_TEST_CASE(a_storm_is_cut_and_the_rest_counted_in_one_line, Fixture) {
-  for (int i = 0; i < 1000; ++i) events.on_event(written("Ethernet0"), "", start);
+  for (int i = 0; i < 1000; ++i) events.on_event(written("Ethernet0"), start);
   BOOST_TEST(lines.size() == 200U);
   BOOST_TEST(events.holds_back());
   events.flush();
@@ -164,8 +164,8 @@ BOOST_FIXTURE_TEST_CASE(a_storm_is_cut_and_the_rest_counted_in_one_line, Fixture
 }
 
 BOOST_FIXTURE_TEST_CASE(the_next_line_let_through_tells_the_count_first, Fixture) {
-  for (int i = 0; i < 201; ++i) events.on_event(written("Ethernet0"), "", start);
-  events.on_event(written("Ethernet4"), "", start + 20ms);
+  for (int i = 0; i < 201; ++i) events.on_event(written("Ethernet0"), start);
+  events.on_event(written("Ethernet4"), start + 20ms);
   BOOST_REQUIRE_EQUAL(lines.size(), 202U);
   BOOST_TEST(lines[200] == "Received events suppressed=1");
   BOOST_TEST(lines[201].starts_with("Received event port=Ethernet4"));
@@ -174,7 +174,7 @@ BOOST_FIXTURE_TEST_CASE(the_next_line_let_through_tells_the_count_first, Fixture
 BOOST_FIXTURE_TEST_CASE(slow_rows_are_counted_and_the_warning_is_rate_limited, Fixture) {
   SyncEvent event = written("Ethernet0");
   event.latency = 10'001us;
-  for (int i = 0; i < 5; ++i) events.on_event(event, "", start);
+  for (int i = 0; i < 5; ++i) events.on_event(event, start);
   BOOST_TEST(events.slow_rows() == 5U);
   BOOST_TEST(lines.size() == 6U);
   BOOST_TEST(lines[0] == "Slow row port=Ethernet0 latency_us=10001 max_latency_us=10000 slow_rows=1");
@@ -185,7 +185,7 @@ BOOST_FIXTURE_TEST_CASE(a_slow_row_of_the_first_snapshot_is_counted_without_a_wa
   SyncEvent event = written("Ethernet0");
   event.latency = 10'001us;
   event.cause = portsync::Cause::initial;
-  events.on_event(event, "", start);
+  events.on_event(event, start);
   BOOST_TEST(events.slow_rows() == 1U);
   BOOST_REQUIRE(lines.size() == 1U);
   BOOST_TEST(lines[0].starts_with("Received event"));
@@ -196,8 +196,35 @@ BOOST_FIXTURE_TEST_CASE(a_closed_sink_is_told_with_its_reason, Fixture) {
   event.kind = SyncEvent::Kind::sink_closed;
   event.sink = "Redis at 127.0.0.1:6379";
   event.error = std::make_error_code(std::errc::connection_refused);
-  events.on_event(event, "", start);
+  events.on_event(event, start);
   BOOST_TEST(lines.at(0) == "Not connected to Redis at 127.0.0.1:6379: Connection refused; trying again every 2 s");
+}
+
+// "Redis answered with an error" helped nobody.
+BOOST_FIXTURE_TEST_CASE(what_a_store_said_is_told_in_its_own_words, Fixture) {
+  SyncEvent event = written("Ethernet0");
+  event.kind = SyncEvent::Kind::row_refused;
+  event.error = std::make_error_code(std::errc::permission_denied);
+  event.text = "PORT_TABLE|Ethernet0: WRONGTYPE Operation against a key";
+  events.on_event(event, start);
+  BOOST_TEST(
+      lines.at(0) ==
+      "Redis at /run/redis.sock refuses Ethernet0: PORT_TABLE|Ethernet0: WRONGTYPE Operation against a key; trying "
+      "again every 2 s");
+}
+
+BOOST_FIXTURE_TEST_CASE(a_trouble_of_the_store_is_a_warning_and_its_end_is_told, Fixture) {
+  SyncEvent event;
+  event.kind = SyncEvent::Kind::store_trouble;
+  event.sink = "Redis at /run/redis.sock";
+  event.text = "the index cannot be kept, PORT_TABLE: NOPERM";
+  events.on_event(event, start);
+  BOOST_TEST(lines.at(0) == "Trouble with Redis at /run/redis.sock: the index cannot be kept, PORT_TABLE: NOPERM");
+  BOOST_TEST((level == log::Level::warning));
+  event.text = "";
+  events.on_event(event, start);
+  BOOST_TEST(lines.at(1) == "Trouble with Redis at /run/redis.sock is over");
+  BOOST_TEST((level == log::Level::info));
 }
 
 BOOST_FIXTURE_TEST_CASE(every_change_of_the_verdict_is_told_and_many_reasons_are_not, Fixture) {
