@@ -218,6 +218,8 @@ void App::make_port_reader() {
   portsync::redis::KeyReaderOptions options;
   options.connection = connection(databases_.config_db);
   options.separator = databases_.config_db.separator;
+  options.initialized_key = "CONFIG_DB_INITIALIZED";
+  options.follow = true;
   port_reader_ = portsync::redis::make_key_reader(std::move(options));
   filter_.configured.emplace();
   ports_known_ = false;
@@ -309,7 +311,14 @@ void App::on_port_reader_readable() {
   if (const std::error_code error = port_reader_->process()) return fail("Cannot go on: " + error.message());
   if (std::string error = port_reader_->last_error(); error != port_reader_error_) {
     port_reader_error_ = std::move(error);
-    if (!port_reader_error_.empty()) log::warning("Cannot read PORT of CONFIG_DB: " + port_reader_error_);
+    const bool known = port_reader_error_.empty();
+    if (!known) log::warning("Cannot read PORT of CONFIG_DB: " + port_reader_error_);
+    portsync::Health condition{portsync::Verdict::healthy, ""};
+    if (!known) {
+      condition = {portsync::Verdict::degraded,
+                   "PORT of CONFIG_DB cannot be read, the ports stay as they were: " + port_reader_error_};
+    }
+    monitor_->set_condition("configured ports", condition);
   }
 }
 

@@ -126,11 +126,79 @@ BOOST_FIXTURE_TEST_CASE(a_user_who_may_not_scan_is_told_so, Fixture) {
   until(1);
 }
 
+// A configuration that is being reloaded, or a Redis that came back empty: each port was removed for up to a minute.
+BOOST_FIXTURE_TEST_CASE(names_of_a_database_that_is_not_initialized_are_not_known, Fixture) {
+  options.initialized_key = "CONFIG_DB_INITIALIZED";
+  configure({"SET", "PORT|Ethernet0", "x"});
+  start();
+  process_until(*reader, [this] { return !reader->last_error().empty(); });
+  BOOST_TEST(reader->last_error() == "CONFIG_DB_INITIALIZED is not 1: it is being loaded, or has lost its data");
+  configure({"SET", "CONFIG_DB_INITIALIZED", "0"});
+  reader->refresh();
+  process_until_idle(*reader);
+  BOOST_TEST(heard.empty());
+  configure({"SET", "CONFIG_DB_INITIALIZED", "1"});  // found without being asked to
+  until(1);
+  BOOST_TEST((heard[0] == Names{"Ethernet0"}));
+  BOOST_TEST(reader->last_error() == "");
+  configure({"FLUSHDB"});
+  reader->refresh();
+  process_until(*reader, [this] { return !reader->last_error().empty(); });
+  BOOST_TEST(heard.size() == 1U);
+}
+
+// Flushed in the middle of a reading: what was read is a part.
+BOOST_FIXTURE_TEST_CASE(names_that_were_flushed_while_they_were_read_are_not_known, Fixture) {
+  options.initialized_key = "CONFIG_DB_INITIALIZED";
+  configure({"SET", "CONFIG_DB_INITIALIZED", "1"});
+  RedisClient client(server.socket_path());
+  client({"SELECT", "4"});
+  client({"EVAL", "for i = 1, 5000 do redis.call('SET', 'PORT|E' .. i, 1) end return 1", "0"});
+  start();
+  until(1);
+  for (int round = 0; round < 20; ++round) {
+    reader->refresh();
+    for (int turn = 0; turn < round % 7; ++turn) BOOST_REQUIRE(!reader->process());
+    client({"FLUSHDB"});
+    reader->refresh();
+    process_until(*reader, [this] { return !reader->last_error().empty(); });
+    client({"EVAL",
+            "for i = 1, 5000 do redis.call('SET', 'PORT|E' .. i, 1) end redis.call('SET', 'CONFIG_DB_INITIALIZED', 1)",
+            "0"});
+    process_until(*reader, [this] { return reader->last_error().empty(); });
+  }
+  for (const Names& names : heard) BOOST_TEST(names.size() == 5000U);
+}
+
+BOOST_FIXTURE_TEST_CASE(names_are_followed_by_keyspace_events, Fixture) {
+  options.follow = true;
+  configure({"CONFIG", "SET", "notify-keyspace-events", "AKE"});
+  start();
+  until(2);  // once connected, and once subscribed
+  configure({"HSET", "PORT|Ethernet8", "lanes", "8"});
+  process_until(*reader, [this] { return heard.back() == Names{"Ethernet8"}; });
+  configure({"DEL", "PORT|Ethernet8"});
+  process_until(*reader, [this] { return heard.back().empty(); });
+}
+
+BOOST_FIXTURE_TEST_CASE(hundreds_of_events_at_once_are_few_readings, Fixture) {
+  options.follow = true;
+  configure({"CONFIG", "SET", "notify-keyspace-events", "AKE"});
+  start();
+  until(2);  // once connected, and once subscribed
+  const std::size_t before = heard.size();
+  configure(
+      {"EVAL", "redis.call('SELECT', 4) for i = 1, 500 do redis.call('HSET', 'PORT|E' .. i, 'lanes', i) end", "0"});
+  process_until(*reader, [this] { return heard.back().size() == 500; });
+  process_until_idle(*reader);
+  BOOST_TEST(heard.size() - before <= 3U);
+}
+
 BOOST_FIXTURE_TEST_CASE(misuse_is_an_error, Fixture) {
   make();
   BOOST_TEST((reader->process() == portsync::Errc::not_started));
   BOOST_TEST((reader->start({}) == std::errc::invalid_argument));
   start();
   BOOST_TEST((reader->start([](const Names&) {}) == portsync::Errc::already_started));
-  BOOST_CHECK_THROW((void)redis::make_key_reader({options.connection, "", "|"}), std::invalid_argument);
+  BOOST_CHECK_THROW((void)redis::make_key_reader({options.connection, "", "|", "", false}), std::invalid_argument);
 }

@@ -1,6 +1,7 @@
 # SPDX-License-Identifier: Apache-2.0
 """What happens to links, one thing after the other: rows follow, and only the rows that must."""
 
+from support import process
 from support.case import FAR_INDEX, Case
 from support.netns import Link
 from support.redis_server import CONFIG_DB
@@ -164,7 +165,7 @@ class Patterns(Case):
         self.assertEqual(self.redis.db.hash("PORT_TABLE|front1")["state"], "ok")
 
 
-class OnlyConfigured(Case):
+class ConfiguredCase(Case):
     config = {"ports": {"scope": "configured"}, "sync": {"audit_interval_secs": 1}}
     autostart = False
 
@@ -174,6 +175,7 @@ class OnlyConfigured(Case):
     def configure(self, *names: str) -> None:
         self.configured = set(names)
         with self.redis.connect(CONFIG_DB) as config_db:
+            config_db.call("SET", "CONFIG_DB_INITIALIZED", "1")
             for number in range(self.ports):
                 name = self.port(number)
                 if name in names:
@@ -181,6 +183,8 @@ class OnlyConfigured(Case):
                 else:
                     config_db.call("DEL", f"PORT|{name}")
 
+
+class OnlyConfigured(ConfiguredCase):
     def test_scope_configured_follows_config_db(self) -> None:
         self.configure("Ethernet0", "Ethernet4")
         self.start()
@@ -198,6 +202,54 @@ class OnlyConfigured(Case):
     def test_scope_configured_without_configured_ports_writes_nothing(self) -> None:
         self.configure()
         self.start()
+        self.wait_equal()
+
+
+class ConfigReload(ConfiguredCase):
+    """What `config reload` does: CONFIG_DB is flushed, filled again, and then said to be initialized."""
+
+    def setUp(self) -> None:
+        super().setUp()
+        self.redis.config("notify-keyspace-events", "AKE")
+        self.configure("Ethernet0", "Ethernet4")
+        self.start()
+        self.wait_equal()
+
+    def flush_config_db(self) -> None:
+        with self.redis.connect(CONFIG_DB) as config_db:
+            config_db.call("FLUSHDB")
+
+    def test_config_reload_removes_no_row(self) -> None:
+        with self.redis.monitor() as monitor:
+            self.flush_config_db()
+            self.daemon.wait_status("Degraded: PORT of CONFIG_DB cannot be read, the ports stay as they were: "
+                                    "CONFIG_DB_INITIALIZED is not 1")
+            with self.redis.connect(CONFIG_DB) as config_db:
+                config_db.call("HSET", "PORT|Ethernet0", "lanes", "0")  # the first of the new ones
+            audits = self.daemon.statistics()["audits"]
+            process.wait_for(lambda: self.daemon.statistics()["audits"] >= audits + 2, 15, "audits go on", 0.1)
+            self.assertEqual(self.differences(), [])
+            self.configure("Ethernet0", "Ethernet4", "Ethernet8")
+            self.wait_equal()
+            removed = [words for words in monitor.writes() if words[0] in ("hdel", "del") and "PORT_TABLE" in words[1]]
+            self.assertEqual(removed, [])
+        self.daemon.wait_status("Healthy")
+
+    def test_redis_that_came_back_empty_gets_the_rows_of_the_last_set(self) -> None:
+        self.redis.kill()
+        self.redis.forget()
+        self.redis.start()
+        self.plant()
+        self.wait_equal()
+        self.daemon.wait_status("CONFIG_DB_INITIALIZED is not 1")
+        self.configure("Ethernet4")
+        self.wait_equal()
+        self.daemon.wait_status("Healthy")
+
+    def test_config_db_is_followed_between_audits(self) -> None:
+        self.assertEqual(self.daemon.terminate(), 0)
+        self.start({"sync": {"audit_interval_secs": 3600}})
+        self.configure("Ethernet0", "Ethernet12")
         self.wait_equal()
 
 

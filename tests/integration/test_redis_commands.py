@@ -17,6 +17,8 @@ KNOWN = {
     r"CLIENT ID": "5.0",
     r"CLIENT LIST": "2.4",
     r"EXISTS \S+": "1.0",
+    r"GET \S+": "1.0",
+    r"PSUBSCRIBE \S+": "2.0",
     r"CLIENT KILL ID \d+": "2.8.12",
     r"INFO server": "1.0",
     r"SCAN \d+ MATCH \S+ COUNT \d+": "2.8",
@@ -43,9 +45,11 @@ class Commands(Case):
 
     def test_nothing_is_newer_than_redis_6_0(self) -> None:
         with self.redis.connect(CONFIG_DB) as config_db:
+            config_db.call("SET", "CONFIG_DB_INITIALIZED", "1")
             for number in range(self.ports):
                 config_db.call("HSET", f"PORT|{self.port(number)}", "lanes", "0")
-        self.redis.db.call("ACL", "SETUSER", "switch", "on", ">secret", "~PORT*", "+@all")
+        self.redis.db.call("ACL", "SETUSER", "switch", "on", ">secret", "~PORT*", "~CONFIG_DB_INITIALIZED",
+                           "&__keyspace@4__:PORT|*", "+@all")
         password = self.directory / "password"
         password.write_text("secret\n")
         proxy = Proxy(self.directory / "proxy.sock", self.redis.socket)

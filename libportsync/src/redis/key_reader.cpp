@@ -1,30 +1,49 @@
 // SPDX-License-Identifier: Apache-2.0
+#include <optional>
 #include <portsync/error.hpp>
 #include <portsync/redis/database.hpp>
 #include <portsync/redis/key_reader.hpp>
+#include <portsync/redis/table_subscriber.hpp>
 #include <portsync/redis/tables.hpp>
-#include <tuple>
 #include <utility>
 
+#include "os/event_set.hpp"
 #include "os/process_guard.hpp"
 #include "redis/checked_table.hpp"
 
 namespace portsync::redis {
 namespace {
 
-class RedisKeyReader final : public KeyReader, private Database::Observer {
+constexpr std::uint32_t database_id = 1;
+constexpr std::uint32_t subscriber_id = 2;
+// Whoever loads a configuration writes hundreds of rows one after the other.
+constexpr std::chrono::milliseconds events_together{100};
+
+std::unique_ptr<TableSubscriber> make_follower(const KeyReaderOptions& options) {
+  if (!options.follow) return nullptr;
+  return make_table_subscriber({options.connection, options.table, options.separator, {}});
+}
+
+class RedisKeyReader final : public KeyReader, private Database::Observer, private TableSubscriber::Observer {
  public:
   explicit RedisKeyReader(KeyReaderOptions options)
       : options_(checked_table(std::move(options))),
         database_(make_database(options_.connection)),
-        table_(*database_, options_.table, options_.separator) {}
+        subscriber_(make_follower(options_)),
+        table_(*database_, options_.table, options_.separator) {
+    events_.add(database_->fd(), EPOLLIN, database_id);
+    if (subscriber_) events_.add(subscriber_->fd(), EPOLLIN, subscriber_id);
+  }
 
-  [[nodiscard]] int fd() const noexcept override { return database_->fd(); }
+  [[nodiscard]] int fd() const noexcept override { return events_.fd(); }
 
   [[nodiscard]] std::error_code start(Handler handler) override {
     if (handler_) return portsync::Errc::already_started;
     if (!handler) return std::make_error_code(std::errc::invalid_argument);
     handler_ = std::move(handler);
+    if (subscriber_) {
+      if (const std::error_code error = subscriber_->start(*this)) return error;
+    }
     return database_->start(*this);
   }
 
@@ -42,45 +61,106 @@ class RedisKeyReader final : public KeyReader, private Database::Observer {
   [[nodiscard]] std::error_code process() override {
     if (!handler_) return portsync::Errc::not_started;
     const os::ProcessGuard guard(processing_);
-    unsent_ = false;
-    return database_->process();
+    try {
+      return process_all();
+    } catch (...) {
+      events_.arm(TimePoint{});  // the rest of this round is the next one's
+      throw;
+    }
   }
 
  private:
+  std::error_code process_all() {
+    epoll_event ready[os::EventSet::max_events];
+    std::ignore = events_.poll(ready);
+    unsent_ = false;
+    std::error_code error = database_->process();
+    if (!error && subscriber_) error = subscriber_->process();
+    if (read_at_ && os::now() >= *read_at_) {
+      read_at_.reset();
+      refresh();
+    }
+    events_.arm(read_at_);
+    return error;
+  }
+
+  void read_within(std::chrono::milliseconds time) {
+    const TimePoint when = os::now() + time;
+    if (!read_at_ || when < *read_at_) read_at_ = when;
+  }
+
   void on_open() override {
     reading_ = false;
     read();
   }
 
-  // What made us give it up says more than that we did.
+  // What made us give it up says more than that we did, and one that was idle is opened again at once.
   void on_closed(std::error_code error) override {
     reading_ = false;
-    if (error != std::errc::operation_canceled) error_ = database_->last_error();
+    if (error != std::errc::operation_canceled && error != Errc::idle) error_ = database_->last_error();
   }
+
+  void on_subscribed() override { read_within({}); }
+  void on_event(std::string_view, std::string_view) override { read_within(events_together); }
 
   void read() {
     wanted_ = false;
     unsent_ = true;
-    reading_ = !table_.names([this](std::error_code error, const Names& names) { on_names(error, names); });
+    reading_ = !if_initialized(
+        [this] { return table_.names([this](auto error, const Names& names) { on_names(error, names); }); });
   }
 
-  // An error reply is one that may pass (LOADING): the next connection, after the pause, tries again.
+  // Goes on with `next` if the database is what it says it is.
+  template <typename Next>
+  std::error_code if_initialized(Next next) {
+    if (options_.initialized_key.empty()) return next();
+    return database_->command({"GET", options_.initialized_key},
+                              [this, next = std::move(next)](std::error_code error, const Answer& answer) {
+                                if (!error && answer.text == "1") error = next();
+                                if (error) return fail(error);
+                                if (answer.text != "1") not_known();
+                              });
+  }
+
   void on_names(std::error_code error, const Names& names) {
-    reading_ = false;
-    if (error) {
-      error_ = error == Errc::protocol ? error.message() : database_->last_error();
-      return database_->reopen();
+    if (!error) {
+      error = if_initialized([this, names] {
+        on_known(names);
+        return std::error_code();
+      });
     }
+    if (error) fail(error);
+  }
+
+  void on_known(const Names& names) {
+    reading_ = false;
     error_.clear();
     if (wanted_) read();
     handler_(names);
   }
 
+  // Rows may be on their way in, or have been taken away for others to come.
+  void not_known() {
+    reading_ = false;
+    error_ = options_.initialized_key + " is not 1: it is being loaded, or has lost its data";
+    read_within(options_.connection.retry_interval);
+  }
+
+  // An error reply is one that may pass (LOADING): the next connection, after the pause, tries again.
+  void fail(std::error_code error) {
+    reading_ = false;
+    error_ = error == Errc::protocol ? error.message() : database_->last_error();
+    database_->reopen();
+  }
+
   const KeyReaderOptions options_;
+  os::EventSet events_;
   std::unique_ptr<Database> database_;
+  std::unique_ptr<TableSubscriber> subscriber_;  // nullptr: nothing is followed
   TableReader table_;
   Handler handler_;
   std::string error_;
+  std::optional<TimePoint> read_at_;
   bool wanted_ = false;  // a reading, after the one under way
   bool reading_ = false;
   bool unsent_ = false;  // the one under way: process() has not been called since
