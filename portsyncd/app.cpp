@@ -13,6 +13,7 @@
 #include <portsync/redis/key_reader.hpp>
 #include <portsync/redis/state_sink.hpp>
 #include <random>
+#include <tuple>
 #include <utility>
 
 #include "base/exit_status.hpp"
@@ -32,6 +33,7 @@ constexpr seconds ready_limit = 15s;  // then READY=1 without Redis, else a boot
 constexpr seconds stop_limit = 5s;
 constexpr seconds default_audit_interval = 60s;
 constexpr seconds statistics_interval = 60s;
+constexpr seconds databases_interval = 1s;
 constexpr seconds later = 1s;  // for what could not be told at once
 
 portsync::TimePoint now() {
@@ -104,6 +106,7 @@ App::App(const LoadedConfig& loaded, const RestartMarker& restart_marker, LoadCo
   make_sonic_mode();
   sync_ = std::make_unique<portsync::Synchronizer>(sonic_ ? sonic_->links() : *source_, synchronizer_options());
   make_sink();
+  know_ifindexes();
   make_control();
   monitor_->set_listener([this](const auto& before, const auto& health) { on_health(before, health); });
   sync_->set_health_monitor(*monitor_);
@@ -141,7 +144,8 @@ void App::make_sonic_mode() {
       loop_, *source_, *monitor_,
       SonicMode::Settings{databases_, config_, [this] { return password_; }, client_name_, client_name_prefix("sonic"),
                           notifier_.managed(), [this] { return rows_are_stored(); },
-                          [this] { return databases_have_changed(); }, [this] { begin_again(); }});
+                          [this] { std::ignore = sync_->resync(true); }, [this] { return databases_have_changed(); },
+                          [this] { begin_again(); }});
 }
 
 void App::begin_again() {
@@ -156,6 +160,52 @@ bool App::rows_are_stored() const {
 bool App::databases_have_changed() const {
   const LoadedConfig wanted = load_();
   return !any_error(wanted.problems) && wanted.databases_unknown.empty() && !(wanted.databases == databases_);
+}
+
+// The file comes late, and is written in place: until the first row it is not known that it named the right server.
+void App::look_at_databases_later() {
+  if (sonic_ || output_ != Output::redis || config_.database.sonic_db_config.empty()) return;
+  loop_.after(databases_interval, [this] {
+    const portsync::SynchronizerStatistics done = sync_->statistics();
+    if (stopping_ || done.writes + done.erases > 0) return;
+    if (!databases_have_changed()) return look_at_databases_later();
+    log::info("The databases are described anew: beginning again");
+    begin_again();
+  });
+}
+
+void App::keep_management_ports() {
+  if (!sonic_ || !config_.sonic.mgmt_port) return;
+  const DatabaseAddress& state_db = databases_.state_db;
+  auto options = connection(state_db);
+  options.client_name += "-mgmt";
+  management_ports_ = std::make_unique<ManagementPorts>(loop_, *monitor_, std::move(options), state_db.separator);
+}
+
+// Who was away while a netdev was made anew must say so by DEL and HSET, though the row looks the same.
+void App::know_ifindexes() {
+  if (!sonic_) return;
+  try {
+    known_ifindexes_ = std::make_unique<KnownIfindexes>(make_runtime_directory() + "/ifindexes", surroundings());
+    sync_->set_known_ifindexes(known_ifindexes_->all());
+  } catch (const std::system_error& error) {
+    log::warning(
+        std::string("No file of ifindexes, a netdev that is made anew while portsyncd is away is not noticed: ") +
+        error.what());
+  }
+}
+
+void App::note_ifindexes(const portsync::SyncEvent& event) {
+  using Kind = portsync::SyncEvent::Kind;
+  if (event.kind == Kind::row_written && event.link != nullptr) {
+    known_ifindexes_->set(event.port, event.link->ifindex);
+  } else if (event.kind == Kind::row_erased) {
+    known_ifindexes_->remove(event.port);
+  } else if (event.kind == Kind::synchronized || event.kind == Kind::audit_completed) {
+    for (const portsync::PortStatus& port : sync_->ports()) {
+      if (port.in_sync) known_ifindexes_->set(port.link->name, port.link->ifindex);
+    }
+  }
 }
 
 void App::look_for_second_writer() {
@@ -271,7 +321,9 @@ std::optional<int> App::run_until_end() {
   start_timers();
   std::error_code error = sync_->start();
   if (!error && sonic_) error = sonic_->start();
+  if (!error) keep_management_ports();
   look_for_second_writer();
+  look_at_databases_later();
   if (error) {
     fail("Cannot start: " + error.message());
     return exit_unavailable;
@@ -369,6 +421,7 @@ void App::on_event(const portsync::SyncEvent& event) {
     return fail((gone ? "Nobody reads standard output any more: " : "Standard output cannot be written: ") +
                 event.error.message());
   }
+  if (known_ifindexes_) note_ifindexes(event);
   event_log_.on_event(event, now());
   control_->on_event(event);
 }

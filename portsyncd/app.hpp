@@ -23,6 +23,8 @@
 #include "loop/event_loop.hpp"
 #include "service/restart_marker.hpp"
 #include "service/service_notifier.hpp"
+#include "sonic/known_ifindexes.hpp"
+#include "sonic/management_ports.hpp"
 #include "sonic/second_writer.hpp"
 #include "sonic/sonic_mode.hpp"
 
@@ -52,6 +54,10 @@ class App {
   void begin_again();
   [[nodiscard]] bool rows_are_stored() const;
   [[nodiscard]] bool databases_have_changed() const;
+  void look_at_databases_later();
+  void keep_management_ports();
+  void know_ifindexes();
+  void note_ifindexes(const portsync::SyncEvent& event);
   void look_for_second_writer();
   [[nodiscard]] portsync::redis::ConnectionOptions connection(const DatabaseAddress& address) const;
   [[nodiscard]] portsync::redis::StateSinkOptions redis_options() const;
@@ -104,7 +110,9 @@ class App {
   std::unique_ptr<portsync::HealthMonitor> monitor_;
   std::unique_ptr<portsync::LinkSource> source_;
   std::unique_ptr<SecondWriter> second_writer_;
-  std::unique_ptr<SonicMode> sonic_;  // sync.mode = "sonic"
+  std::unique_ptr<KnownIfindexes> known_ifindexes_;    // nullptr: not in sonic mode, or no file
+  std::unique_ptr<SonicMode> sonic_;                   // sync.mode = "sonic"
+  std::unique_ptr<ManagementPorts> management_ports_;  // sonic.mgmt_port
   std::unique_ptr<portsync::StateSink> sink_;
   std::unique_ptr<portsync::Synchronizer> sync_;
   std::unique_ptr<Control> control_;

@@ -64,6 +64,9 @@ constexpr std::array table{
     Key{"sync", "port_index", at<&C::sync, &C::Sync::port_index>, 0, 0, any, Effect::at_start},
     Key{"sync", "heartbeat_secs", at<&C::sync, &C::Sync::heartbeat_secs>, 0, 3600, any, Effect::at_start},
 
+    Key{"sonic", "redis_restart", at<&C::sonic, &C::Sonic::redis_restart>, 0, most_bytes, "stay|end", Effect::at_start},
+    Key{"sonic", "mgmt_port", at<&C::sonic, &C::Sonic::mgmt_port>, 0, 0, any, Effect::at_start},
+
     Key{"netlink", "receive_buffer_bytes", at<&C::netlink, &C::Netlink::receive_buffer_bytes>, 4096, 1'073'741'823, any,
         Effect::at_start},
 

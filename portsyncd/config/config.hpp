@@ -40,6 +40,10 @@ struct Config {
     bool port_index = true;
     std::int64_t heartbeat_secs = 0;
   } sync;
+  struct Sonic {
+    std::string redis_restart = "stay";
+    bool mgmt_port = false;
+  } sonic;
   struct Netlink {
     std::int64_t receive_buffer_bytes = 16'777'216;
   } netlink;

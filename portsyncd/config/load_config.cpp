@@ -134,7 +134,8 @@ class Loader {
     return address;
   }
 
-  // Mirror mode without a namespace can do with the defaults: it runs where there is no SONiC, too.
+  // Mirror mode without a namespace can do with the defaults where there is no such file: it runs where there is no
+  // SONiC, too.
   void find_out_what_is_unknown(const SonicDbConfig& sonic) {
     const Config& config = loaded_.config;
     const std::string& path = config.database.sonic_db_config;
@@ -142,6 +143,10 @@ class Loader {
     const bool needed = (config.sync.mode == "sonic" || !config.database.name_space.empty()) && !server_is_given();
     if (path.empty() || !needed) {
       loaded_.databases_unknown.clear();
+      // It is written in place. Whoever goes on without it finds another server than it will name.
+      if (sonic.found && sonic.databases.empty() && !server_is_given()) {
+        loaded_.databases_unknown = sonic_file_ + " describes no database";
+      }
       if (!sonic.found && !is_default) {
         tell(Severity::warning, origin("database", "sonic_db_config") +
                                     ": database.sonic_db_config: there is no file " + path + "; going on without it");

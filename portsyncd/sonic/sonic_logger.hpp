@@ -10,8 +10,8 @@
 #include <string>
 #include <string_view>
 
-#include "loop/event_loop.hpp"
 #include "log/log.hpp"
+#include "loop/event_loop.hpp"
 
 namespace portsyncd {
 

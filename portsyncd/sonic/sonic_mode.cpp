@@ -3,6 +3,7 @@
 
 #include <algorithm>
 #include <chrono>
+#include <portsync/netlink/link_control.hpp>
 #include <stdexcept>
 #include <string_view>
 #include <utility>
@@ -20,12 +21,25 @@ using portsync::sonic::LoaderEvent;
 
 constexpr std::size_t most_names = 16;  // of missing ports, in one line
 constexpr std::chrono::seconds databases_interval{1};
+constexpr const char* redis_restarted = "Redis was restarted; SONiC's other daemons do not reconnect: restart swss";
 
 std::string join(const std::vector<std::string>& names) {
   std::string text;
   for (std::size_t i = 0; i < std::min(names.size(), most_names); ++i) text += (i == 0 ? "" : " ") + names[i];
   if (names.size() > most_names) text += " and " + std::to_string(names.size() - most_names) + " more";
   return text;
+}
+
+// Called beside the loop, and it may outlive SonicMode: it owns its socket.
+std::function<std::error_code(std::int32_t ifindex)> link_setter() {
+  return [control = std::make_shared<std::unique_ptr<portsync::netlink::LinkControl>>()](std::int32_t ifindex) {
+    try {
+      if (!*control) *control = std::make_unique<portsync::netlink::LinkControl>();
+      return (*control)->set_down(ifindex);
+    } catch (const std::system_error& error) {
+      return error.code();
+    }
+  };
 }
 
 }  // namespace
@@ -40,7 +54,7 @@ SonicMode::SonicMode(EventLoop& loop, portsync::LinkSource& links, portsync::Hea
   options.loader_name_prefix = settings_.client_name_prefix;
   options.rows_are_stored = settings_.rows_are_stored;
   if (!settings_.on_host) {
-    options.set_link_down = [this](std::int32_t ifindex) { return set_link_down(ifindex); };
+    options.set_link_down = link_setter();
   }
   loader_ = portsync::sonic::make_port_loader(links, std::move(options));
 }
@@ -48,15 +62,6 @@ SonicMode::SonicMode(EventLoop& loop, portsync::LinkSource& links, portsync::Hea
 portsync::sonic::DatabaseOptions SonicMode::database(const DatabaseAddress& address) const {
   return {connection_options(address, settings_.config.database, settings_.password, settings_.client_name),
           address.separator};
-}
-
-std::error_code SonicMode::set_link_down(std::int32_t ifindex) {
-  try {
-    if (!link_control_) link_control_ = std::make_unique<portsync::netlink::LinkControl>();
-    return link_control_->set_down(ifindex);
-  } catch (const std::system_error& error) {
-    return error.code();
-  }
 }
 
 std::error_code SonicMode::start() {
@@ -128,6 +133,13 @@ void SonicMode::on_event(const LoaderEvent& event) {
       return on_data_lost();
     case LoaderEvent::Kind::config_done_gone:
       return on_config_done_gone();
+    case LoaderEvent::Kind::leftovers_ignored:
+      return on_leftovers_ignored(event);
+    case LoaderEvent::Kind::consumers_deaf:
+      return on_consumers_deaf();
+    case LoaderEvent::Kind::consumers_heard:
+      log::info("A consumer of PORT_TABLE has subscribed since Redis was restarted: swss was restarted, too");
+      return monitor_.set_condition("redis restart", {Verdict::healthy, ""});
     case LoaderEvent::Kind::another_loader:
       log::error("Another portsyncd loads these ports (" + text +
                  "): this one ends, for two would write over each other; stop the other one first");
@@ -177,6 +189,30 @@ void SonicMode::on_config_done_gone() {
   const std::string advice = text + "; restart it as a whole";
   log::warning(advice);
   monitor_.set_condition("swss", {Verdict::unhealthy, advice});  // one of its own: it stays, whatever else is told
+}
+
+// Their links have no rows any more, and so have no links at all: those that swss makes come later.
+void SonicMode::on_leftovers_ignored(const LoaderEvent& event) {
+  log::info(std::to_string(event.count) +
+            " leftovers of an earlier swss are ignored until they are removed; their rows are removed");
+  settings_.remove_rows();
+}
+
+void SonicMode::on_consumers_deaf() {
+  log::error(redis_restarted);
+  monitor_.set_condition("redis restart", {Verdict::degraded, redis_restarted});
+  if (settings_.config.sonic.redis_restart != "end") return;
+  if (settings_.on_host) {
+    return log::warning("sonic.redis_restart = \"end\" has no effect under systemd: an end restarts portsyncd alone");
+  }
+  end_is_due_ = true;
+  end_when_rows_are_right();
+}
+
+void SonicMode::end_when_rows_are_right() {
+  if (!settings_.rows_are_stored()) return;
+  log::error("Redis was restarted: every row is right; ending, so that swss starts anew as a whole");
+  loop_.exit(exit_temporary);
 }
 
 void SonicMode::on_log_reset() {

@@ -267,3 +267,23 @@ BOOST_FIXTURE_TEST_CASE(a_port_config_done_that_no_consumer_was_given_is_none, F
   pop();
   BOOST_TEST(appl({"EXISTS", "PORT_TABLE:Ethernet0", "PORT_TABLE:PortConfigDone"}) == "2");
 }
+
+BOOST_FIXTURE_TEST_CASE(a_server_that_refuses_the_look_after_a_reconnect_is_named, Fixture) {
+  run_cold({"Ethernet0"});
+  server.kill();
+  settle();
+  server.start(true, {"--rename-command", "EXISTS", ""});
+  BOOST_TEST(happens("refused"));
+  BOOST_TEST(std::count(events.begin(), events.end(), "refused") == 1);
+}
+
+BOOST_FIXTURE_TEST_CASE(a_server_whose_master_is_down_is_named_in_its_own_words, Fixture) {
+  configure({"Ethernet0"});
+  redis(0, {"CONFIG", "SET", "replica-serve-stale-data", "no"});
+  redis(0, {"REPLICAOF", "127.0.0.1", "1"});
+  start();
+  snapshot();
+  BOOST_TEST(drive([this] { return refusal.find("MASTERDOWN") != std::string::npos; }));
+  redis(0, {"REPLICAOF", "NO", "ONE"});
+  BOOST_TEST(happens("running"));
+}

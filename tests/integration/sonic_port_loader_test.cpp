@@ -2,11 +2,13 @@
 // The loader against a real Redis, with links by hand.
 #define BOOST_TEST_MODULE sonic_port_loader
 #include <algorithm>
+#include <atomic>
 #include <boost/test/unit_test.hpp>
 #include <memory>
 #include <portsync/error.hpp>
 #include <portsync/sonic/port_loader.hpp>
 #include <string>
+#include <thread>
 
 #include "support/cpp/loader_fixture.hpp"
 
@@ -149,6 +151,35 @@ BOOST_FIXTURE_TEST_CASE(leftovers_are_set_down_before_port_config_done_and_ignor
   links.remove(10);
   links.change(make_link(200, "Ethernet0"));
   BOOST_TEST(is_told("Ethernet0"));
+}
+
+BOOST_FIXTURE_TEST_CASE(a_link_that_the_kernel_sets_down_slowly_keeps_the_loop_from_nothing, Fixture) {
+  options.set_link_down = [](std::int32_t) {
+    std::this_thread::sleep_for(500ms);  // the kernel's lock is held
+    return std::error_code();
+  };
+  configure({"Ethernet0"});
+  start();
+  snapshot({make_link(10, "Ethernet0")});
+  BOOST_REQUIRE(happens("down Ethernet0"));
+  BOOST_TEST((longest_turn < 250ms));
+  BOOST_TEST(happens("running"));
+}
+
+BOOST_FIXTURE_TEST_CASE(a_loader_may_go_while_the_kernel_sets_a_link_down, Fixture) {
+  const auto begun = std::make_shared<std::atomic<bool>>(false);
+  options.set_link_down = [begun](std::int32_t) {
+    *begun = true;
+    std::this_thread::sleep_for(100ms);
+    return std::error_code();
+  };
+  configure({"Ethernet0"});
+  start();
+  snapshot({make_link(10, "Ethernet0")});
+  BOOST_REQUIRE(drive([&] { return begun->load(); }));
+  const TimePoint begin = Clock::now();
+  loader.reset();
+  BOOST_TEST((Clock::now() - begin < 90ms));
 }
 
 BOOST_FIXTURE_TEST_CASE(who_may_not_set_links_down_adopts_them, Fixture) {

@@ -65,7 +65,8 @@ class Rows(UpCase):
         seen = self.changes(
             "link set Ethernet0 address 02:00:00:00:00:07", "link set Ethernet0 alias uplink", "link set Ethernet0 mtu 1500",
             "link set Ethernet0 promisc on", "link set Ethernet0 promisc off", "link set Ethernet0 txqueuelen 500",
-            "addr add 2001:db8::1/64 dev Ethernet0", "link property add dev Ethernet0 altname etp1", "link add link Ethernet0 name mv0 type macvlan", "link del mv0")
+            "addr add 2001:db8::1/64 dev Ethernet0", "link add Bridge type bridge", "link set Bridge up",
+            "link property add dev Ethernet0 altname etp1", "link add link Ethernet0 name mv0 type macvlan", "link del mv0")
         self.assertEqual(seen, [])
         self.assertEqual((portmgrd.applied("Ethernet0"), teammgrd.members_added("Ethernet4")), (0, 0))
 

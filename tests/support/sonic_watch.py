@@ -14,8 +14,8 @@ from support.redis_server import CONFIG_DB, STATE_DB, MonitorLines, Redis
 
 APPL_DB = 0
 READS = {"auth", "client", "discard", "echo", "eval", "evalsha", "exec", "exists", "get", "hello", "hexists", "hget",
-         "hgetall", "hkeys", "hlen", "hmget", "info", "multi", "ping", "psubscribe", "punsubscribe", "scan", "scard", "script",
-         "select", "sismember", "smembers", "subscribe", "type", "unsubscribe", "unwatch", "watch"}
+         "hgetall", "hkeys", "hlen", "hmget", "info", "multi", "ping", "psubscribe", "pubsub", "punsubscribe", "scan", "scard",
+         "script", "select", "sismember", "smembers", "subscribe", "type", "unsubscribe", "unwatch", "watch"}
 WORD = re.compile(r'"((?:[^"\\]|\\.)*)"')
 Row = dict[str, str]
 
@@ -53,6 +53,7 @@ class Watch:
         self._ours = False
         self._commands: list[Command] = []
         self.wrong: list[str] = []
+        self.management = False  # sonic.mgmt_port is set
         self.without_row: list[str] = []  # the ports that had no row when PortInitDone was written
         self.replica: dict[int, dict[str, Row]] = {number: dump(redis, number) for number in (0, 4, 6)}
         self.bounced: set[str] = set()  # ports whose row may be written whole though it looks the same
@@ -129,7 +130,7 @@ class Watch:
             return "" if fields.keys() == {"count"} else "writes something else into PortConfigDone"
         if row == "PortInitDone":
             return self._judge_init_done(fields)
-        configured = self._fields(CONFIG_DB, f"PORT|{row}")
+        configured = {field.partition("@")[0]: value for field, value in self._fields(CONFIG_DB, f"PORT|{row}").items()}
         return "" if fields.items() <= configured.items() else "writes what is not CONFIG_DB's into a port"
 
     def _judge_init_done(self, fields: Row) -> str:
@@ -148,6 +149,9 @@ class Watch:
         fields = dict(zip(args[1::2], args[2::2])) if name == "hset" else {}
         if key == "WARM_RESTART_TABLE|portsyncd":
             return "" if name == "hset" and fields.keys() == {"restore_count"} else "writes another field than restore_count"
+        if self.management and re.fullmatch(r"MGMT_PORT_TABLE\|eth[0-9]+", key):
+            is_change = fields.items() - self._fields(STATE_DB, key).items()
+            return "" if is_change and fields.keys() == {"oper_status"} else "writes something else of a management port"
         if not re.fullmatch(r"PORT_TABLE\|Ethernet[^.|]*", key) or name not in ("hset", "del", "unlink"):
             return "writes into STATE_DB what is not its own"
         if len(args) > 1 and name != "hset":

@@ -100,7 +100,8 @@ class Package(PackageCase, BoxCase):
         one, instance = ({line for line in self.box.run(f"cat /mnt/source/debian/{name}").splitlines()
                           if re.match(r"[A-Z]\w*=", line)} for name in ("portsyncd.service", "portsyncd@.service"))
         self.assertEqual({line.partition("=")[0] for line in one ^ instance}, {
-            "Description", "After", "NetworkNamespacePath", "Environment", "RuntimeDirectory", "ExecStartPre", "ReadWritePaths"})
+            "Description", "After", "ConditionPathExists", "Wants", "NetworkNamespacePath", "Environment", "RuntimeDirectory",
+            "ExecStartPre", "ReadWritePaths"})
 
     def test_two_asics(self) -> None:
         """One instance for each network namespace, which has a Redis of its own, found by database_global.json. Their TCP
@@ -131,6 +132,20 @@ class Package(PackageCase, BoxCase):
         self.wait_for("systemctl show -p StatusText portsyncd@asic0", "StatusText=Healthy\n")
         self.assertEqual(self.show("portsyncd@asic1", "MainPID"), before)
         self.assertIn("crash", self.box.run("journalctl -q -u portsyncd@asic0 | grep Restart"))
+
+    def test_an_asic_whose_namespace_comes_late(self) -> None:
+        """It waits, for longer than the start limit allows attempts, and starts by itself."""
+        self.install()
+        self.box.run("systemctl disable --now portsyncd; systemctl enable --now portsyncd@late")
+        self.assertEqual(self.show("portsyncd@late", "ActiveState"), "inactive")
+        self.assertEqual(self.show("portsyncd@late", "ConditionResult"), "no")
+        time.sleep(8)
+        self.assertEqual(self.show("portsyncd@late", "ActiveState"), "inactive")
+        self.box.run("ip netns add late")
+        process.wait_for(lambda: self.show("portsyncd@late", "ActiveState") in ("activating", "active"), 20, "it is started")
+        self.box.run("systemctl stop portsyncd@late; sleep 1")
+        self.assertEqual(self.show("portsyncd@late", "ActiveState"), "inactive", "and stays stopped")
+        self.assertEqual(self.show("portsyncd@late.path", "ActiveState"), "inactive")
 
     def make_asic(self, name: str, ports: list[str], redis_port: int) -> None:
         """Its ports, which are up, and its Redis, as SONiC has them."""

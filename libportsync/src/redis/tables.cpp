@@ -158,9 +158,9 @@ class Reading : public std::enable_shared_from_this<Reading> {
 };
 
 // What is refused of a row does not keep the others from being staged; the first refusal is the answer. The name is put
-// among those that wait last of all, when nothing can be refused any more: a consumer that found it there without the
-// rest would trip over it, and a name that waits already gets no message, so that one whose message was refused would
-// never get it. Nobody sees the order otherwise, for a script is atomic. Fields go by 500, for Lua unpacks no more than
+// among those that wait when the rest of the row is there: a consumer that found it there without the rest would trip
+// over it. It is taken out again when its message is refused: a name that waits already gets no message, and so would
+// never get one. Nobody sees the order otherwise, for a script is atomic. Fields go by 500, for Lua unpacks no more than
 // some thousands of words.
 //
 // KEYS: those that wait, those to be deleted, and each row's staged hash. ARGV: the channel, which is no key, and for
@@ -180,7 +180,7 @@ for row = 3, #KEYS do
   for first = at + 2, last, 1000 do
     done = done and call('HSET', KEYS[row], unpack(ARGV, first, math.min(first + 999, last)))
   end
-  if done and call('SISMEMBER', KEYS[1], name) == 0 and call('PUBLISH', ARGV[1], 'G') then call('SADD', KEYS[1], name) end
+  if done and call('SADD', KEYS[1], name) == 1 and not call('PUBLISH', ARGV[1], 'G') then call('SREM', KEYS[1], name) end
   at = last + 1
 end
 return refusal or redis.status_reply('OK'))";

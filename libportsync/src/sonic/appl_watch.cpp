@@ -21,6 +21,7 @@ void ApplWatch::begin(Started started, TimePoint now) {
   seen_ = std::move(started.seen);
   report_missing_at_ = now + timing_.missing_after;
   look_at_ = now + timing_.look_interval;
+  if (started.server_was_restarted) doubt_consumers(now);
 }
 
 // Nothing is tried before it is open again, and all of it then.
@@ -30,6 +31,7 @@ void ApplWatch::on_closed() {
   if (check_ == Check::asking) check_ = Check::idle;
   if (check_ == Check::asking_again) check_ = Check::refused;
   retry_at_.reset();
+  if (consumers_ != Consumers::listening && !count_at_) count_at_ = TimePoint();  // the answer is lost
 }
 
 void ApplWatch::on_waiting(const std::string& name) {
@@ -64,6 +66,10 @@ ApplWatch::Tasks ApplWatch::on_time(TimePoint now) {
     tasks.push_back(Task::look);
   }
   if (server_ == Server::unsure) return tasks;
+  if (count_at_ && now >= *count_at_) {
+    count_at_.reset();
+    tasks.push_back(Task::count_consumers);
+  }
   if ((check_ == Check::idle || check_ == Check::refused) && !to_check_.empty()) {
     check_ = check_ == Check::idle ? Check::asking : Check::asking_again;
     tasks.push_back(Task::check);
@@ -118,6 +124,7 @@ void ApplWatch::subscribe(Tasks& tasks) {
 ApplWatch::Tasks ApplWatch::on_looked(const Found& found, const std::string& run_id, TimePoint now) {
   looking_ = false;
   if (!found.config_done && seen_.is_another(run_id)) return {Task::end_data_lost};
+  if (seen_.is_another(run_id)) doubt_consumers(now);
   seen_.note(run_id);
   Tasks tasks;
   const ConfigDone before = std::exchange(config_done_, found.config_done ? ConfigDone::there : ConfigDone::gone);
@@ -130,6 +137,23 @@ ApplWatch::Tasks ApplWatch::on_looked(const Found& found, const std::string& run
   init_done_ = found.init_done && !warm_ ? InitDone::done : InitDone::wanted;
   if (init_done_ == InitDone::done) tasks.push_back(Task::report_init_done);
   return tasks;
+}
+
+void ApplWatch::doubt_consumers(TimePoint now) {
+  if (consumers_ == Consumers::listening) consumers_ = Consumers::doubted;
+  count_at_ = now + timing_.poll_interval;
+}
+
+ApplWatch::Tasks ApplWatch::on_consumers(std::size_t count, TimePoint now) {
+  if (consumers_ == Consumers::listening) return {};
+  if (count > 0) {
+    count_at_.reset();
+    return std::exchange(consumers_, Consumers::listening) == Consumers::deaf ? Tasks{Task::report_heard} : Tasks{};
+  }
+  count_at_ = now + timing_.poll_interval;
+  if (std::exchange(consumers_, Consumers::deaf) == Consumers::deaf && now < report_deaf_at_) return {};
+  report_deaf_at_ = now + timing_.missing_interval;
+  return {Task::report_deaf};
 }
 
 // LOADING, for one: it is looked at again.
@@ -190,6 +214,7 @@ void ApplWatch::on_init_failed(bool refused, TimePoint now) {
 std::optional<TimePoint> ApplWatch::deadline() const {
   std::optional<TimePoint> first = core::earliest(poll_at_, retry_at_);
   if (init_done_ != InitDone::done) first = core::earliest(first, report_missing_at_);
+  if (server_ == Server::known && !retry_at_) first = core::earliest(first, count_at_);
   const bool looks = server_ != Server::away && !looking_ && !retry_at_;
   return looks ? core::earliest(first, look_at_) : first;
 }

@@ -2,6 +2,7 @@
 #pragma once
 
 #include <chrono>
+#include <cstddef>
 #include <cstdint>
 #include <optional>
 #include <portsync/pollable.hpp>
@@ -44,6 +45,14 @@ class ApplWatch {
     refused,       // by APPL_DB
     asking_again,  // after a refusal
   };
+  // Who reads what is written into APPL_DB. SONiC's other daemons do not reconnect when their server is restarted; one
+  // that is started anew subscribes to the table's channel again, which is how it is known that swss was restarted: it
+  // holds for a warm restart too, which leaves APPL_DB as it is.
+  enum class Consumers : std::uint8_t {
+    listening,  // as far as is known
+    doubted,    // the server was restarted with its data; given a moment
+    deaf,       // and reported
+  };
   enum class Task : std::uint8_t {
     check,             // the names of take_names(): on_checked() or on_check_failed()
     look,              // for PortConfigDone and PortInitDone: on_looked() or on_look_failed()
@@ -56,7 +65,10 @@ class ApplWatch {
     report_missing,  // missing()
     report_config_gone,
     report_init_done,
-    end_data_lost,  // the server was restarted and PortConfigDone is gone
+    count_consumers,  // that are subscribed to the table's channel: on_consumers()
+    report_deaf,      // the server was restarted with its data, and no consumer is subscribed
+    report_heard,     // one is again
+    end_data_lost,    // the server was restarted and PortConfigDone is gone
   };
   using Tasks = std::vector<Task>;
 
@@ -72,6 +84,7 @@ class ApplWatch {
     bool write_init_done = true;
     bool warm = false;  // a PortInitDone that is found may be of the time before
     SeenServer seen;
+    bool server_was_restarted = false;  // with its data, since the start began
   };
   // Both forms, published or staged.
   struct Found {
@@ -105,6 +118,8 @@ class ApplWatch {
   [[nodiscard]] Tasks on_looked_before_init(bool config_done, TimePoint now);
   [[nodiscard]] Tasks on_init_written();
   void on_init_failed(bool refused, TimePoint now);
+  // How many there are. 0 when it is not known: nobody is taken for listening who was not seen.
+  [[nodiscard]] Tasks on_consumers(std::size_t count, TimePoint now);
   [[nodiscard]] Tasks on_time(TimePoint now);
 
   // When on_time() has something to do; std::nullopt: not before another event.
@@ -118,6 +133,7 @@ class ApplWatch {
   [[nodiscard]] ConfigDone config_done() const noexcept { return config_done_; }
   [[nodiscard]] Server server() const noexcept { return server_; }
   [[nodiscard]] Check check() const noexcept { return check_; }
+  [[nodiscard]] Consumers consumers() const noexcept { return consumers_; }
 
  private:
   [[nodiscard]] bool may_ask(TimePoint now) const;
@@ -125,12 +141,14 @@ class ApplWatch {
   void report_missing(TimePoint now, Tasks& tasks);
   void resume(TimePoint now, Tasks& tasks);
   void subscribe(Tasks& tasks);
+  void doubt_consumers(TimePoint now);
 
   const Timing timing_;
   Server server_ = Server::away;
   ConfigDone config_done_ = ConfigDone::there;
   InitDone init_done_ = InitDone::wanted;
   Check check_ = Check::idle;
+  Consumers consumers_ = Consumers::listening;
   SeenServer seen_;
   Names missing_;   // in CONFIG_DB, and no link has passed yet
   Names waiting_;   // links that wait for APPL_DB
@@ -138,6 +156,8 @@ class ApplWatch {
   std::chrono::milliseconds poll_interval_{0};
   std::optional<TimePoint> poll_at_;   // of all that wait
   std::optional<TimePoint> retry_at_;  // of what was refused
+  std::optional<TimePoint> count_at_;  // consumers
+  TimePoint report_deaf_at_;
   TimePoint report_missing_at_;
   TimePoint look_at_;
   bool looking_ = false;

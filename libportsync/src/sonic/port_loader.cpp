@@ -13,6 +13,7 @@
 #include <tuple>
 #include <utility>
 
+#include "os/background.hpp"
 #include "os/event_set.hpp"
 #include "os/process_guard.hpp"
 #include "sonic/appl_watch.hpp"
@@ -29,7 +30,6 @@ constexpr const char* announced = "PORT_TABLE_KEY_SET";  // the names that wait 
 constexpr const char* port_config_done = "PortConfigDone";
 constexpr const char* port_init_done = "PortInitDone";
 constexpr std::string_view front_panel = "Ethernet";  // how SONiC's names of ports begin
-constexpr std::size_t links_in_a_turn = 32;           // to be set down: each may take a millisecond
 
 bool has(const FieldValues& fields, std::string_view name, std::string_view value) {
   const std::string* found = redis::find_field(fields, name);
@@ -72,6 +72,7 @@ class Loader final : public PortLoader, private PortGate::Observer {
     std::uint32_t id = first_database_id;
     for (const Database* database : databases()) events_.add(database->database->fd(), EPOLLIN, id++);
     events_.add(subscriber_->fd(), EPOLLIN, subscriber_id);
+    events_.add(set_down_.fd(), EPOLLIN, set_down_id);
   }
 
   [[nodiscard]] int fd() const noexcept override { return events_.fd(); }
@@ -101,7 +102,7 @@ class Loader final : public PortLoader, private PortGate::Observer {
     std::error_code error;
     for (int i = 0; i < count && !error; ++i) error = dispatch(ready[i].data.u32);
     advance();
-    events_.arm(running() ? watch_.deadline() : start_.deadline(now_));
+    events_.arm(running() ? watch_.deadline() : start_.deadline());
     return error;
   }
 
@@ -159,7 +160,8 @@ class Loader final : public PortLoader, private PortGate::Observer {
   };
 
   static constexpr std::uint32_t subscriber_id = 1;
-  static constexpr std::uint32_t first_database_id = 2;
+  static constexpr std::uint32_t set_down_id = 2;
+  static constexpr std::uint32_t first_database_id = 3;
 
   [[nodiscard]] std::array<Database*, 3> databases() { return {&config_, &appl_, &state_}; }
   [[nodiscard]] std::array<const Database*, 3> databases() const { return {&config_, &appl_, &state_}; }
@@ -168,6 +170,10 @@ class Loader final : public PortLoader, private PortGate::Observer {
   std::error_code dispatch(std::uint32_t id) {
     if (id == os::EventSet::timer_id) return {};
     if (id == subscriber_id) return subscriber_->process();
+    if (id == set_down_id) {
+      on_set_down();
+      return {};
+    }
     return databases().at(id - first_database_id)->database->process();
   }
 
@@ -257,7 +263,7 @@ class Loader final : public PortLoader, private PortGate::Observer {
       case PortStart::Task::report_started:
         return on_started();
       case PortStart::Task::set_down:
-        return set_some_down();
+        return set_next_down();
       case PortStart::Task::write_ports:
         return write_ports();
       case PortStart::Task::write_config_done:
@@ -391,24 +397,41 @@ class Loader final : public PortLoader, private PortGate::Observer {
     return links;
   }
 
-  void set_some_down() {
-    if (!options_.set_link_down) keep_leftovers(std::make_error_code(std::errc::operation_not_supported));
-    for (std::size_t i = 0; i < links_in_a_turn && !leftovers_.empty(); ++i) {
-      const PortGate::Candidate& link = leftovers_.back();
-      const std::error_code error = options_.set_link_down(link.ifindex);
-      if (error == std::errc::operation_not_permitted) {
-        keep_leftovers(error);
-        break;
-      }
+  // One at a time, beside the loop: the kernel may keep each waiting.
+  void set_next_down() {
+    if (set_down_.running()) return;  // of an earlier attempt; its result goes on from here
+    if (leftovers_.empty()) return perform(start_.on_all_down());
+    if (!options_.set_link_down) {
+      keep_leftovers(std::make_error_code(std::errc::operation_not_supported));
+      return perform(start_.on_all_down());
+    }
+    try {
+      set_down_.start(
+          [set_down = options_.set_link_down, ifindex = leftovers_.back().ifindex] { return set_down(ifindex); });
+    } catch (const std::system_error& error) {  // no thread
+      keep_leftovers(error.code());
+      perform(start_.on_all_down());
+    }
+  }
+
+  void on_set_down() {
+    if (!set_down_.finished()) return;
+    const std::error_code error = set_down_.take();
+    if (start_.phase() == PortStart::Phase::ended) return;
+    const PortGate::Candidate link = leftovers_.back();
+    if (error == std::errc::operation_not_permitted) {
+      keep_leftovers(error);
+    } else {
+      leftovers_.pop_back();
       if (!error) {
         gate_.ignore(link.ifindex);
+        ++ignored_;
         report({.kind = LoaderEvent::Kind::link_set_down, .ifindex = link.ifindex, .port = link.name});
       } else if (error != std::errc::no_such_device) {
         report({.kind = LoaderEvent::Kind::links_kept, .count = 1, .port = link.name, .error = error});
       }
-      leftovers_.pop_back();
     }
-    if (leftovers_.empty()) perform(start_.on_all_down());
+    if (start_.phase() == PortStart::Phase::setting_down) set_next_down();
   }
 
   void keep_leftovers(std::error_code error) {
@@ -430,6 +453,7 @@ class Loader final : public PortLoader, private PortGate::Observer {
 
   void run() {
     forget_what_was_reported();
+    if (ignored_ > 0) report({.kind = LoaderEvent::Kind::leftovers_ignored, .count = ignored_});
     const Decision& decision = start_.decision();
     report({.kind = LoaderEvent::Kind::running,
             .mode = decision.mode,
@@ -437,7 +461,8 @@ class Loader final : public PortLoader, private PortGate::Observer {
             .text = start_.seen().known()
                         ? ""
                         : "the server does not say its run_id: whether it has lost its data cannot be told"});
-    ApplWatch::Started started{{}, decision.say_init_done, decision.mode == StartMode::warm, start_.seen()};
+    ApplWatch::Started started{
+        {}, decision.say_init_done, decision.mode == StartMode::warm, start_.seen(), start_.server_was_restarted()};
     for (const redis::TableRow& row : ports_) started.ports.insert(row.name);
     watch_.begin(std::move(started), now_);
     for (const std::string& name : published_) gate_.admit(name);
@@ -492,6 +517,12 @@ class Loader final : public PortLoader, private PortGate::Observer {
         return report({.kind = LoaderEvent::Kind::config_done_gone});
       case ApplWatch::Task::report_init_done:
         return report({.kind = LoaderEvent::Kind::port_init_done});
+      case ApplWatch::Task::count_consumers:
+        return count_consumers();
+      case ApplWatch::Task::report_deaf:
+        return report({.kind = LoaderEvent::Kind::consumers_deaf});
+      case ApplWatch::Task::report_heard:
+        return report({.kind = LoaderEvent::Kind::consumers_heard});
       case ApplWatch::Task::end_data_lost:
         start_.stop();
         return report({.kind = LoaderEvent::Kind::data_lost});
@@ -521,6 +552,7 @@ class Loader final : public PortLoader, private PortGate::Observer {
     look_for(port_config_done, [this](std::error_code error, bool there) {
       looked_.reset();
       if (!error) looked_ = ApplWatch::Found{there, false};
+      if (running()) report_if_refused("read", error);
     });
     look_for(port_init_done, [this](std::error_code error, bool there) {
       if (!running()) return;
@@ -528,6 +560,15 @@ class Loader final : public PortLoader, private PortGate::Observer {
       looked_->init_done = there;
       perform(watch_.on_looked(*looked_, appl_.database->run_id(), now_));
     });
+  }
+
+  void count_consumers() {
+    std::ignore = appl_.database->command(
+        {"PUBSUB", "NUMSUB", channel_}, [this](std::error_code error, const redis::Answer& answer) {
+          if (!running()) return;
+          const bool counted = !error && answer.elements.size() == 2;
+          perform(watch_.on_consumers(counted ? static_cast<std::size_t>(answer.elements[1].integer) : 0, now_));
+        });
   }
 
   void look_before_init() {
@@ -557,6 +598,7 @@ class Loader final : public PortLoader, private PortGate::Observer {
   Database appl_;
   Database state_;
   redis::ProducerTable staged_;
+  const std::string channel_ = "PORT_TABLE_CHANNEL@" + std::to_string(options_.appl_db.connection.database);
   std::unique_ptr<redis::TableSubscriber> subscriber_;
   Subscription subscription_{*this};
   os::EventSet events_;
@@ -572,8 +614,10 @@ class Loader final : public PortLoader, private PortGate::Observer {
   bool dpu_ = false;
   bool warm_enabled_ = false;
 
-  std::vector<PortGate::Candidate> leftovers_;  // to be set down
-  std::string told_waiting_;                    // as it was reported last
+  std::vector<PortGate::Candidate> leftovers_;  // to be set down; the last one is under way
+  std::size_t ignored_ = 0;                     // of them, that were
+  os::Background<std::error_code> set_down_;
+  std::string told_waiting_;  // as it was reported last
   std::string told_refusal_;
   bool snapshot_arrived_ = false;
   os::ProcessFlag processing_;

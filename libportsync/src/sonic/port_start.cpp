@@ -52,7 +52,6 @@ PortStart::Tasks PortStart::end(Task task) {
 }
 
 PortStart::Tasks PortStart::on_time(TimePoint now) {
-  if (phase_ == Phase::setting_down) return {Task::set_down};
   return read_what_is_due(now);
 }
 
@@ -116,8 +115,9 @@ void PortStart::on_no_loader() {
 
 PortStart::Tasks PortStart::on_config_done(bool there, const std::string& run_id) {
   evidence_.port_config_done = there;
-  if (there) seen_.note(run_id);
-  if (!there && seen_.is_another(run_id)) return end(Task::end_data_lost);
+  if (!there) return seen_.is_another(run_id) ? end(Task::end_data_lost) : Tasks{};
+  if (seen_.is_another(run_id)) server_was_restarted_ = true;
+  seen_.note(run_id);
   return {};
 }
 
@@ -192,8 +192,7 @@ PortStart::Wait PortStart::waits_for() const noexcept {
   return Wait::writes;
 }
 
-std::optional<TimePoint> PortStart::deadline(TimePoint now) const {
-  if (phase_ == Phase::setting_down) return now;
+std::optional<TimePoint> PortStart::deadline() const {
   return before_running() ? poll_at_ : std::nullopt;
 }
 

@@ -83,7 +83,7 @@ class PortStart {
   void stop();
 
   // When on_time() has something to do; std::nullopt: not before another event.
-  [[nodiscard]] std::optional<TimePoint> deadline(TimePoint now) const;
+  [[nodiscard]] std::optional<TimePoint> deadline() const;
 
   [[nodiscard]] Phase phase() const noexcept { return phase_; }
   // Answers to what an earlier attempt asked for are of no use.
@@ -92,6 +92,8 @@ class PortStart {
   [[nodiscard]] const Decision& decision() const noexcept { return decision_; }
   [[nodiscard]] const std::string& another_loader() const noexcept { return another_loader_; }
   [[nodiscard]] const SeenServer& seen() const noexcept { return seen_; }
+  // PortConfigDone was seen in one server process, and then in another: the server was restarted with its data.
+  [[nodiscard]] bool server_was_restarted() const noexcept { return server_was_restarted_; }
 
  private:
   enum class Reading : std::uint8_t { closed, open, asking, done };
@@ -124,6 +126,7 @@ class PortStart {
   bool snapshot_ = false;
   bool uninitialized_ = false;  // CONFIG_DB said so
   bool started_ = false;        // and reported
+  bool server_was_restarted_ = false;
 };
 
 }  // namespace portsync::sonic

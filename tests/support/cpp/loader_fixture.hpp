@@ -108,11 +108,16 @@ struct LoaderFixture {
         return events.push_back(text);
       }
       case LoaderEvent::Kind::refused:
+        refusal = event.text;
         return events.push_back("refused");
       case LoaderEvent::Kind::data_lost:
         return events.push_back("data lost");
       case LoaderEvent::Kind::config_done_gone:
         return events.push_back("config done gone");
+      case LoaderEvent::Kind::leftovers_ignored:
+      case LoaderEvent::Kind::consumers_deaf:
+      case LoaderEvent::Kind::consumers_heard:
+        return;
       case LoaderEvent::Kind::another_loader:
         return events.push_back("another " + std::string(event.text));
     }
@@ -130,7 +135,11 @@ struct LoaderFixture {
       if (Clock::now() >= deadline) return false;
       pollfd watched[]{{loader->fd(), POLLIN, 0}, {loader->links().fd(), POLLIN, 0}};
       ::poll(watched, 2, 20);
-      if (watched[0].revents != 0) BOOST_REQUIRE(!loader->process());
+      if (watched[0].revents != 0) {
+        const TimePoint begin = Clock::now();
+        BOOST_REQUIRE(!loader->process());
+        longest_turn = std::max(longest_turn, Clock::now() - begin);
+      }
       if (watched[1].revents != 0) BOOST_REQUIRE(!loader->links().process());
     }
     return true;
@@ -173,6 +182,8 @@ struct LoaderFixture {
   std::unique_ptr<sonic::PortLoader> loader;
   Lines events;
   Lines told;
+  std::string refusal;
+  Clock::duration longest_turn{0};
   std::vector<std::int32_t> set_down;
   std::error_code set_down_error;
 };

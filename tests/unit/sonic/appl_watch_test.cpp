@@ -23,6 +23,9 @@ std::ostream& operator<<(std::ostream& out, ApplWatch::ConfigDone config_done) {
 std::ostream& operator<<(std::ostream& out, ApplWatch::InitDone init_done) {
   return out << "PortInitDone " << static_cast<int>(init_done);
 }
+std::ostream& operator<<(std::ostream& out, ApplWatch::Consumers consumers) {
+  return out << "consumers " << static_cast<int>(consumers);
+}
 std::ostream& operator<<(std::ostream& out, ApplWatch::Check check) {
   return out << "check " << static_cast<int>(check);
 }
@@ -38,6 +41,7 @@ namespace {
 
 using Check = ApplWatch::Check;
 using ConfigDone = ApplWatch::ConfigDone;
+using Consumers = ApplWatch::Consumers;
 using Found = ApplWatch::Found;
 using InitDone = ApplWatch::InitDone;
 using Names = ApplWatch::Names;
@@ -54,7 +58,7 @@ struct Fixture {
   Fixture() { seen.note("a"); }
 
   void begin(Names ports = {"Ethernet0"}, bool write_init_done = true) {
-    watch.begin({std::move(ports), write_init_done, warm, seen}, now);
+    watch.begin({std::move(ports), write_init_done, warm, seen, restarted}, now);
   }
   void have_all_ports() {
     begin();
@@ -86,6 +90,7 @@ struct Fixture {
   ApplWatch watch{timing};
   SeenServer seen;
   bool warm = false;
+  bool restarted = false;
   TimePoint now{1h};
 };
 
@@ -318,6 +323,55 @@ BOOST_FIXTURE_TEST_CASE(a_later_server_is_the_one_whose_loss_counts, Fixture) {
   begin();
   (void)reconnect(config_there, "b");
   BOOST_TEST(reconnect(both_absent, "b") == (Tasks{Task::report_config_gone, Task::forget_reports}));
+}
+
+BOOST_FIXTURE_TEST_CASE(after_a_restart_with_its_data_consumers_are_counted_and_deaf_ones_reported, Fixture) {
+  begin({}, false);
+  (void)reconnect(config_there, "b");
+  BOOST_TEST(watch.consumers() == Consumers::doubted);
+  BOOST_TEST((watch.deadline().value() == now + 1s));  // they are given a moment
+  BOOST_TEST(watch.on_time(now + 1s) == Tasks{Task::count_consumers});
+  BOOST_TEST(watch.on_consumers(0, now + 1s) == Tasks{Task::report_deaf});
+  BOOST_TEST(watch.consumers() == Consumers::deaf);
+  BOOST_TEST(watch.on_time(now + 2s) == Tasks{Task::count_consumers});
+  BOOST_TEST(watch.on_consumers(0, now + 2s) == Tasks{});
+  BOOST_TEST(watch.on_consumers(0, now + 61s) == Tasks{Task::report_deaf});
+  BOOST_TEST(watch.on_consumers(1, now + 62s) == Tasks{Task::report_heard});
+  BOOST_TEST(watch.consumers() == Consumers::listening);
+  BOOST_TEST(watch.on_time(now + 63s) == Tasks{});
+}
+
+BOOST_FIXTURE_TEST_CASE(a_restart_while_the_ports_were_loaded_counts_too, Fixture) {
+  restarted = true;
+  begin({}, false);
+  BOOST_TEST(watch.consumers() == Consumers::doubted);
+  BOOST_TEST(watch.on_time(now + 1s) == Tasks{Task::count_consumers});
+}
+
+BOOST_FIXTURE_TEST_CASE(consumers_that_came_back_were_never_deaf, Fixture) {
+  begin({}, false);
+  (void)reconnect(config_there, "b");
+  (void)watch.on_time(now + 1s);
+  BOOST_TEST(watch.on_consumers(2, now + 1s) == Tasks{});
+  BOOST_TEST(watch.consumers() == Consumers::listening);
+}
+
+BOOST_FIXTURE_TEST_CASE(a_lost_connection_to_the_same_server_leaves_consumers_alone, Fixture) {
+  begin({}, false);
+  (void)reconnect(config_there, "a");
+  BOOST_TEST(watch.consumers() == Consumers::listening);
+  BOOST_TEST(watch.on_time(now + 1s) == Tasks{});
+}
+
+BOOST_FIXTURE_TEST_CASE(a_count_of_consumers_that_was_lost_is_done_again, Fixture) {
+  begin({}, false);
+  (void)reconnect(config_there, "b");
+  (void)watch.on_time(now + 1s);
+  watch.on_closed();
+  watch.on_open();
+  BOOST_TEST(watch.on_time(now + 1s) == Tasks{Task::look});
+  (void)watch.on_looked(config_there, "b", now + 1s);
+  BOOST_TEST(watch.on_time(now + 1s) == Tasks{Task::count_consumers});
 }
 
 // ---- PortInitDone

@@ -108,8 +108,8 @@ BOOST_FIXTURE_TEST_CASE(a_cold_start_reads_sets_down_and_writes_in_this_order, F
   BOOST_TEST(start.on_state(false, std::nullopt, now) == (Tasks{Task::report_started, Task::set_down}));
   BOOST_TEST(start.phase() == Phase::setting_down);
   BOOST_TEST(start.decision().set_leftovers_down);
-  BOOST_TEST((start.deadline(now).value() == now));
-  BOOST_TEST(start.on_time(now) == Tasks{Task::set_down});  // a portion in each turn
+  BOOST_TEST(!start.deadline().has_value());  // what is set down says when it is
+  BOOST_TEST(start.on_time(now) == Tasks{});
   BOOST_TEST(start.on_all_down() == Tasks{Task::write_ports});
   BOOST_TEST(start.phase() == Phase::writing_ports);
   BOOST_TEST(!start.seen().known());
@@ -122,7 +122,7 @@ BOOST_FIXTURE_TEST_CASE(a_cold_start_reads_sets_down_and_writes_in_this_order, F
   BOOST_TEST(start.phase() == Phase::running);
   BOOST_TEST(start.on_written("a") == Tasks{});
   BOOST_TEST(start.on_time(now + 1h) == Tasks{});
-  BOOST_TEST(!start.deadline(now).has_value());
+  BOOST_TEST(!start.deadline().has_value());
 }
 
 BOOST_FIXTURE_TEST_CASE(what_there_is_nothing_to_write_of_is_passed_over, Fixture) {
@@ -169,7 +169,7 @@ BOOST_FIXTURE_TEST_CASE(a_config_db_that_is_not_initialized_is_asked_again, Fixt
   BOOST_TEST(start.waits_for() == Wait::config_db);
   BOOST_TEST(start.on_not_initialized(now) == Tasks{});
   BOOST_TEST(start.waits_for() == Wait::initialized);
-  BOOST_TEST((start.deadline(now).value() == now + 100ms));
+  BOOST_TEST((start.deadline().value() == now + 100ms));
   BOOST_TEST(start.on_time(now + 99ms) == Tasks{});
   BOOST_TEST(start.on_time(now + 100ms) == Tasks{Task::read_initialized});
   BOOST_TEST(start.waits_for() == Wait::initialized);  // until another answer has come
@@ -237,7 +237,7 @@ BOOST_AUTO_TEST_CASE(a_refusal_begins_a_start_anew_after_a_pause_wherever_it_sto
       at.start.on_refused(at.now);
       BOOST_TEST(at.start.phase() == Phase::reading);
       BOOST_TEST(at.start.attempt() == attempt + 1);
-      BOOST_TEST((at.start.deadline(at.now).value() == at.now + interval));
+      BOOST_TEST((at.start.deadline().value() == at.now + interval));
       BOOST_TEST(at.start.on_time(at.now + interval - 1ms) == Tasks{});
       BOOST_TEST(at.start.on_time(at.now + interval) == Tasks{Task::read_initialized});
     }
@@ -299,6 +299,20 @@ BOOST_AUTO_TEST_CASE(port_config_done_that_was_seen_and_is_gone_in_another_serve
   }
 }
 
+BOOST_FIXTURE_TEST_CASE(a_server_that_was_restarted_with_its_data_is_remembered, Fixture) {
+  config_done = true;
+  (void)read_all();
+  BOOST_TEST(!start.server_was_restarted());
+  (void)start.on_closed(Source::appl_db, now);
+  (void)start.on_open(Source::appl_db, now);
+  (void)read_config();
+  run_id = "b";
+  (void)read_appl();
+  BOOST_TEST(start.server_was_restarted());
+  (void)read_state();
+  BOOST_TEST(start.phase() == Phase::setting_down);
+}
+
 BOOST_FIXTURE_TEST_CASE(another_loader_is_waited_for_and_then_given_way_to, Fixture) {
   open_all();
   (void)start.on_snapshot(now);
@@ -307,7 +321,7 @@ BOOST_FIXTURE_TEST_CASE(another_loader_is_waited_for_and_then_given_way_to, Fixt
   BOOST_TEST(start.waits_for() == Wait::loader);
   BOOST_TEST(read_appl() == Tasks{});
   BOOST_TEST(start.phase() == Phase::reading);
-  BOOST_TEST((start.deadline(now).value() == now + interval));
+  BOOST_TEST((start.deadline().value() == now + interval));
   BOOST_TEST(start.on_loader_found("other", now + 3 * interval - 1ms) == Tasks{});
   BOOST_TEST(start.on_loader_found("other", now + 3 * interval) == Tasks{Task::end_another_loader});
   BOOST_TEST(start.another_loader() == "other");
@@ -346,7 +360,7 @@ BOOST_AUTO_TEST_CASE(stopped_it_does_nothing_more) {
       BOOST_TEST(at.start.on_closed(Source::config_db, at.now) == Tasks{});
       BOOST_TEST(at.start.on_snapshot(at.now) == Tasks{});
       BOOST_TEST(at.start.on_written("a") == Tasks{});
-      BOOST_TEST(!at.start.deadline(at.now).has_value());
+      BOOST_TEST(!at.start.deadline().has_value());
       BOOST_TEST(at.start.phase() == Phase::ended);
     }
   }

@@ -31,7 +31,9 @@ struct PortLoaderOptions {
   DatabaseOptions state_db;   // what the system says of itself
   PortFilter filter;          // which links could be ports
   // Sets a link down: what a stopped swss has left behind at a cold start. Empty = never, such links are adopted. An
-  // error of std::errc::operation_not_permitted ends it for all of them.
+  // error of std::errc::operation_not_permitted ends it for all of them. Called on a thread of its own, one call at a
+  // time, since the kernel may hold its lock for seconds: it must own, or share, what it touches, and a call may still
+  // be under way when the loader has gone.
   std::function<std::error_code(std::int32_t ifindex)> set_link_down;
   // Client names of portsyncd in sonic mode begin with this; the options' own are longer. Another client of APPL_DB
   // with such a name, that none of ours has, is another loader of the same ports. "" = nobody looks.
@@ -73,8 +75,12 @@ struct LoaderEvent {
     refused,         // text, error; tried again, and told once
     data_lost,       // final: APPL_DB's server was restarted and PortConfigDone is gone
     another_loader,  // final: text = its client name
-    config_done_gone,  // PortConfigDone is gone though APPL_DB's server was not restarted: swss was; nothing is said
-                       // to it before it is there again (resumed), or another loader begins the start anew
+    config_done_gone,   // PortConfigDone is gone though APPL_DB's server was not restarted: swss was; nothing is said
+                        // to it before it is there again (resumed), or another loader begins the start anew
+    leftovers_ignored,  // count: links that were set down, just before running; no row is theirs
+    consumers_deaf,   // APPL_DB's server was restarted with its data, and no consumer has subscribed since; told again
+                      // every missing_interval
+    consumers_heard,  // one has
   };
   Kind kind = Kind::waiting;                        // decides which of the others are set
   StartMode mode = StartMode::cold;                 // how it starts

@@ -158,6 +158,14 @@ BOOST_FIXTURE_TEST_CASE(a_server_that_is_set_has_all_databases, Fixture) {
   }
 }
 
+BOOST_FIXTURE_TEST_CASE(mirror_mode_waits_for_a_file_that_is_there_and_describes_nothing, Fixture) {
+  for (const char* text : {"", "{\n", "[]", R"({"INSTANCES": {}, "DATABASES": {}})"}) {
+    folder.write("database_config.json", text);
+    BOOST_TEST(load().databases_unknown == sonic + " describes no database", text);
+    BOOST_TEST(load("redis_host = \"r\"\n").databases_unknown == "", text);
+  }
+}
+
 BOOST_FIXTURE_TEST_CASE(sonic_mode_waits_for_the_file_and_for_all_of_it, Fixture) {
   const std::string mode = "[sync]\nmode = \"sonic\"\n";
   sonic = folder.file("late.json");

@@ -1,0 +1,81 @@
+# SPDX-License-Identifier: Apache-2.0
+"""sync.mode = "mirror" and SONiC's database_config.json that is empty, cut, or comes late: never the wrong server."""
+
+import time
+
+from support import process
+from support.sonic import SonicCase, Switch, database_config, port
+
+
+class MirrorCase(SonicCase):
+    """STATE_DB is on the switch's second server; the first one, at 127.0.0.1:6379, is what a guess would find."""
+
+    appl_apart = True
+    watched = False
+
+    def setUp(self) -> None:
+        super().setUp()
+        switch = self.switch
+        self.text = database_config({"APPL_DB": switch.redis, "CONFIG_DB": switch.redis, "STATE_DB": switch.appl_redis})
+        self.right = switch.appl_redis.connect(6)
+        self.addCleanup(self.right.close)
+
+    def start(self, switch: Switch, **options: object) -> None:
+        switch.start(environment={"PORTSYNCD_SYNC_MODE": "mirror"}, host=True, **options)
+
+    def wait_right(self) -> None:
+        """Rows are where the file says, and nowhere else."""
+        process.wait_for(lambda: self.right.hash(f"PORT_TABLE|{port(0)}").get("state") == "ok", 20, "the right server has rows")
+        self.assertEqual(self.switch.row(port(0)), {}, "the other one has none")
+        self.assertEqual(self.switch.daemon.terminate(), 0)
+        self.remove(self.switch)
+
+    def nothing_yet(self) -> None:
+        """Long enough that a daemon that does not wait would have written its rows."""
+        time.sleep(0.3 * process.PATIENCE)
+        self.assertTrue(self.switch.daemon.alive())
+        self.assertEqual(self.switch.row(port(0)), {})
+
+    def test_an_empty_one_is_waited_for(self) -> None:
+        switch = self.switch
+        switch.plug()
+        switch.config_file.write_text("")
+        self.start(switch)
+        self.nothing_yet()
+        self.assertIn(str(switch.config_file), switch.daemon.status())
+        switch.config_file.write_text(self.text[:len(self.text) // 2])  # in place: seen cut, too
+        self.nothing_yet()
+        switch.config_file.write_text(self.text)
+        self.wait_right()
+
+    def test_one_that_comes_before_the_first_row_is_used(self) -> None:
+        switch = self.switch
+        switch.config_file.unlink()
+        self.start(switch)
+        switch.daemon.wait_for_log("Synchronized")  # with no port, and the wrong server
+        switch.config_file.write_text(self.text[:40])
+        switch.config_file.write_text(self.text)
+        switch.daemon.wait_for_log("The databases are described anew: beginning again", 20)
+        switch.plug()
+        self.wait_right()
+
+    def test_one_that_changes_before_the_first_row_is_used(self) -> None:
+        switch = self.switch
+        self.start(switch)
+        switch.daemon.wait_for_log("Synchronized")
+        switch.config_file.write_text(self.text)
+        switch.daemon.wait_for_log("The databases are described anew: beginning again", 20)
+        switch.plug()
+        self.wait_right()
+
+    def test_after_the_first_row_it_stays_where_it_is(self) -> None:
+        """As before: a restart takes another one."""
+        switch = self.switch
+        switch.config_file.write_text(self.text)
+        switch.plug()
+        self.start(switch)
+        process.wait_for(lambda: self.right.hash(f"PORT_TABLE|{port(0)}"), 20, "a row")
+        switch.config_file.write_text(database_config(dict.fromkeys(("APPL_DB", "CONFIG_DB", "STATE_DB"), switch.redis)))
+        self.nothing_yet()
+        time.sleep(1.5)
+        self.wait_right()
