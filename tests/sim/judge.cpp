@@ -173,14 +173,21 @@ bool Judge::has_port() const {
 
 void Judge::look(const std::optional<portsync::Health>& health, Time slack) {
   compare();
+  if (!health) healthy_since_.reset();
   if (health) check_honesty(*health, slack);
 }
 
-// Rows of names that nobody listens for are looked for by every so many audits only.
+// Rows of names that nobody listens for are looked for by every so many audits only. A process that starts, or has a
+// server again, is Healthy as soon as it knows what there is, and writes within the second.
 void Judge::check_honesty(const portsync::Health& health, Time slack) {
-  if (health.verdict != portsync::Verdict::healthy || wrong_.empty()) return;
+  if (health.verdict != portsync::Verdict::healthy) {
+    healthy_since_.reset();
+    return;
+  }
+  if (!healthy_since_) healthy_since_ = world_.now();
+  if (wrong_.empty() || world_.now() - *healthy_since_ <= second) return;
   for (const auto& [name, since] : wrong_) {
-    const bool known = kernel_.find(name) != nullptr;
+    const bool known = expected(name).has_value();
     const Time audits = known ? setup_.audit_interval : setup_.audit_interval * setup_.full_audit_every;
     if (world_.now() - since <= audits + second + slack) continue;
     return fail("honesty", "Healthy, though " + describe_wrong());

@@ -70,6 +70,7 @@ class Judge {
   portsync::PortFilter filter_;
   std::set<std::string> touched_;
   std::map<std::string, Time> wrong_;
+  std::optional<Time> healthy_since_;
   std::set<std::int32_t> ignored_;
   std::map<std::string, Time> edited_;  // key -> when another program changed it last
   std::map<std::string, Hash> foreign_;

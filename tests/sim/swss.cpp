@@ -107,7 +107,7 @@ void Swss::check_init_done() {
     const bool row_is_old = wrong != judge_.wrong().end() && world_.now() - wrong->second > 2 * second;
     const char* missing = seen_.count(port) == 0                                   ? "has no netdev"
                           : server_.hash(appl_db, "PORT_TABLE:" + port) == nullptr ? "is not in APPL_DB"
-                          : link != nullptr && row_is_old                          ? "has no row that is right"
+                          : link != nullptr && row_is_old && server_.hash(state_db, "PORT_TABLE|" + port) == nullptr ? "has no row"
                                                                                    : nullptr;
     if (missing != nullptr) return judge_.fail("early", "PortInitDone, and " + port + " " + missing);
   }

@@ -44,7 +44,7 @@ Resolution look_up_numeric(const std::string& host, std::uint16_t port) {
 }
 
 void Resolver::start(const std::string& host, std::uint16_t port) {
-  lookup_running_.emplace().start([host, port, lookup = lookup_] {
+  const auto resolve = [host, port, lookup = lookup_] {
     try {
       return lookup(host, port);
     } catch (const std::exception& error) {
@@ -52,7 +52,13 @@ void Resolver::start(const std::string& host, std::uint16_t port) {
       resolution.error = error.what();
       return resolution;
     }
-  });
+  };
+  try {
+    lookup_running_.emplace().start(resolve);
+  } catch (...) {
+    lookup_running_.reset();  // there is no thread: nothing would ever finish
+    throw;
+  }
 }
 
 Resolution Resolver::take() {
