@@ -38,6 +38,13 @@ Health health_of(const Json& json) {
   return {text(json, "verdict"), text(json, "reason")};
 }
 
+std::optional<Fields> row_of(const Json& json) {
+  if (json.is_null()) return std::nullopt;
+  Fields fields;
+  for (const auto& [name, value] : json.items()) fields.emplace_back(shown(name), shown(value.get<std::string>()));
+  return fields;
+}
+
 PortAnswer port_of(const Json& json) {
   PortAnswer port;
   port.name = text(json, "name");
@@ -63,15 +70,11 @@ PortAnswer port_of(const Json& json) {
   port.flaps = integer(flaps, "total");
   port.longest_outage_ms = integer(flaps, "longest_outage_ms");
   port.last_change = maybe_integer(flaps, "last_change_unix_ms");
-  port.in_sync = json.at("in_sync").get<bool>();
+  if (const Json& in_sync = json.at("in_sync"); !in_sync.is_null()) port.in_sync = in_sync.get<bool>();
+  port.compared = maybe_integer(json, "compared_unix_ms");
+  if (json.contains("row")) port.row = row_of(json.at("row"));
+  if (json.contains("row_error")) port.row_error = text(json, "row_error");
   return port;
-}
-
-std::optional<Fields> row_of(const Json& json) {
-  if (json.is_null()) return std::nullopt;
-  Fields fields;
-  for (const auto& [name, value] : json.items()) fields.emplace_back(shown(name), shown(value.get<std::string>()));
-  return fields;
 }
 
 void read_change(const Json& json, Event& event) {
@@ -152,6 +155,7 @@ StatusAnswer read_status(const std::string& line) {
     status.flaps = integer(result, "flaps");
     status.started = integer(result, "started_unix_ms");
     status.last_resync = maybe_integer(result, "last_resync_unix_ms");
+    status.compared = maybe_integer(result, "compared_unix_ms");
     return status;
   });
 }

@@ -13,6 +13,7 @@
 namespace portsyncctl {
 
 using UnixMs = std::optional<std::int64_t>;  // std::nullopt: never, or not known
+using Fields = std::vector<std::pair<std::string, std::string>>;
 
 struct Health {
   std::string verdict;
@@ -44,6 +45,7 @@ struct StatusAnswer {
   std::int64_t flaps = 0;
   UnixMs started;
   UnixMs last_resync;
+  UnixMs compared;
 };
 
 struct PortAnswer {
@@ -67,11 +69,13 @@ struct PortAnswer {
   std::int64_t flaps = 0;
   std::int64_t longest_outage_ms = 0;
   UnixMs last_change;
-  bool in_sync = false;
+  std::optional<bool> in_sync;  // std::nullopt: the row could not be read
+  UnixMs compared;              // when the row was compared with the link
+  std::optional<Fields> row;    // of one port: as it was read for this answer
+  std::string row_error;        // of one port: why it was not read
 };
 
 using Counters = std::vector<std::pair<std::string, std::int64_t>>;
-using Fields = std::vector<std::pair<std::string, std::string>>;
 
 struct Event {
   std::string name;

@@ -32,7 +32,8 @@ bool wants_colour(const Options& options) {
 
 Style style_of(const Options& options) {
   const auto now = std::chrono::system_clock::now().time_since_epoch();
-  return {wants_colour(options), std::chrono::duration_cast<std::chrono::milliseconds>(now).count()};
+  return {wants_colour(options), std::chrono::duration_cast<std::chrono::milliseconds>(now).count(),
+          ::isatty(STDOUT_FILENO) != 0};
 }
 
 // False: nobody reads it any more, which is his right.

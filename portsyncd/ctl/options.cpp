@@ -10,9 +10,9 @@
 #include <CLI/CLI.hpp>
 #pragma GCC diagnostic pop
 
-#include "faces/socket/control_socket.hpp"
-#include "ctl/exit_status.hpp"
 #include "base/runtime_directory.hpp"
+#include "ctl/exit_status.hpp"
+#include "faces/socket/control_socket.hpp"
 
 namespace portsyncctl {
 namespace {

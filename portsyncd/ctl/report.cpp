@@ -54,8 +54,9 @@ Cell up_or_down(const std::string& state) {
   return {state, state == "up" ? Colour::green : Colour::red};
 }
 
-Cell yes_or_no(bool yes) {
-  return {yes ? "yes" : "no", yes ? Colour::none : Colour::yellow};
+Cell yes_or_no(const std::optional<bool>& yes) {
+  if (!yes) return {"not known", Colour::yellow};
+  return {*yes ? "yes" : "no", *yes ? Colour::none : Colour::yellow};
 }
 
 std::string joined(const std::vector<std::string>& names) {
@@ -79,6 +80,15 @@ class Properties {
 std::string short_name(const std::string& field) {
   if (field == "netdev_oper_status") return "oper";
   return field == "admin_status" ? "admin" : field;
+}
+
+std::string row_now(const PortAnswer& port) {
+  if (!port.row_error.empty()) return "not read: " + port.row_error;
+  std::string text;
+  for (const auto& [name, value] : port.row.value_or(Fields())) {
+    if (name != "state") text += (text.empty() ? "" : ", ") + short_name(name) + " " + value;
+  }
+  return text.empty() ? "none" : text;
 }
 
 std::string value_before(const Event& event, const std::string& field) {
@@ -152,6 +162,7 @@ std::string report(const StatusAnswer& status, const Style& style) {
   properties.add("Ports", counted(status.ports, "port") + ", " + counted(status.pending, "row") + " pending, " +
                               counted(status.flaps, "flap"));
   properties.add("Links listed", date(status.last_resync, style));
+  properties.add("Rows compared", date(status.compared, style));
   properties.add("Started", date(status.started, style));
   properties.add("Version", status.version + ", " + status.mode + " mode, PID " + std::to_string(status.pid));
   properties.add("Log level", status.log_level);
@@ -167,7 +178,9 @@ std::string report(const std::vector<PortAnswer>& ports, const Style& style) {
                std::to_string(port.flaps_last_hour), std::to_string(port.flaps),
                ago(port.last_change, style.now_unix_ms), yes_or_no(port.in_sync)});
   }
-  return table.text(style.coloured);
+  if (!style.on_terminal || ports.empty()) return table.text(style.coloured);
+  return table.text(style.coloured) + "Rows read back and compared: " + ago(ports[0].compared, style.now_unix_ms) +
+         "\n";
 }
 
 std::string report(const PortAnswer& port, const Style& style) {
@@ -189,6 +202,7 @@ std::string report(const PortAnswer& port, const Style& style) {
   properties.add("Last change", date(port.last_change, style));
   properties.add("Carrier changes", or_dash(port.carrier_changes) + " (" + or_dash(port.carrier_up_count) + " up, " +
                                         or_dash(port.carrier_down_count) + " down)");
+  properties.add("Row, read now", row_now(port));
   properties.add("In sync", yes_or_no(port.in_sync));
   return properties.text(style);
 }

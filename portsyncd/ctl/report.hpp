@@ -14,6 +14,7 @@ namespace portsyncctl {
 struct Style {
   bool coloured = false;
   std::int64_t now_unix_ms = 0;
+  bool on_terminal = false;  // a person reads it, and no program
 };
 
 [[nodiscard]] std::string report(const StatusAnswer& status, const Style& style);

@@ -5,6 +5,7 @@
 #include <unistd.h>
 
 #include <algorithm>
+#include <iterator>
 #include <portsync/version.hpp>
 #include <utility>
 
@@ -79,6 +80,7 @@ Control::Status Control::status() const {
   status.pid = ::getpid();
   status.started = started_;
   status.last_resync = last_resync_;
+  status.compared = compared();
   status.log_level = log::to_string(log::level());
   return status;
 }
@@ -94,8 +96,49 @@ std::vector<portsync::PortStatus> Control::ports(const std::string& pattern) con
   return ports;
 }
 
+std::vector<std::string> Control::names(const std::string& pattern) const {
+  std::vector<std::string> names;
+  for (const portsync::PortStatus& port : daemon_.synchronizer.ports()) {
+    if (pattern.empty() || ::fnmatch(pattern.c_str(), port.link->name.c_str(), 0) == 0) names.emplace_back(port.name);
+  }
+  return names;
+}
+
 std::optional<portsync::PortStatus> Control::port(std::string_view name) const {
   return daemon_.synchronizer.port(name);
+}
+
+std::uint64_t Control::check(std::string_view name, CheckHandler handler) {
+  const std::uint64_t number = ++checks_made_;
+  checks_.push_back({number, std::string(name), std::move(handler)});
+  if (const std::error_code error = daemon_.synchronizer.check(name)) {
+    on_checked({.kind = portsync::SyncEvent::Kind::row_checked, .port = name, .error = error});
+  }
+  return number;
+}
+
+void Control::forget(std::uint64_t check) {
+  std::erase_if(checks_, [check](const Check& made) { return made.number == check; });
+}
+
+// A handler may call check() again, so the list must not be in use.
+void Control::on_checked(const portsync::SyncEvent& event) {
+  RowCheck check;
+  check.row = event.record;
+  check.time = WallClock::now();
+  if (event.error) {
+    check.error = event.text.empty() ? event.error.message() : std::string(event.text);
+  }
+  const auto answered = std::stable_partition(checks_.begin(), checks_.end(),
+                                              [&event](const Check& made) { return made.port != event.port; });
+  std::vector<Check> handlers(std::make_move_iterator(answered), std::make_move_iterator(checks_.end()));
+  checks_.erase(answered, checks_.end());
+  for (const Check& made : handlers) made.handler(check);
+}
+
+std::optional<Control::WallClock::time_point> Control::compared() const {
+  const auto compared = daemon_.synchronizer.statistics().last_compared;
+  return compared ? std::optional(wall_time(*compared)) : std::nullopt;
 }
 
 Statistics Control::statistics() const {
@@ -169,6 +212,9 @@ void Control::on_event(const portsync::SyncEvent& event) {
     case Kind::queue_collapsed:
     case Kind::store_trouble:
     case Kind::synchronized:
+      break;
+    case Kind::row_checked:
+      on_checked(event);
       break;
   }
 }

@@ -54,6 +54,8 @@ class Control {
     std::int64_t pid = 0;
     WallClock::time_point started;
     std::optional<WallClock::time_point> last_resync;  // when the newest snapshot of the links was complete
+    // When all rows were last read back and compared; std::nullopt: not yet since the store was opened.
+    std::optional<WallClock::time_point> compared;
     std::string log_level;
   };
 
@@ -68,6 +70,13 @@ class Control {
     portsync::Cause cause = portsync::Cause::notified;
     std::uint64_t events = 0;
     std::chrono::microseconds latency{0};
+  };
+
+  // What the store held of one row when it was read for a question. Borrowed for the call.
+  struct RowCheck {
+    const portsync::PortRecord* row = nullptr;  // nullptr: no row, or `error` says why it was not read
+    std::string error;                          // in the store's own words; "" = the row was read
+    WallClock::time_point time;
   };
 
   // Told from the loop, after the fact. Must be quick: rows wait meanwhile.
@@ -96,7 +105,17 @@ class Control {
   [[nodiscard]] std::vector<portsync::PortStatus> ports(const std::string& pattern = {}) const;
   // All of them, for who asks often: to sort thousands takes milliseconds.
   [[nodiscard]] std::vector<portsync::PortStatus> ports_in_no_order() const { return daemon_.synchronizer.ports(); }
+  // The names alone, in no order.
+  [[nodiscard]] std::vector<std::string> names(const std::string& pattern) const;
   [[nodiscard]] std::optional<portsync::PortStatus> port(std::string_view name) const;
+  // Reads the row of this port now. The handler is called once: from here, or from the loop when the store has
+  // answered. It must not throw. Returns a number for forget().
+  using CheckHandler = std::function<void(const RowCheck& check)>;
+  std::uint64_t check(std::string_view name, CheckHandler handler);
+  // The handler of this check() is not called any more.
+  void forget(std::uint64_t check);
+  // See Status::compared.
+  [[nodiscard]] std::optional<WallClock::time_point> compared() const;
   [[nodiscard]] Statistics statistics() const;
   [[nodiscard]] portsync::Health health() const { return daemon_.monitor.overall(); }
   // The last 100 changes of the verdict or its reason, oldest first.
@@ -124,6 +143,15 @@ class Control {
   WallClock::time_point started_ = WallClock::now();
   std::optional<WallClock::time_point> last_resync_;
   std::vector<Observer*> observers_;
+
+  struct Check {
+    std::uint64_t number = 0;
+    std::string port;
+    CheckHandler handler;
+  };
+  void on_checked(const portsync::SyncEvent& event);
+  std::vector<Check> checks_;  // not answered yet
+  std::uint64_t checks_made_ = 0;
 };
 
 // When something that happened at a moment of the monotonic clock was, for people.

@@ -76,6 +76,7 @@ log::Level level_of(const SyncEvent& event) {
     case Kind::rows_left_alone:
     case Kind::fields_lost:
       return Level::warning;
+    case Kind::row_checked:
     case Kind::snapshot_completed:
       return event.cause == portsync::Cause::initial ? Level::info : Level::debug;
     case Kind::audit_completed:
@@ -145,6 +146,8 @@ LogLine EventLog::line_of(const SyncEvent& event) const {
                                         : "Trouble with " + sink + ": " + std::string(event.text));
     case Kind::queue_collapsed:
       return LogLine("Queue of " + sink + " is full: comparing all ports");
+    case Kind::row_checked:
+      return std::move(LogLine("Row checked").add("port", event.port));
     case Kind::synchronized:
       break;
   }

@@ -21,7 +21,7 @@ TOP = Path(__file__).resolve().parents[2]
 NOBODY = ["setpriv", "--reuid=65534", "--regid=65534"]
 PORT_MEMBERS = {"name", "ifindex", "admin", "oper", "operstate", "mtu", "mac", "master", "in_sync", "flaps",
                 "carrier_changes", "carrier_up_count", "carrier_down_count", "kind", "slave_kind", "phys_port_name",
-                "alternative_names"}
+                "alternative_names", "compared_unix_ms"}
 
 
 class Client:
@@ -96,7 +96,7 @@ class Ask(Ctl):
         self.assertEqual(status["pid"], self.daemon.pid)
         self.assertEqual(status["store"], {"name": f"Redis at {self.redis.socket}", "open": True, "last_error": ""})
         self.assertEqual(status.keys(), {"health", "version", "pid", "mode", "started_unix_ms", "store", "ports",
-                                         "pending", "flaps", "last_resync_unix_ms", "log_level"})
+                                         "pending", "flaps", "last_resync_unix_ms", "compared_unix_ms", "log_level"})
         self.assertLess(abs(status["started_unix_ms"] / 1000 - time.time()), 60)
         self.redis.kill()
         self.daemon.wait_status("Degraded")
@@ -146,9 +146,33 @@ class Ask(Ctl):
         text = self.ctl("port", "Ethernet0")
         self.assertIn("Alternative names:  front1 front2\n", text)
         self.assertIn("             Kind:  veth\n", text)
-        self.assertEqual(self.json("port", "Ethernet0").keys(), PORT_MEMBERS)
+        self.assertEqual(self.json("port", "Ethernet0").keys(), PORT_MEMBERS | {"row", "row_error"})
         self.assertIn('no port has the name "front1"', self.ctl("port", "front1", status=3))
         self.ctl("port", status=2)
+
+    def test_a_row_that_vanished_is_not_in_sync_when_asked_for(self) -> None:
+        self.assertIn("Row, read now:  oper up, admin up, mtu 1500\n", self.ctl("port", "Ethernet0"))
+        self.redis.db.call("DEL", "PORT_TABLE|Ethernet0")
+        text = self.ctl("port", "Ethernet0")
+        self.assertIn("Row, read now:  none\n", text)
+        self.assertIn("In sync:  no\n", text)
+        self.wait_equal()  # long before the next audit
+        port = self.json("port", "Ethernet0")
+        self.assertEqual((port["in_sync"], port["row"]["mtu"], port["row_error"]), (True, "1500", ""))
+        self.assertLess(abs(port["compared_unix_ms"] / 1000 - time.time()), 10)
+        self.redis.db.call("HSET", "PORT_TABLE|Ethernet0", "mtu", "9000")
+        self.assertIn("mtu 9000\n", self.ctl("port", "Ethernet0"))
+        self.wait_equal()
+
+    def test_a_row_that_cannot_be_read_is_neither_in_sync_nor_not(self) -> None:
+        self.redis.kill()
+        self.daemon.wait_status("Degraded")
+        port = self.json("port", "Ethernet0")
+        self.assertEqual((port["in_sync"], port["row"]), (None, None))
+        self.assertNotEqual(port["row_error"], "")
+        self.assertIn("In sync:  not known\n", self.ctl("port", "Ethernet0"))
+        self.redis.start()
+        self.foreign.clear()
 
     def test_stats_are_those_of_the_log(self) -> None:
         self.dut.ip("link set Ethernet0 mtu 1600")
@@ -381,6 +405,7 @@ class Callers(Ctl):
         crowd.communicate()
 
     def test_twenty_clients(self) -> None:
+        before = self.daemon.descriptors()
         clients = [self.client() for _ in range(20)]
         answers = [client.ask('{"method":"status"}') for client in clients[:16]]
         self.assertTrue(all(answer["ok"] for answer in answers))
@@ -392,7 +417,7 @@ class Callers(Ctl):
         self.wait_equal()
         for client in clients:
             client.close()
-        process.wait_for(lambda: self.daemon.descriptors() < 20, 10, "portsyncd has seen them go")
+        process.wait_for(lambda: self.daemon.descriptors() == before, 10, "portsyncd has seen them go")
         self.ctl("status")
 
     def test_garbage(self) -> None:

@@ -64,6 +64,7 @@ struct SyncEvent {
     synchronized,        // every row of every sink equals the kernel, for the first time
     fields_lost,         // sink, port, fields = other writers' that went with a row whose removal was found late
     store_trouble,       // sink, text = what is amiss in the store though no row fails for it; "" = it is over
+    row_checked,         // sink, port, record = what check() found (nullptr: no row), error and text = why it was not read
   };
   Kind kind = Kind::row_written;         // decides which of the others are set
   std::string_view sink;                 // its name, as given to add_sink()
@@ -99,6 +100,9 @@ struct SynchronizerStatistics {
   std::uint64_t latency_p95_us = 0;  // 95 of 100
   std::uint64_t latency_p99_us = 0;  // 99 of 100
   std::uint64_t latency_max_us = 0;  // the longest
+  // When the rows were last read back and compared, of the sink that was compared last; std::nullopt: not since it
+  // opened.
+  std::optional<TimePoint> last_compared;
 };
 
 // Keeps the rows of any number of sinks equal to the links of a source. What is desired and what each sink has
@@ -139,6 +143,10 @@ class PORTSYNC_API Synchronizer final : public Pollable {
 
   // Compares now what audit_interval compares regularly; Scope::all looks for rows that nobody knows of, too.
   [[nodiscard]] std::error_code audit(Scope scope = Scope::listed);
+
+  // Reads the row of one port now from every sink and repairs it if it differs. Each sink answers by one row_checked
+  // event, possibly before this returns. Errc::not_started.
+  [[nodiscard]] std::error_code check(std::string_view port);
 
   // Other options from now on. With another filter, ports that no longer match are removed from the sinks, and ports
   // that now match are written. A filter that no link matches removes nothing: its rows are left alone.

@@ -155,11 +155,12 @@ void SinkQueue::run() {
   if (retry_at_ && context_.now >= *retry_at_) retry_refused();  // which may want to read
   if (context_.ready() && (!read_again_at_ || context_.now >= *read_again_at_)) {
     if (store_ == StoreState::unknown) {
-      read_back(Scope::all);
+      read_back(Reading::all);
     } else if (store_ == StoreState::known && audit_) {
-      read_back(*audit_);
+      read_back(*audit_ == Scope::all ? Reading::all : Reading::listed);
     }
   }
+  if (store_ == StoreState::known && !checks_.empty()) read_back(Reading::checked);
   if (may_send()) send_batch();
   if (is_known(store_) && first_sync_left_ == 0) synchronized_once_ = true;
   if (force_ && !audit_ && idle()) force_ = false;
@@ -475,6 +476,10 @@ void SinkQueue::on_closed(std::error_code error) {
   last_error_ = error;
   error_words_ = text;
   context_.report_due = true;
+  context_.statistics.last_compared.reset();
+  const std::error_code unread = error ? error : std::error_code(Errc::not_open);
+  answer_checks(std::exchange(checking_, {}), unread);
+  answer_checks(std::exchange(checks_, {}), unread);
   if (news) context_.tell({.kind = SyncEvent::Kind::sink_closed, .sink = name_, .error = error, .text = text});
 }
 

@@ -47,6 +47,10 @@ class SinkQueue final : public StateSink::Observer, public ErasureObserver {
   // The link of this port is gone: the next one is another, whatever its ifindex.
   void mark_replaced(Slot slot);
 
+  // Has the row of a port read and compared as soon as may be. The answer is a row_checked event; an error that it
+  // carries says why the row was not read.
+  void request_check(std::string_view port);
+
   // True when the sink holds nothing of this port and nothing of it is on its way.
   [[nodiscard]] bool holds_nothing(Slot slot) const;
   // The slot is given back, and will be another port's.
@@ -74,6 +78,12 @@ class SinkQueue final : public StateSink::Observer, public ErasureObserver {
 
  private:
   enum class Stored : std::uint8_t { absent, present, unknown };
+  // What a read-back reads: every row, the known rows, or the rows of checking_.
+  enum class Reading : std::uint8_t { all, listed, checked };
+  struct CheckedRow {
+    PortRecord record;  // without fields when it could not be read
+    bool readable = true;
+  };
 
   // What happened to a row since it was last known to be right.
   struct Pending {
@@ -129,7 +139,9 @@ class SinkQueue final : public StateSink::Observer, public ErasureObserver {
   void settle(Slot slot);
 
   void move(StoreEvent event) { store_ = next(store_, event); }
-  void read_back(Scope scope);
+  void read_back(Reading reading);
+  [[nodiscard]] std::vector<std::string_view> rows_to_read(Reading reading);
+  void answer_checks(const std::vector<std::string>& ports, std::error_code error);
   void begin_write_only();
   [[nodiscard]] bool is_stale(const StoredRow& stored);
   [[nodiscard]] std::int32_t owner_of(Slot slot, const LinkState& link) const;
@@ -179,8 +191,11 @@ class SinkQueue final : public StateSink::Observer, public ErasureObserver {
   std::vector<Slot> queue_;       // the waiting ones, while they are few; may hold stale entries
   std::vector<Slot> candidates_;  // scratch
   std::vector<Slot> refused_;
-  std::vector<PortRecord> stale_;  // rows found that no port has
-  PortRecord projected_;           // scratch, as the next three
+  std::vector<PortRecord> stale_;      // rows found that no port has
+  std::vector<std::string> checks_;    // ports whose rows are to be read
+  std::vector<std::string> checking_;  // ports whose rows are being read
+  std::vector<CheckedRow> checked_;    // rows that a check has found
+  PortRecord projected_;               // scratch, as the next three
   PortRecord held_;
   PortRecord before_;
   std::string packed_;
@@ -209,10 +224,10 @@ class SinkQueue final : public StateSink::Observer, public ErasureObserver {
   std::optional<TimePoint> read_again_at_;  // a read-back that failed
   std::optional<Scope> audit_;              // asked for
   StoreState store_ = StoreState::closed;
-  Scope reading_ = Scope::all;  // of the read-back under way
-  bool force_ = false;          // rows are removed even if no link matches, until all is done
-  bool collapsed_ = false;      // to be told
-  bool compare_all_ = true;     // instead of the queue
+  Reading reading_ = Reading::all;  // the read-back under way
+  bool force_ = false;              // rows are removed even if no link matches, until all is done
+  bool collapsed_ = false;          // to be told
+  bool compare_all_ = true;         // instead of the queue
   bool synchronized_once_ = false;
 };
 

@@ -16,16 +16,35 @@ void SinkQueue::request_forced_audit() {
   request_audit(Scope::all);
 }
 
-void SinkQueue::read_back(Scope scope) {
+void SinkQueue::request_check(std::string_view port) {
+  if (std::find(checks_.begin(), checks_.end(), port) == checks_.end()) checks_.emplace_back(port);
+  if (!is_known(store_)) answer_checks(std::exchange(checks_, {}), Errc::not_open);
+}
+
+// The rows that a read-back asks for by name, marked as such.
+std::vector<std::string_view> SinkQueue::rows_to_read(Reading reading) {
   std::vector<std::string_view> ports;
-  for (Slot slot = 0; scope == Scope::listed && slot < rows_.size(); ++slot) {
-    const Row& asked = rows_[slot];
-    if (asked.stored != Stored::present && asked.stage != RowStage::refused) continue;
-    rows_[slot].asked_for = read_id_ + 1;
+  const auto ask_for = [this, &ports](Slot slot) {
+    row(slot).asked_for = read_id_ + 1;
     ports.push_back(context_.ports.name(slot));
+  };
+  if (reading == Reading::checked) {
+    checking_ = std::exchange(checks_, {});
+    for (const std::string& port : checking_) {
+      if (const Slot slot = context_.ports.find(port); slot != PortTable::none) ask_for(slot);
+    }
   }
-  const std::error_code error = sink_.read_back(scope, ports);
-  read_again_at_.reset();
+  for (Slot slot = 0; reading == Reading::listed && slot < rows_.size(); ++slot) {
+    if (rows_[slot].stored == Stored::present || rows_[slot].stage == RowStage::refused) ask_for(slot);
+  }
+  return ports;
+}
+
+void SinkQueue::read_back(Reading reading) {
+  const std::error_code error =
+      sink_.read_back(reading == Reading::all ? Scope::all : Scope::listed, rows_to_read(reading));
+  if (error && reading == Reading::checked) return answer_checks(std::exchange(checking_, {}), error);
+  if (reading != Reading::checked) read_again_at_.reset();
   if (error == Errc::not_supported) {
     audit_.reset();
     if (store_ == StoreState::unknown) begin_write_only();
@@ -35,14 +54,14 @@ void SinkQueue::read_back(Scope scope) {
     read_again_at_ = context_.now + context_.options.retry_interval;
     return;
   }
-  reading_ = scope;
+  reading_ = reading;
   move(StoreEvent::read_begun);
   read_revision_ = revision_;
   drift_ = 0;
   likely_ = 0;
   ++read_id_;
   stale_.clear();
-  audit_.reset();  // all rows, or those that it asked for
+  if (reading != Reading::checked) audit_.reset();  // all rows, or those that it asked for
 }
 
 // Nothing can be read: every port is written, and what had been written of ports that are gone is removed.
@@ -110,9 +129,13 @@ void SinkQueue::project_stored(const StoredRow& stored, const LinkState* link, c
 void SinkQueue::on_found(Slot slot, const StoredRow& stored) {
   Row& found = row(slot);
   found.seen = read_id_;
+  const LinkState* link = context_.ports.link(slot);
+  if (reading_ == Reading::checked) {
+    if (stored.readable) project_stored(stored, link, nullptr);
+    checked_.push_back({stored.readable ? held_ : PortRecord{std::string(stored.port), {}}, stored.readable});
+  }
   if (on_its_way(found.stage) || found.last > read_revision_) return;  // read before what was sent since
   if (!stored.readable) return on_unreadable(found, slot);
-  const LinkState* link = context_.ports.link(slot);
   const Stored believed = std::exchange(found.stored, Stored::present);
   const bool needs_known = !stored.unread_field.empty() && believed == Stored::present;
   if (needs_known) packer_.unpack(found.known, before_);
@@ -157,12 +180,16 @@ void SinkQueue::on_missing(Slot slot) {
 
 void SinkQueue::on_read_back(std::error_code error) {
   if (!is_reading(store_)) return;
+  if (error && reading_ == Reading::checked) {
+    move(StoreEvent::read_failed);
+    return answer_checks(std::exchange(checking_, {}), error);
+  }
   if (error) {
     last_error_ = error;
     error_words_ = compare_error_ = words_of(error);
     read_again_at_ = context_.now + context_.options.retry_interval;
     if (!refused_.empty() && !retry_at_) retry_at_ = read_again_at_;
-    if (store_ == StoreState::auditing) request_audit(reading_);
+    if (store_ == StoreState::auditing) request_audit(reading_ == Reading::all ? Scope::all : Scope::listed);
     move(StoreEvent::read_failed);
     stale_.clear();
     context_.report_due = true;
@@ -171,12 +198,17 @@ void SinkQueue::on_read_back(std::error_code error) {
   row_count_at_least(context_.ports.end());
   for (Slot slot = 0; slot < rows_.size(); ++slot) {
     // Not every row that is known now: what was on its way then was not listed.
-    const bool asked_for = reading_ == Scope::all || rows_[slot].asked_for == read_id_;
+    const bool asked_for = reading_ == Reading::all || rows_[slot].asked_for == read_id_;
     if (context_.ports.in_use(slot) && asked_for && rows_[slot].seen != read_id_) on_missing(slot);
   }
-  if (reading_ == Scope::all) remove_stale();
+  if (reading_ == Reading::checked) {
+    move(StoreEvent::read_ended);
+    context_.statistics.drift_repaired += drift_;
+    return answer_checks(std::exchange(checking_, {}), {});
+  }
+  if (reading_ == Reading::all) remove_stale();
   count_left_alone();
-  compared_ = context_.now;
+  compared_ = context_.statistics.last_compared = context_.now;
   compare_error_.clear();
   context_.report_due = true;
   const bool first_reading = store_ == StoreState::reading;
@@ -190,9 +222,27 @@ void SinkQueue::on_read_back(std::error_code error) {
     }
     return;
   }
-  ++context_.statistics.audits;
   context_.statistics.drift_repaired += drift_;
+  ++context_.statistics.audits;
   context_.tell({.kind = SyncEvent::Kind::audit_completed, .sink = name_, .count = drift_});
+}
+
+void SinkQueue::answer_checks(const std::vector<std::string>& ports, std::error_code error) {
+  const std::vector<CheckedRow> found = std::exchange(checked_, {});
+  for (const std::string& port : ports) {
+    const auto checked =
+        std::find_if(found.begin(), found.end(), [&port](const CheckedRow& row) { return row.record.port == port; });
+    const bool was_read = checked != found.end() && checked->readable;
+    const std::error_code why =
+        error || was_read || checked == found.end() ? error : std::make_error_code(std::errc::io_error);
+    const std::string text = why ? words_of(why) : "";
+    context_.tell({.kind = SyncEvent::Kind::row_checked,
+                   .sink = name_,
+                   .port = port,
+                   .error = why,
+                   .record = was_read ? &checked->record : nullptr,
+                   .text = text});
+  }
 }
 
 // Rows of ports that do not exist: they wait to be removed, and send_erases() leaves them alone when no link matches.
@@ -234,6 +284,7 @@ void SinkQueue::take_up_left_alone() {
 }
 
 void SinkQueue::finish_first_reading() {
+  context_.statistics.last_compared = context_.now;
   last_error_.clear();
   context_.report_due = true;
   first_sync_left_ = 0;

@@ -174,6 +174,12 @@ std::error_code SyncEngine::audit(Scope scope) {
   return source_.resync();
 }
 
+std::error_code SyncEngine::check(std::string_view port) {
+  if (!started_) return Errc::not_started;
+  for (const auto& queue : context_.queues) queue->request_check(port);
+  return {};
+}
+
 void SyncEngine::set_options(SynchronizerOptions options) {
   const SynchronizerOptions before = std::exchange(context_.options, std::move(options));
   if (context_.options.audit_interval != before.audit_interval) {

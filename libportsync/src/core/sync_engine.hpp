@@ -40,6 +40,7 @@ class SyncEngine {
 
   [[nodiscard]] std::error_code resync(bool force);
   [[nodiscard]] std::error_code audit(Scope scope);
+  [[nodiscard]] std::error_code check(std::string_view port);
   void set_options(SynchronizerOptions options);
   void stop();
   // The source was processed and told nothing: a probe was sent or answered, or a loss noticed.

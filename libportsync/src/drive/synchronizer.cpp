@@ -186,6 +186,12 @@ std::error_code Synchronizer::audit(Scope scope) {
   return impl_->engine_.audit(scope);
 }
 
+std::error_code Synchronizer::check(std::string_view port) {
+  impl_->engine_.set_now(os::now());
+  impl_->run_soon();
+  return impl_->engine_.check(port);
+}
+
 void Synchronizer::set_options(SynchronizerOptions options) {
   impl_->engine_.set_now(os::now());
   impl_->engine_.set_options(std::move(options));

@@ -14,6 +14,7 @@
 #include <mutex>
 #include <optional>
 #include <portsync/version.hpp>
+#include <set>
 #include <system_error>
 #include <thread>
 #include <utility>
@@ -46,13 +47,14 @@ constexpr std::size_t most_waiting_ports = 1024;  // about 1 KiB each
 constexpr std::size_t most_waiting_transitions = 16;
 constexpr auto look_again = 1s;  // for a count of ports that changes while Redis is away, which no row tells
 
-constexpr auto turn_limit = 1ms;  // for answering at one turn of the loop; then rows may pass
-constexpr auto turn_pause = 1ms;
+constexpr auto turn_limit = 200us;  // for answering at one turn of the loop; then rows may pass
+constexpr int pause_factor = 9;     // the pause after it, in times of the turn: a tenth of the loop's time is the bus'
 
 using Row = std::map<std::string, std::string>;
 using PortStruct =
     sdbus::Struct<std::string, std::int32_t, std::string, std::string, std::uint32_t, std::string, std::string, bool,
                   std::uint64_t, std::uint64_t, std::uint64_t, std::uint64_t, std::uint64_t>;
+using PortResult = sdbus::Result<std::map<std::string, sdbus::Variant>>;
 using TransitionStruct = sdbus::Struct<std::uint64_t, std::string, std::string, std::string, std::string>;
 
 // A bus ends the connection of who sends it anything but UTF-8. Names of links may be any bytes.
@@ -83,13 +85,16 @@ std::uint64_t unix_us(const std::optional<portsync::TimePoint>& time) {
   return time ? unix_us(wall_time(*time)) : 0;
 }
 
-Row row_of(const PortChanges::Record& record) {
+Row row_of(const portsync::PortRecord& record) {
   Row row;
-  if (!record) return row;
-  for (const portsync::Field& field : record->fields) {
+  for (const portsync::Field& field : record.fields) {
     if (is_shown(field)) row.emplace(field.name, to_utf8(shown_value(field.value)));
   }
   return row;
+}
+
+Row row_of(const PortChanges::Record& record) {
+  return record ? row_of(*record) : Row();
 }
 
 PortStruct struct_of(const portsync::PortStatus& port) {
@@ -102,7 +107,7 @@ PortStruct struct_of(const portsync::PortStatus& port) {
                       microseconds(flaps.longest_outage), unix_us(flaps.last_change))};
 }
 
-std::map<std::string, sdbus::Variant> dictionary_of(const portsync::PortStatus& port) {
+std::map<std::string, sdbus::Variant> dictionary_of(const portsync::PortStatus& port, const Control::RowCheck& check) {
   const portsync::LinkState& link = *port.link;
   const portsync::FlapStatistics& flaps = port.flaps;
   std::vector<std::string> alternative_names;
@@ -117,7 +122,7 @@ std::map<std::string, sdbus::Variant> dictionary_of(const portsync::PortStatus& 
   add("Mtu", link.mtu.value_or(0));
   add("Mac", to_string(link.address));
   add("Master", to_utf8(port.master));
-  add("InSync", port.in_sync);
+  add("InSync", port.in_sync && check.error.empty());
   add("FlapsLastMinute", flaps.last_minute);
   add("FlapsLastHour", flaps.last_hour);
   add("FlapsTotal", flaps.total);
@@ -126,6 +131,8 @@ std::map<std::string, sdbus::Variant> dictionary_of(const portsync::PortStatus& 
   add("Kind", to_utf8(link.kind));
   add("PhysPortName", to_utf8(link.phys_port_name));
   add("AlternativeNames", alternative_names);
+  add("Row", check.row == nullptr ? Row() : row_of(*check.row));
+  add("RowError", to_utf8(check.error));
   return result;
 }
 
@@ -175,7 +182,10 @@ class Object final : public sdbus::AdaptorInterfaces<org::sonic::PortSync1_adapt
   }
   Object(const Object&) = delete;
   Object& operator=(const Object&) = delete;
-  ~Object() { unregisterAdaptor(); }
+  ~Object() {
+    for (const std::uint64_t check : checks_) control_.forget(check);
+    unregisterAdaptor();
+  }
 
   // GetAll asks for one property after the other: they are of one moment, and cost one look.
   void forget_status() { status_.reset(); }
@@ -199,12 +209,28 @@ class Object final : public sdbus::AdaptorInterfaces<org::sonic::PortSync1_adapt
       return result;
     });
   }
-  std::map<std::string, sdbus::Variant> GetPort(const std::string& name) override {
-    return guarded([this, &name] {
-      const auto port = control_.port(name);
-      if (!port) throw error_of({ControlError::Kind::no_such_port, "no such port: " + name});
-      return dictionary_of(*port);
-    });
+  // The store may answer at once, or later. The object may have gone by then, and with it the connection.
+  void GetPort(PortResult&& result, std::string name) override {
+    const auto no_such_port = [name] { return error_of({ControlError::Kind::no_such_port, "no such port: " + name}); };
+    if (!control_.port(name)) return result.returnError(no_such_port());
+    struct Question {
+      PortResult result;
+      std::uint64_t check = 0;
+      bool answered = false;
+    };
+    const auto question = std::make_shared<Question>(Question{std::move(result)});
+    question->check =
+        control_.check(name, [this, question, name, no_such_port](const Control::RowCheck& check) noexcept {
+          question->answered = true;
+          checks_.erase(question->check);
+          try {
+            const auto port = control_.port(name);
+            if (!port) return question->result.returnError(no_such_port());
+            question->result.returnResults(dictionary_of(*port, check));
+          } catch (const std::exception&) {  // the bus is lost, as the next turn finds out
+          }
+        });
+    if (!question->answered) checks_.insert(question->check);
   }
   std::map<std::string, std::uint64_t> GetStatistics() override {
     return guarded([this] {
@@ -242,6 +268,7 @@ class Object final : public sdbus::AdaptorInterfaces<org::sonic::PortSync1_adapt
   std::uint32_t PortCount() override { return static_cast<std::uint32_t>(status().ports); }
   bool RedisConnected() override { return status().store_open; }
   std::uint64_t LastResync() override { return unix_us(status().last_resync); }
+  std::uint64_t LastComparison() override { return unix_us(status().compared); }
   std::string Version() override { return portsync::version(); }
   std::uint32_t PendingCount() override { return static_cast<std::uint32_t>(status().pending); }
   std::uint64_t Events() override { return control_.statistics().sync.events; }
@@ -274,6 +301,7 @@ class Object final : public sdbus::AdaptorInterfaces<org::sonic::PortSync1_adapt
   const PortChanges& changes_;
   std::optional<Control::Status> status_;
   std::unique_ptr<sdbus::IProxy> bus_;  // made when it is first asked
+  std::set<std::uint64_t> checks_;  // not answered yet
 };
 
 // One attempt to get the name. sdbus-c++ waits for the bus, 25 s and more for one that has stopped: a thread does it,
@@ -479,7 +507,8 @@ class DbusService::Impl final : public Control::Observer {
   // --- answering ---
 
   void process() {
-    const auto limit = portsync::Clock::now() + turn_limit;
+    const auto begin = portsync::Clock::now();
+    const auto limit = begin + turn_limit;
     try {
       do {
         object_->forget_status();
@@ -490,7 +519,7 @@ class DbusService::Impl final : public Control::Observer {
     }
     // More waits, maybe read by sd-bus already. Rows come first.
     watch_->set_events(0);
-    resume_.start(turn_pause);
+    resume_.start(std::chrono::ceil<std::chrono::milliseconds>((portsync::Clock::now() - begin) * pause_factor));
   }
 
   [[nodiscard]] bool bus_is_slow() const { return (connection_->getEventLoopPollData().events & POLLOUT) != 0; }

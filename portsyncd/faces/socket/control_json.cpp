@@ -43,6 +43,10 @@ std::int64_t unix_ms(Control::WallClock::time_point time) {
   return std::chrono::duration_cast<std::chrono::milliseconds>(time.time_since_epoch()).count();
 }
 
+Json unix_ms_or_null(const std::optional<Control::WallClock::time_point>& time) {
+  return time ? Json(unix_ms(*time)) : Json(nullptr);
+}
+
 template <typename T>
 Json value_or_null(const std::optional<T>& value) {
   return value ? Json(*value) : Json(nullptr);
@@ -120,8 +124,6 @@ std::variant<Request, ControlError, Garbage> parse(std::string_view line) {
 }
 
 std::string text_of(const Control::Status& status) {
-  Json last_resync = nullptr;
-  if (status.last_resync) last_resync = unix_ms(*status.last_resync);
   return dump({{"health", json_of(status.health)},
                {"version", status.version},
                {"pid", status.pid},
@@ -131,13 +133,15 @@ std::string text_of(const Control::Status& status) {
                {"ports", status.ports},
                {"pending", status.pending},
                {"flaps", status.flaps},
-               {"last_resync_unix_ms", std::move(last_resync)},
+               {"last_resync_unix_ms", unix_ms_or_null(status.last_resync)},
+               {"compared_unix_ms", unix_ms_or_null(status.compared)},
                {"log_level", status.log_level}});
 }
 
-std::string text_of(const portsync::PortStatus& port) {
+std::string text_of(const portsync::PortStatus& port, const std::optional<Control::WallClock::time_point>& compared,
+                    const Control::RowCheck* check) {
   const portsync::LinkState& link = *port.link;
-  return dump({{"name", port.name},
+  Json json = {{"name", port.name},
                {"ifindex", link.ifindex},
                {"admin", portsync::up_or_down(link.admin_up())},
                {"oper", portsync::up_or_down(link.running())},
@@ -146,6 +150,7 @@ std::string text_of(const portsync::PortStatus& port) {
                {"mac", to_string(link.address)},
                {"master", port.master},
                {"in_sync", port.in_sync},
+               {"compared_unix_ms", unix_ms_or_null(check != nullptr && check->error.empty() ? check->time : compared)},
                {"flaps", json_of(port.flaps)},
                {"carrier_changes", value_or_null(link.carrier_changes)},
                {"carrier_up_count", value_or_null(link.carrier_up_count)},
@@ -153,7 +158,12 @@ std::string text_of(const portsync::PortStatus& port) {
                {"kind", link.kind},
                {"slave_kind", link.slave_kind},
                {"phys_port_name", link.phys_port_name},
-               {"alternative_names", link.alternative_names}});
+               {"alternative_names", link.alternative_names}};
+  if (check == nullptr) return dump(json);
+  json["row"] = json_of(check->row);
+  json["row_error"] = check->error;
+  if (!check->error.empty()) json["in_sync"] = nullptr;  // not known
+  return dump(json);
 }
 
 std::string text_of(const Statistics& statistics) {

@@ -46,7 +46,11 @@ struct Garbage {
 
 // Values. Bytes of a name that are not UTF-8 become U+FFFD.
 [[nodiscard]] std::string text_of(const Control::Status& status);
-[[nodiscard]] std::string text_of(const portsync::PortStatus& port);
+// `compared`: when the row was last compared with the store, as far as is known. With `check`, the row as it was read
+// for this answer decides "in_sync".
+[[nodiscard]] std::string text_of(const portsync::PortStatus& port,
+                                  const std::optional<Control::WallClock::time_point>& compared,
+                                  const Control::RowCheck* check = nullptr);
 [[nodiscard]] std::string text_of(const Statistics& statistics);
 [[nodiscard]] std::string text_of(const portsync::Health& health, const std::vector<Control::Transition>& history);
 

@@ -14,14 +14,16 @@
 
 #include "base/peer.hpp"
 #include "faces/socket/control_connection.hpp"
+#include "faces/socket/port_listing.hpp"
 
 namespace portsyncd {
 namespace {
 
 using namespace std::chrono_literals;
 
-constexpr std::size_t ports_at_once = 64;  // of a listing, before the loop turns
-constexpr auto accept_pause = 1s;          // when there are no descriptors left
+constexpr std::size_t most_bytes_at_once = 65'536;  // of a listing, before the loop turns
+constexpr auto listing_lifetime = 100ms;
+constexpr auto accept_pause = 1s;  // when there are no descriptors left
 
 Control::Requester requester_of(const Peer& peer) {
   return {"uid=" + std::to_string(peer.uid) + " pid=" + std::to_string(peer.pid) + " over the control socket"};
@@ -29,26 +31,34 @@ Control::Requester requester_of(const Peer& peer) {
 
 }  // namespace
 
-struct ControlServer::Client {
-  Client(int fd, bool may_change_something, Control::Requester who)
-      : connection(fd), may_change(may_change_something), requester(std::move(who)) {}
+// What a client is: each state says what is done with its next turn.
+enum class ControlServer::Role : std::uint8_t {
+  asks,     // sends requests
+  waits,    // for the store, which has been asked for a row
+  lists,    // is being sent a listing
+  follows,  // is sent events
+  refused,  // has been sent the reason, and goes when it has read that
+};
 
-  [[nodiscard]] bool lists() const noexcept { return next_port < ports.size(); }
-  [[nodiscard]] bool is_busy() const noexcept { return connection.waiting() > 0 || lists(); }
+struct ControlServer::Client {
+  Client(int fd, uid_t uid, bool may_change_something, Control::Requester who)
+      : connection(fd), user(uid), may_change(may_change_something), requester(std::move(who)) {}
 
   ControlConnection connection;
+  const uid_t user;
   const bool may_change;
   const Control::Requester requester;
-  bool is_monitor = false;
-  bool is_refused = false;         // what it says does not count any more; it goes when it has been told why
-  bool has_ended = false;          // it will not ask again
-  std::uint64_t dropped = 0;       // events, since it was told of some
-  std::vector<std::string> ports;  // of a listing under way
-  std::size_t next_port = 0;
-  bool listed_any = false;
-  std::uint32_t events = EPOLLIN;  // waited for
+  Role role = Role::asks;
+  bool has_ended = false;                // it will not ask again
+  bool has_turn = false;                 // it is in turns_
+  std::uint64_t check = 0;               // Role::waits: of Control::check()
+  std::uint64_t dropped = 0;             // events, since it was sent a count of them
+  std::shared_ptr<PortListing> listing;  // Role::lists
+  std::size_t listed = 0;                // bytes of it that were sent
+  std::uint32_t events = EPOLLIN;        // waited for
+  std::uint32_t ready = 0;               // of these, what has come
   std::optional<EventLoop::Timer> idle;
-  std::optional<EventLoop::Watch> watch;
+  std::optional<EventLoop::Watch> watch;  // std::nullopt: the other end has hung up
 };
 
 ControlServer::ControlServer(EventLoop& loop, Control& control, std::string path, Options options)
@@ -57,11 +67,13 @@ ControlServer::ControlServer(EventLoop& loop, Control& control, std::string path
       options_(options),
       socket_(std::move(path)),
       watch_(loop, socket_.fd(), EPOLLIN, [this](std::uint32_t) { on_connect(); }),
-      accept_again_(loop, [this] { watch_.set_events(EPOLLIN); }) {
+      accept_again_(loop, [this] { watch_.set_events(EPOLLIN); }),
+      next_turn_(loop, [this] { take_turn(); }) {
   control_.add_observer(*this);
 }
 
 ControlServer::~ControlServer() {
+  for (const Client& client : clients_) control_.forget(client.check);
   control_.remove_observer(*this);
 }
 
@@ -75,19 +87,23 @@ void ControlServer::on_connect() {
   }
 }
 
-bool ControlServer::may_connect(bool may_change) const {
-  const std::size_t readers = static_cast<std::size_t>(
-      std::count_if(clients_.begin(), clients_.end(), [](const Client& client) { return !client.may_change; }));
-  return clients_.size() < most_clients && (may_change || readers < most_clients_who_may_only_read);
+// No user may keep another one out, and users who may change something keep places of their own.
+bool ControlServer::may_connect(const Client& newcomer) const {
+  const auto count = [this](auto is_one) {
+    return static_cast<std::size_t>(std::count_if(clients_.begin(), clients_.end(), is_one)) - 1;  // the newcomer
+  };
+  if (newcomer.may_change) return clients_.size() <= most_clients;
+  return clients_.size() <= most_clients &&
+         count([](const Client& client) { return !client.may_change; }) < most_read_only_clients &&
+         count([&newcomer](const Client& client) { return client.user == newcomer.user; }) < most_clients_of_one_user;
 }
 
 void ControlServer::add(int fd) {
   const Peer peer = peer_of(fd);
   const bool may_change = portsyncd::may_change(peer, ::geteuid(), ::getegid());
-  const bool welcome = may_connect(may_change);
-  Client& client = clients_.emplace_back(fd, may_change, requester_of(peer));
+  Client& client = clients_.emplace_back(fd, peer.uid, may_change, requester_of(peer));
   try {
-    if (!welcome) {
+    if (!may_connect(client)) {
       client.connection.queue(control_json::error_line("not_possible", "too many clients are connected"));
       (void)client.connection.write();
       return remove(client);
@@ -102,47 +118,99 @@ void ControlServer::add(int fd) {
 }
 
 void ControlServer::remove(Client& client) {
-  if (client.is_monitor) --monitors_;
+  if (client.role == Role::follows) --monitors_;
+  if (client.role == Role::waits) control_.forget(client.check);
+  std::erase(turns_, &client);
   clients_.remove_if([&client](const Client& other) { return &other == &client; });
 }
 
+// The client waits for its turn. Nothing of it is watched until then, or the loop would spin.
 void ControlServer::on_ready(Client& client, std::uint32_t events) {
+  client.ready |= events;
+  if ((events & (EPOLLERR | EPOLLHUP)) != 0) {
+    client.watch.reset();  // these two cannot be left out of what is watched
+  } else {
+    watch(client, 0);
+  }
+  want_turn(client);
+}
+
+void ControlServer::watch(Client& client, std::uint32_t events) {
+  if (client.watch && std::exchange(client.events, events) != events) client.watch->set_events(events);
+}
+
+void ControlServer::want_turn(Client& client) {
+  if (std::exchange(client.has_turn, true)) return;
+  turns_.push_back(&client);
+  plan_turn();
+}
+
+// When the first client may have its turn: at once, unless its user has had more than its share.
+void ControlServer::plan_turn() {
+  if (turns_.empty()) return next_turn_.stop();
+  const portsync::TimePoint now = portsync::Clock::now();
+  auto wait = portsync::Clock::duration::max();
+  for (const Client* client : turns_) {
+    wait = std::min(wait, client->may_change ? wait.zero() : share_.next(client->user) - now);
+  }
+  next_turn_.start(std::chrono::ceil<std::chrono::milliseconds>(std::max(wait, wait.zero())));
+}
+
+// One step of one client: rows have the loop between two steps.
+void ControlServer::take_turn() {
+  const portsync::TimePoint begin = portsync::Clock::now();
+  const auto client = std::find_if(turns_.begin(), turns_.end(), [this, begin](const Client* each) {
+    return each->may_change || share_.next(each->user) <= begin;
+  });
+  if (client == turns_.end()) return plan_turn();
+  Client& taken = **client;
+  turns_.erase(client);
+  taken.has_turn = false;
+  const uid_t user = taken.user;
+  const bool is_charged = !taken.may_change;
   bool stays = false;
   try {
-    stays = serve(client, events);
-    if (stays) wait_for_more(client);
+    stays = serve(taken, std::exchange(taken.ready, 0));
+    if (stays) wait_for_more(taken);
   } catch (const std::exception&) {  // no memory for it
     stays = false;
   }
-  if (!stays) remove(client);
+  if (!stays) remove(taken);
+  const portsync::TimePoint end = portsync::Clock::now();
+  if (is_charged) share_.charge(user, end - begin, end);
+  plan_turn();
 }
 
-// One step: the loop turns between two requests, and between the parts of a long answer. False: it goes.
+// False: it goes.
 bool ControlServer::serve(Client& client, std::uint32_t events) {
   ControlConnection& connection = client.connection;
   if ((events & EPOLLIN) == 0 && (events & (EPOLLERR | EPOLLHUP)) != 0) return false;
   if ((events & EPOLLIN) != 0 && !connection.read()) client.has_ended = true;
-  if (client.is_monitor) {
+  if (client.role == Role::follows) {
     connection.discard_input();  // it has asked its last
     if (client.has_ended) return false;
-    if (!client.is_busy() && client.dropped > 0) {
+    if (connection.waiting() == 0 && client.dropped > 0) {
       connection.queue(control_json::dropped_line(std::exchange(client.dropped, 0)));
     }
-  } else if (!client.is_busy() && !client.is_refused) {
+  } else if (client.role == Role::asks && connection.waiting() == 0) {
     answer_next(client);
   }
-  if (client.lists() && connection.waiting() == 0) list_more(client);
+  if (client.role == Role::lists && connection.waiting() == 0) list_more(client);
   const std::size_t before = connection.waiting();
   if (!connection.write()) return false;
-  if (!client.is_monitor && connection.waiting() < before) client.idle->start(options_.idle_limit);
-  return client.is_busy() || (!client.is_refused && (!client.has_ended || connection.has_line()));
+  if (client.role != Role::follows && connection.waiting() < before) client.idle->start(options_.idle_limit);
+  if (connection.waiting() > 0 || client.role == Role::lists || client.role == Role::waits) return true;
+  return client.role != Role::refused && (!client.has_ended || connection.has_line());
 }
 
 void ControlServer::wait_for_more(Client& client) {
-  const bool goes_on = client.is_busy() || client.dropped > 0 || (!client.is_monitor && client.connection.has_line());
+  const bool goes_on = client.connection.waiting() > 0 || client.role == Role::lists || client.dropped > 0 ||
+                       (client.role == Role::asks && client.connection.has_line());
+  if (!client.watch) return client.role == Role::waits ? void() : want_turn(client);
   std::uint32_t events = goes_on ? std::uint32_t{EPOLLOUT} : 0U;
-  if (client.is_monitor || !goes_on) events |= EPOLLIN;  // who does not read is not read from
-  if (std::exchange(client.events, events) != events) client.watch->set_events(events);
+  const bool is_read_from = client.role == Role::follows || (client.role == Role::asks && !goes_on);
+  if (is_read_from) events |= EPOLLIN;  // nothing is read from a client that does not read
+  watch(client, events);
 }
 
 void ControlServer::answer_next(Client& client) {
@@ -153,7 +221,7 @@ void ControlServer::answer_next(Client& client) {
 
 void ControlServer::refuse(Client& client, std::string_view why) {
   client.connection.queue(control_json::error_line("invalid_argument", why));
-  client.is_refused = true;
+  client.role = Role::refused;
 }
 
 void ControlServer::answer(Client& client, const std::string& line) {
@@ -180,21 +248,18 @@ void ControlServer::answer(Client& client, const control_json::Request& request)
     case Method::status:
       return connection.queue(result_line(text_of(control_.status())));
     case Method::ports:
-      client.ports.clear();
-      client.next_port = 0;
-      for (const portsync::PortStatus& port : control_.ports(request.argument)) client.ports.emplace_back(port.name);
-      if (client.ports.empty()) connection.queue(result_line("[]"));
+      client.listing = listing_of(request.argument);
+      client.listed = 0;
+      client.role = Role::lists;
       return;
     case Method::port:
-      if (const auto port = control_.port(request.argument)) return connection.queue(result_line(text_of(*port)));
-      return connection.queue(
-          control_json::error_line("no_such_port", "no port has the name \"" + request.argument + "\""));
+      return read_row(client, request.argument);
     case Method::statistics:
       return connection.queue(result_line(text_of(control_.statistics())));
     case Method::health:
       return connection.queue(result_line(text_of(control_.health(), control_.health_history())));
     case Method::monitor:
-      client.is_monitor = true;
+      client.role = Role::follows;
       ++monitors_;
       client.idle->stop();
       return connection.queue(result_line("{}"));
@@ -213,24 +278,43 @@ void ControlServer::answer(Client& client, const Control::Outcome& outcome) {
   client.connection.queue(outcome ? control_json::error_line(*outcome) : control_json::result_line("{}"));
 }
 
-// A listing is as long as there are ports: it is made as it is read.
+// The store may answer at once (when it is closed), or later.
+void ControlServer::read_row(Client& client, const std::string& name) {
+  const auto no_such_port = [name] {
+    return control_json::error_line("no_such_port", "no port has the name \"" + name + "\"");
+  };
+  if (!control_.port(name)) return client.connection.queue(no_such_port());
+  client.role = Role::waits;
+  client.check = control_.check(name, [this, &client, name, no_such_port](const Control::RowCheck& check) noexcept {
+    client.role = Role::asks;
+    try {
+      const auto port = control_.port(name);
+      client.connection.queue(
+          port ? control_json::result_line(control_json::text_of(*port, control_.compared(), &check)) : no_such_port());
+      want_turn(client);
+    } catch (const std::exception&) {  // no memory for it: the client's limit of time ends it
+    }
+  });
+}
+
+// One listing serves all clients that ask for the same ports within a moment.
+std::shared_ptr<PortListing> ControlServer::listing_of(const std::string& pattern) {
+  const portsync::TimePoint now = portsync::Clock::now();
+  std::erase_if(listings_, [now](const auto& listing) { return now - listing->begun() > listing_lifetime; });
+  const auto found = std::find_if(listings_.begin(), listings_.end(),
+                                  [&pattern](const auto& listing) { return listing->pattern() == pattern; });
+  if (found != listings_.end()) return *found;
+  return listings_.emplace_back(std::make_shared<PortListing>(control_, pattern, now));
+}
+
 void ControlServer::list_more(Client& client) {
-  std::string text;
-  if (client.next_port == 0) text = R"({"ok":true,"result":[)";
-  const std::size_t end = std::min(client.next_port + ports_at_once, client.ports.size());
-  for (; client.next_port < end; ++client.next_port) {
-    const auto port = control_.port(client.ports[client.next_port]);
-    if (!port) continue;  // gone since
-    if (std::exchange(client.listed_any, true)) text += ',';
-    text += control_json::text_of(*port);
-  }
-  if (!client.lists()) {
-    text += "]}\n";
-    client.ports = {};
-    client.next_port = 0;
-    client.listed_any = false;
-  }
-  client.connection.queue(text);
+  if (client.listed == client.listing->text().size()) client.listing->make_more();
+  const std::string_view more = std::string_view(client.listing->text()).substr(client.listed, most_bytes_at_once);
+  client.connection.queue(more);
+  client.listed += more.size();
+  if (!client.listing->complete() || client.listed < client.listing->text().size()) return;
+  client.listing.reset();
+  client.role = Role::asks;
 }
 
 // A monitor that does not read enough loses events, and is told how many when it has read the ones before.
@@ -240,14 +324,14 @@ void ControlServer::tell_monitors(MakeLine make_line) noexcept {
   try {
     std::string line;
     for (Client& client : clients_) {
-      if (!client.is_monitor) continue;
+      if (client.role != Role::follows) continue;
       if (client.dropped > 0 || client.connection.waiting() >= most_waiting_events) {
         ++client.dropped;
         continue;
       }
       if (line.empty()) line = make_line();
       client.connection.queue(line);
-      wait_for_more(client);
+      if (!client.has_turn) wait_for_more(client);
     }
   } catch (const std::exception&) {  // no memory for it: rows matter more
   }

@@ -4,25 +4,33 @@
 #include <chrono>
 #include <cstddef>
 #include <cstdint>
+#include <deque>
 #include <list>
+#include <memory>
 #include <string>
 #include <string_view>
 #include <utility>
+#include <vector>
 
 #include "faces/control.hpp"
 #include "faces/socket/control_json.hpp"
 #include "faces/socket/control_socket.hpp"
+#include "faces/socket/time_share.hpp"
 #include "loop/event_loop.hpp"
 
 namespace portsyncd {
+
+class PortListing;
 
 // Serves the Control to whoever connects to a unix socket, in the words of doc/control-protocol.md. Nothing that a
 // client does costs much time or memory, delays rows, or ends the daemon.
 class ControlServer final : public Control::Observer {
  public:
   static constexpr std::size_t most_clients = 16;
-  static constexpr std::size_t most_clients_who_may_only_read = 12;  // the others are for who has to act
-  static constexpr std::size_t most_waiting_events = 256UL * 1024;   // bytes, for each client
+  static constexpr std::size_t most_read_only_clients =
+      12;  // the other places are for clients that may change something
+  static constexpr std::size_t most_clients_of_one_user = 4;        // of users that may only read
+  static constexpr std::size_t most_waiting_events = 256UL * 1024;  // bytes, for each client
 
   struct Options {
     std::chrono::milliseconds idle_limit{30'000};  // without a request, or without reading the answer
@@ -40,20 +48,27 @@ class ControlServer final : public Control::Observer {
   void on_store_changed(bool open) override;
 
  private:
+  enum class Role : std::uint8_t;
   struct Client;
 
   void on_connect();
   void add(int fd);
-  [[nodiscard]] bool may_connect(bool may_change) const;
+  [[nodiscard]] bool may_connect(const Client& newcomer) const;
   void on_ready(Client& client, std::uint32_t events);
+  static void watch(Client& client, std::uint32_t events);
+  void want_turn(Client& client);
+  void plan_turn();
+  void take_turn();
   [[nodiscard]] bool serve(Client& client, std::uint32_t events);
+  void wait_for_more(Client& client);
   void answer_next(Client& client);
   static void refuse(Client& client, std::string_view why);
   void answer(Client& client, const std::string& line);
   void answer(Client& client, const control_json::Request& request);
   static void answer(Client& client, const Control::Outcome& outcome);
-  void list_more(Client& client);
-  static void wait_for_more(Client& client);
+  void read_row(Client& client, const std::string& name);
+  [[nodiscard]] std::shared_ptr<PortListing> listing_of(const std::string& pattern);
+  static void list_more(Client& client);
   void remove(Client& client);
   template <typename MakeLine>
   void tell_monitors(MakeLine make_line) noexcept;
@@ -63,9 +78,13 @@ class ControlServer final : public Control::Observer {
   const Options options_;
   ControlSocket socket_;
   std::list<Client> clients_;
+  std::deque<Client*> turns_;  // clients that have something to do, in their order
+  std::vector<std::shared_ptr<PortListing>> listings_;
+  TimeShare share_;
   std::size_t monitors_ = 0;
   EventLoop::Watch watch_;
   EventLoop::Timer accept_again_;
+  EventLoop::Timer next_turn_;
 };
 
 }  // namespace portsyncd

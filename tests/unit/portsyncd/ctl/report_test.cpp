@@ -37,6 +37,7 @@ PortAnswer make_port(const std::string& name) {
   port.flaps = 300;
   port.last_change = now - 200'000;
   port.in_sync = true;
+  port.compared = now - 12'000;
   return port;
 }
 
@@ -74,6 +75,25 @@ BOOST_AUTO_TEST_CASE(a_port_has_a_line) {
              "never        no\n");
 }
 
+BOOST_AUTO_TEST_CASE(on_a_terminal_a_list_says_when_its_rows_were_compared) {
+  const std::vector<PortAnswer> ports{make_port("Ethernet0")};
+  BOOST_TEST(report(ports, {false, now, true}) == report(ports, plain) + "Rows read back and compared: 12 s ago\n");
+}
+
+BOOST_AUTO_TEST_CASE(the_row_of_one_port_is_what_was_read_now) {
+  PortAnswer port = make_port("Ethernet0");
+  port.row = Fields{{"state", "ok"}, {"netdev_oper_status", "up"}, {"mtu", "9100"}};
+  BOOST_TEST(report(port, plain).find("    Row, read now:  oper up, mtu 9100\n") != std::string::npos);
+  port.row.reset();
+  port.in_sync = false;
+  BOOST_TEST(report(port, plain).find("    Row, read now:  none\n          In sync:  no\n") != std::string::npos);
+  port.row_error = "NOPERM this user has no permissions to run the 'hmget' command";
+  port.in_sync.reset();
+  BOOST_TEST(report(port, plain)
+                 .find("not read: NOPERM this user has no permissions to run the 'hmget' command\n"
+                       "          In sync:  not known\n") != std::string::npos);
+}
+
 BOOST_AUTO_TEST_CASE(the_status_is_told_in_words) {
   StatusAnswer status;
   status.health = {"Degraded", "why"};
@@ -87,13 +107,14 @@ BOOST_AUTO_TEST_CASE(the_status_is_told_in_words) {
   status.pending = 2;
   status.started = now - 60'000;
   BOOST_TEST(report(status, plain) ==
-             "      Health:  Degraded: why\n"
-             "       Store:  Redis at /run/redis.sock, not connected: Connection refused\n"
-             "       Ports:  1 port, 2 rows pending, 0 flaps\n"
-             "Links listed:  never\n"
-             "     Started:  2025-11-24 15:59:00 (60 s ago)\n"
-             "     Version:  1.2.3, mirror mode, PID 42\n"
-             "   Log level:  info\n");
+             "       Health:  Degraded: why\n"
+             "        Store:  Redis at /run/redis.sock, not connected: Connection refused\n"
+             "        Ports:  1 port, 2 rows pending, 0 flaps\n"
+             " Links listed:  never\n"
+             "Rows compared:  never\n"
+             "      Started:  2025-11-24 15:59:00 (60 s ago)\n"
+             "      Version:  1.2.3, mirror mode, PID 42\n"
+             "    Log level:  info\n");
   BOOST_TEST(report(status, coloured).find("\x1b[33mDegraded: why\x1b[0m") != std::string::npos);
 }
 

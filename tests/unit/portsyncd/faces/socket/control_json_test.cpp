@@ -81,7 +81,7 @@ BOOST_AUTO_TEST_CASE(a_name_of_any_bytes_is_told) {
   portsync::PortStatus port;
   port.name = link.name;
   port.link = &link;
-  const std::string text = control_json::text_of(port);
+  const std::string text = control_json::text_of(port, std::nullopt);
   BOOST_TEST(has(text, "\"name\":\"Eth\xef\xbf\xbd\\n\\\"\\\\\""));
   BOOST_TEST(has(text, "\"alternative_names\":[\"\xc3\xa9\",\"\xef\xbf\xbd\"]"));
   BOOST_TEST(!has(text, "\n"));
@@ -93,7 +93,7 @@ BOOST_AUTO_TEST_CASE(what_the_kernel_did_not_say_is_null) {
   portsync::PortStatus port;
   port.name = link.name;
   port.link = &link;
-  const std::string text = control_json::text_of(port);
+  const std::string text = control_json::text_of(port, std::nullopt);
   for (const char* part : {R"("mtu":null)", R"("last_change_unix_ms":null)", R"("carrier_changes":null)",
                            R"("oper":"up")", R"("in_sync":false)", R"("mac":"")"}) {
     BOOST_TEST(has(text, part), part);

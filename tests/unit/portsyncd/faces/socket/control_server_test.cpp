@@ -100,6 +100,7 @@ struct Fixture {
       source.change(make_link(i + 1, "Ethernet" + std::to_string(i)), Cause::initial);
     }
     source.snapshot_end(Cause::initial);
+    sync.set_listener([this](const SyncEvent& event) { control.on_event(event); });
     loop.after(100s, [this] { loop.exit(99); });
     loop.on_readable(wake, [this] {
       std::uint64_t count = 0;

@@ -1,0 +1,93 @@
+// SPDX-License-Identifier: Apache-2.0
+#define BOOST_TEST_MODULE port_listing
+#include "faces/socket/port_listing.hpp"
+
+#include <sys/eventfd.h>
+#include <unistd.h>
+
+#include <boost/test/unit_test.hpp>
+#include <memory>
+#include <string>
+#include <vector>
+
+#include "support/cpp/fakes.hpp"
+#include "support/cpp/recorder.hpp"
+
+using namespace portsync;
+using namespace portsync::test;
+using namespace portsyncd;
+
+namespace {
+
+struct Fixture {
+  explicit Fixture(int ports) {
+    source.descriptor = ::eventfd(0, EFD_CLOEXEC);
+    sync.add_sink(*sink, test_projection(), "sink");
+    BOOST_REQUIRE(!sync.start());
+    source.snapshot_begin(Cause::initial);
+    for (int i = 0; i < ports; ++i) source.change(make_link(i + 1, "Ethernet" + std::to_string(i)), Cause::initial);
+    source.snapshot_end(Cause::initial);
+  }
+  Fixture(const Fixture&) = delete;
+  Fixture& operator=(const Fixture&) = delete;
+  ~Fixture() { ::close(source.descriptor); }
+
+  FakeSource source;
+  std::unique_ptr<StateSink> sink = make_callback_sink([](const PortRecord&) { return std::error_code(); },
+                                                       [](std::string_view) { return std::error_code(); });
+  RecordingMonitor monitor;
+  Synchronizer sync{source, {}};
+  Control control{{sync, monitor,
+                   [this] {
+                     return Statistics{sync.statistics(), {}, {}, 0};
+                   },
+                   [] { return Control::Outcome(); }, "store", "mirror"}};
+};
+
+// The names in the order of the text.
+std::vector<std::string> names(const std::string& text) {
+  const std::string begin = R"({"name":")";
+  std::vector<std::string> found;
+  for (std::size_t at = text.find(begin); at != std::string::npos; at = text.find(begin, at + 1)) {
+    const std::size_t name = at + begin.size();
+    found.push_back(text.substr(name, text.find('"', name) - name));
+  }
+  return found;
+}
+
+}  // namespace
+
+BOOST_AUTO_TEST_CASE(a_listing_is_made_in_parts_and_in_the_order_of_people) {
+  const Fixture f(100);
+  PortListing listing(f.control, "", TimePoint());
+  int parts = 0;
+  while (!listing.complete()) {
+    const std::size_t before = names(listing.text()).size();
+    listing.make_more();
+    BOOST_TEST(names(listing.text()).size() <= before + PortListing::ports_at_once);
+    ++parts;
+  }
+  BOOST_TEST(parts == 5);
+  const auto listed = names(listing.text());
+  BOOST_REQUIRE(listed.size() == 100U);
+  for (int i = 0; i < 100; ++i) BOOST_TEST(listed[static_cast<std::size_t>(i)] == "Ethernet" + std::to_string(i));
+  BOOST_TEST(listing.text().ends_with("]}\n"));
+}
+
+BOOST_AUTO_TEST_CASE(a_port_that_goes_meanwhile_is_left_out) {
+  Fixture f(50);
+  PortListing listing(f.control, "Ethernet[1-9]*", TimePoint());
+  listing.make_more();
+  f.source.remove(50);  // Ethernet49
+  while (!listing.complete()) listing.make_more();
+  BOOST_TEST(names(listing.text()).size() == 48U);
+  BOOST_TEST(names(listing.text()).back() == "Ethernet48");
+}
+
+BOOST_AUTO_TEST_CASE(no_port_is_an_empty_list) {
+  const Fixture f(1);
+  PortListing listing(f.control, "x*", TimePoint());
+  listing.make_more();
+  BOOST_TEST(listing.complete());
+  BOOST_TEST(listing.text() == "{\"ok\":true,\"result\":[]}\n");
+}
