@@ -152,7 +152,7 @@ class Ask(Ctl):
 
     def test_a_row_that_vanished_is_not_in_sync_when_asked_for(self) -> None:
         self.assertIn("Row, read now:  oper up, admin up, mtu 1500\n", self.ctl("port", "Ethernet0"))
-        self.redis.db.call("DEL", "PORT_TABLE|Ethernet0")
+        self.redis.db.call("HDEL", "PORT_TABLE|Ethernet0", "state", "netdev_oper_status", "admin_status", "mtu")
         text = self.ctl("port", "Ethernet0")
         self.assertIn("Row, read now:  none\n", text)
         self.assertIn("In sync:  no\n", text)

@@ -248,7 +248,7 @@ void ControlServer::answer(Client& client, const control_json::Request& request)
     case Method::status:
       return connection.queue(result_line(text_of(control_.status())));
     case Method::ports:
-      client.listing = listing_of(request.argument);
+      client.listing = client.may_change ? make_listing(request.argument) : shared_listing(request.argument);
       client.listed = 0;
       client.role = Role::lists;
       return;
@@ -297,14 +297,18 @@ void ControlServer::read_row(Client& client, const std::string& name) {
   });
 }
 
-// One listing serves all clients that ask for the same ports within a moment.
-std::shared_ptr<PortListing> ControlServer::listing_of(const std::string& pattern) {
+std::shared_ptr<PortListing> ControlServer::make_listing(const std::string& pattern) const {
+  return std::make_shared<PortListing>(control_, pattern, portsync::Clock::now());
+}
+
+// One listing serves all clients of limited users that ask for the same ports within a moment.
+std::shared_ptr<PortListing> ControlServer::shared_listing(const std::string& pattern) {
   const portsync::TimePoint now = portsync::Clock::now();
   std::erase_if(listings_, [now](const auto& listing) { return now - listing->begun() > listing_lifetime; });
   const auto found = std::find_if(listings_.begin(), listings_.end(),
                                   [&pattern](const auto& listing) { return listing->pattern() == pattern; });
   if (found != listings_.end()) return *found;
-  return listings_.emplace_back(std::make_shared<PortListing>(control_, pattern, now));
+  return listings_.emplace_back(make_listing(pattern));
 }
 
 void ControlServer::list_more(Client& client) {

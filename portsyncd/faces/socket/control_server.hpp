@@ -67,7 +67,8 @@ class ControlServer final : public Control::Observer {
   void answer(Client& client, const control_json::Request& request);
   static void answer(Client& client, const Control::Outcome& outcome);
   void read_row(Client& client, const std::string& name);
-  [[nodiscard]] std::shared_ptr<PortListing> listing_of(const std::string& pattern);
+  [[nodiscard]] std::shared_ptr<PortListing> make_listing(const std::string& pattern) const;
+  [[nodiscard]] std::shared_ptr<PortListing> shared_listing(const std::string& pattern);
   static void list_more(Client& client);
   void remove(Client& client);
   template <typename MakeLine>
