@@ -44,8 +44,8 @@ ROOMS = {
 GENERATED = ("build_info", "org.sonic.PortSync1_adaptor")
 NOT_IN_CORE = r"<(thread|mutex|condition_variable|future|atomic|csignal|iostream|fstream|cstdlib|ctime)>"
 # Libraries that one file pair of portsyncd knows, each.
-ONE_PAIR = {"toml11": r"<toml\.hpp>|<toml11?/", "sdbus-c++": r"<sdbus-c\+\+/", "sd-daemon": r"<systemd/sd-daemon\.h>",
-            "sd-event": r"<systemd/sd-event\.h>", "spdlog": r"<spdlog/", "CLI11": r"<CLI/", "nlohmann-json": r"<nlohmann/",
+ONE_PAIR = {"toml11": r"<toml\.hpp>|<toml11?/", "sdbus-c++": r"<sdbus-c\+\+/",
+            "libsystemd": r"<systemd/", "spdlog": r"<spdlog/", "CLI11": r"<CLI/", "nlohmann-json": r"<nlohmann/",
             "prometheus-cpp": r"<prometheus/", "the shim of sdbus-c++": r'sdbus_compat\.hpp"|_adaptor\.hpp"'}
 # Calls of the C library that a simulated system must answer, and those of libnl that make them.
 SYSTEM_CALLS = (r"(?<!\w)::(socket|bind|connect|listen|accept4?|send|sendto|sendmsg|sendmmsg|recv|recvfrom|recvmsg|recvmmsg|"
@@ -71,6 +71,31 @@ def stray(path: Path, room: str) -> list[str]:
     deeper = tuple(f"{other}/" for other in ROOMS if other.startswith(room + "/"))
     quoted = [included.strip('"') for included in includes(path) if included.startswith('"')]
     return [name for name in quoted if not own.match(name) or name.startswith(deeper)]
+
+
+def circles(folder: Path, as_units: bool) -> list[str]:
+    """Headers that include themselves through others; as units, what a source includes counts for its header."""
+    arrows: dict[str, set[str]] = {}
+    for path in sources(folder):
+        if path.suffix == ".cpp" and not as_units:
+            continue
+        here = str(path.relative_to(folder).with_suffix(""))
+        there = {included.strip('"').removesuffix(".hpp") for included in includes(path) if included.startswith('"')}
+        arrows.setdefault(here, set()).update(there - {here})
+    found: list[str] = []
+    done: set[str] = set()
+
+    def walk(name: str, way: list[str]) -> None:
+        if name in way:
+            found.append(" -> ".join([*way[way.index(name):], name]))
+        elif name not in done:
+            for other in sorted(arrows.get(name, ())):
+                walk(other, [*way, name])
+            done.add(name)
+
+    for name in sorted(arrows):
+        walk(name, [])
+    return found
 
 
 class Layers(unittest.TestCase):
@@ -133,3 +158,8 @@ class Layers(unittest.TestCase):
                 with self.subTest(file=str(path.relative_to(top))):
                     self.assertIn(room, ROOMS)
                     self.assertEqual(stray(path, room), [])
+
+    def test_no_files_include_one_another_in_a_circle(self) -> None:
+        for folder, as_units in ((TOP / "portsyncd", True), (SOURCES, False)):
+            with self.subTest(folder=folder.name):
+                self.assertEqual(circles(folder, as_units), [])
