@@ -62,9 +62,10 @@ class Proxy:
         os.write(self._wake_write, b".")
 
     def hold(self) -> Pair:
-        """From now on keeps what the newest client sends."""
-        self.pairs[-1].holding = True
-        return self.pairs[-1]
+        """From now on keeps what the newest client sends, but for a look for a second writer, which comes and goes."""
+        newest = next(pair for pair in reversed(self.pairs) if not pair.client_gone and b"-look\r\n" not in pair.sent)
+        newest.holding = True
+        return newest
 
     def release(self, pair: Pair) -> None:
         """Sends on what was kept, though the client may be gone."""
