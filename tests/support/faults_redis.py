@@ -220,5 +220,5 @@ ONLY_PORTSYNCD = ("noperm", "noperm_key", "noperm_read", "noperm_scan", "noperm_
 # A refused read is no absence: nothing is written for it.
 READS = ("noperm_read", "noperm_scan")
 # While these last, rows cannot be compared; the others may be without consequence as long as nothing changes.
-INCOMPARABLE = ("noperm_read", "noperm_index", "noauth", "max_clients", "wrongtype", "wrongtype_index", "busy",
-                "masterdown", "loading", "tls_only")
+INCOMPARABLE = ("noperm_read", "noperm_index", "noauth", "max_clients", "wrongtype_index", "busy", "masterdown",
+                "loading", "tls_only")
