@@ -195,6 +195,8 @@ class RedisFaults(KernelFaults):
             self._judge_writes()
             self.watch.may_repeat |= kind not in READS
             self.watch.reads_refused = kind in READS
+            # What the index refused is found by the next audit or connection, like an edit.
+            self.unrepaired = self.unrepaired or kind in ("noperm_index", "wrongtype_index")
             if kind.startswith("wrongtype"):
                 self._meddle(self.port(self.ports - 1))
             self._end_refusal = REFUSALS[kind](self.redis, f"PORT_TABLE|{self.port(self.ports - 1)}")
@@ -219,6 +221,7 @@ ONLY_PORTSYNCD = ("noperm", "noperm_key", "noperm_read", "noperm_scan", "noperm_
                   "wrongtype_index", "tls_only")
 # A refused read is no absence: nothing is written for it.
 READS = ("noperm_read", "noperm_scan")
-# While these last, rows cannot be compared; the others may be without consequence as long as nothing changes.
+# While these last, rows cannot be compared; loading ends by itself. The others may be without consequence as long as
+# nothing changes.
 INCOMPARABLE = ("noperm_read", "noperm_index", "noauth", "max_clients", "wrongtype_index", "busy", "masterdown",
-                "loading", "tls_only")
+                "tls_only")

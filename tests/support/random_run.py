@@ -46,12 +46,7 @@ def choose_run(seed: int, ports: int, count: int, rounds: tuple[int, ...] = ROUN
 
 
 # Kinds that portsyncd does not survive yet, and why; empty is how it should be.
-NOT_YET: dict[str, str] = {
-    "noperm_index": "an index that was refused is not tried again: without an audit it stays wrong",
-    "wrongtype_index": "it is Healthy",
-    "HMGET renamed": "a refused read is taken for a row that is not there",
-    "config reload": "a CONFIG_DB that is not complete removes rows",
-}
+NOT_YET: dict[str, str] = {}
 
 Fault = Callable[[random.Random, int], list[Operation]]
 
