@@ -30,19 +30,20 @@
 
 namespace portsyncd {
 
-// The daemon: makes the library's objects from the configuration, wires them together and drives them until it is told
-// to end. What they do is theirs.
+// The daemon. Makes the library's objects from the configuration, connects them and drives them until a signal or an
+// error ends it. The objects do the work; this class only connects them.
 class App {
  public:
   enum class Output : std::uint8_t { redis, json_lines };
 
   using LoadConfig = std::function<LoadedConfig()>;
 
-  // `restart_marker` is borrowed: it is the process's, which may have one App after the other. `load` gives what was
-  // `loaded`, anew, for a reload. Throws std::system_error that names what could not be opened.
+  // `restart_marker` is borrowed. It belongs to the process, which may run one App after another. `load` loads the
+  // configuration again for a reload. Throws std::system_error, which names what could not be opened.
   App(const LoadedConfig& loaded, const RestartMarker& restart_marker, LoadConfig load, Output output);
 
-  // Returns the process's exit status; std::nullopt: an App is to be made anew, from what is loaded then.
+  // Runs the loop and returns the process's exit status. Returns std::nullopt if the caller must load the configuration
+  // again and make a new App from it.
   [[nodiscard]] std::optional<int> run();
 
  private:
@@ -95,8 +96,8 @@ class App {
 
   Config config_;
   const Databases databases_;
-  std::string password_;           // as it was read last
-  const std::string client_name_;  // in CLIENT LIST of Redis: no other process has it
+  std::string password_;           // as last read from its file
+  const std::string client_name_;  // in Redis' CLIENT LIST; unique to this process
   const LoadConfig load_;
   const Output output_;
   portsync::PortFilter filter_;
@@ -105,12 +106,12 @@ class App {
   ServiceNotifier notifier_;
   EventLog event_log_;
   StatisticsReport report_;
-  // The Synchronizer borrows the others: it goes first.
+  // The Synchronizer borrows the objects before it, so it is destroyed before them.
   std::unique_ptr<portsync::redis::KeyReader> port_reader_;  // ports.scope = "configured"
   std::unique_ptr<portsync::HealthMonitor> monitor_;
   std::unique_ptr<portsync::LinkSource> source_;
   std::unique_ptr<SecondWriter> second_writer_;
-  std::unique_ptr<KnownIfindexes> known_ifindexes_;    // nullptr: not in sonic mode, or no file
+  std::unique_ptr<KnownIfindexes> known_ifindexes_;    // nullptr: not sonic mode, or the file could not be opened
   std::unique_ptr<SonicMode> sonic_;                   // sync.mode = "sonic"
   std::unique_ptr<ManagementPorts> management_ports_;  // sonic.mgmt_port
   std::unique_ptr<portsync::StateSink> sink_;
@@ -118,14 +119,14 @@ class App {
   std::unique_ptr<Control> control_;
   std::unique_ptr<ControlServer> control_server_;  // nullptr: no socket
   std::unique_ptr<DbusService> dbus_service_;      // nullptr: dbus.enabled is false
-  std::unique_ptr<MetricsExporter> metrics_;       // nullptr: nobody may ask
-  std::string failure_;                            // why it ends, when nothing can mend it
-  std::string port_reader_error_;                  // as it was logged
-  bool ports_known_ = true;                        // false until CONFIG_DB has been read, where it must be
+  std::unique_ptr<MetricsExporter> metrics_;       // nullptr: metrics.listen is empty or cannot be listened on
+  std::string failure_;                            // why the daemon ends, for an error that a restart cannot fix
+  std::string port_reader_error_;                  // as logged last
+  bool ports_known_ = true;                        // false until CONFIG_DB has been read, if it must be
   bool ready_ = false;
   bool stopping_ = false;
   bool later_timer_ = false;
-  bool begin_again_ = false;  // when the loop has ended
+  bool begin_again_ = false;  // after the loop has ended, make a new App
 };
 
 }  // namespace portsyncd

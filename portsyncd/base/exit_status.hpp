@@ -5,14 +5,14 @@
 
 namespace portsyncd {
 
-// sysexits.h; the units list those that a restart cannot mend in RestartPreventExitStatus=.
+// The values of sysexits.h. The units list those that a restart cannot fix in RestartPreventExitStatus=.
 inline constexpr int exit_clean = 0;
-inline constexpr int exit_unavailable = 69;  // what trying again cannot mend
-inline constexpr int exit_temporary = 75;    // sonic mode: Redis lost its data, swss must begin anew
+inline constexpr int exit_unavailable = 69;  // an error that a restart cannot fix
+inline constexpr int exit_temporary = 75;    // sonic mode: Redis lost its data, swss must be restarted
 inline constexpr int exit_config = 78;       // bad configuration or command line
-inline constexpr int exit_signal = 128;      // + number: a second signal ended it at once
+inline constexpr int exit_signal = 128;      // + signal number: a second signal ended it at once
 
-// What those say that are no crash and no clean end; "" for all others.
+// Returns the meaning of a status that is neither a crash nor a clean end; "" for all others.
 [[nodiscard]] constexpr std::string_view meaning_of(int status) noexcept {
   switch (status) {
     case exit_unavailable:

@@ -8,7 +8,8 @@
 
 namespace portsyncd {
 
-// An address as metrics.listen has it. Numbers only: a name would have to be asked for, and may mean several.
+// An address in the form of metrics.listen. Numeric only, because a name needs a resolver and may have several
+// addresses.
 struct ListenAddress {
   enum class Family : std::uint8_t { ipv4, ipv6, all };  // all: every address of this machine, of both families
   Family family = Family::all;
@@ -19,7 +20,7 @@ struct ListenAddress {
 inline constexpr std::string_view listen_address_format =
     "an address and a port such as \"127.0.0.1:9101\" or \"[::1]:9101\", \":9101\" for all addresses, or \"\"";
 
-// std::nullopt: it is none.
+// Parses the address. Returns std::nullopt if the text is not one.
 [[nodiscard]] std::optional<ListenAddress> parse_listen_address(std::string_view text);
 
 }  // namespace portsyncd

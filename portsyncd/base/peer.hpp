@@ -7,17 +7,17 @@
 
 namespace portsyncd {
 
-// Who is at the other end of a unix socket, as the kernel says.
+// The process at the other end of a unix socket, as the kernel reports it.
 struct Peer {
   uid_t uid = static_cast<uid_t>(-1);
-  std::vector<gid_t> groups;  // its own one and the supplementary ones
-  pid_t pid = 0;              // 0 = not known, or of another namespace
+  std::vector<gid_t> groups;  // the primary and the supplementary ones
+  pid_t pid = 0;              // 0 = unknown, or in another PID namespace
 };
 
-// Nobody, when the kernel does not say.
+// Returns the peer of the socket. If the kernel reports none, returns a Peer that may do nothing (uid -1).
 [[nodiscard]] Peer peer_of(int fd);
 
-// root, the daemon itself, and who is in the daemon's group.
+// Returns true for root, for the daemon's own user and for members of the daemon's group.
 [[nodiscard]] bool may_change(const Peer& peer, uid_t own_user, gid_t own_group);
 
 }  // namespace portsyncd

@@ -6,14 +6,16 @@
 
 namespace portsyncd {
 
-// The whole content of a regular file: a FIFO would hang, a device never end. Throws std::system_error that names the
-// file, and std::invalid_argument for what is not a regular file or longer than most_bytes.
+// Returns the whole content of a regular file. Refuses other kinds, because a FIFO would block and a device may never
+// end. Throws std::system_error, which names the file. Throws std::invalid_argument if it is not a regular file or is
+// longer than most_bytes.
 [[nodiscard]] std::string read_regular_file(const std::string& path, std::size_t most_bytes);
 
-// The first line, without its end: a password, for one. The same errors; std::invalid_argument when it is empty.
+// Returns the first line, such as a password, without its line end. Throws as read_regular_file() does, and
+// std::invalid_argument if the line is empty.
 [[nodiscard]] std::string read_first_line(const std::string& path);
 
-// False when it cannot be asked.
+// Returns whether the file's mode lets everybody read it; false if its mode is unknown.
 [[nodiscard]] bool everybody_may_read(const std::string& path) noexcept;
 
 }  // namespace portsyncd

@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: Apache-2.0
-// The fields of a stored row as whoever watches portsyncd sees them: the log, the socket, D-Bus.
+// The fields of a stored row as the log, the control socket and D-Bus show them.
 #pragma once
 
 #include <portsync/port_record.hpp>
@@ -7,12 +7,12 @@
 
 namespace portsyncd {
 
-// A sink keeps fields for itself, whose names begin so.
+// Returns false for a sink's internal fields, whose names begin with '@'.
 [[nodiscard]] inline bool is_shown(const portsync::Field& field) noexcept {
   return !field.name.starts_with('@');
 }
 
-// A sink of JSON has strings with their quotes.
+// Returns the value without quotes, because the JSON sink stores strings with theirs.
 [[nodiscard]] inline std::string_view shown_value(std::string_view value) noexcept {
   const bool quoted = value.size() >= 2 && value.front() == '"';
   return quoted ? value.substr(1, value.size() - 2) : value;

@@ -7,10 +7,12 @@ namespace portsyncd {
 
 inline constexpr const char* default_runtime_directory = "/run/portsyncd";
 
-// The first of RUNTIME_DIRECTORY, which systemd sets for RuntimeDirectory= and others may; "" without it.
+// Returns the first directory of the variable RUNTIME_DIRECTORY, which systemd sets for RuntimeDirectory= and other
+// supervisors may set; "" if it is unset.
 [[nodiscard]] std::string runtime_directory();
 
-// The same, and without it the default one; made (0755) when it is not there. Throws std::system_error that names it.
+// Returns runtime_directory(), or the default directory, which is created with mode 0755 if it is missing. Throws
+// std::system_error, which names the directory.
 [[nodiscard]] std::string make_runtime_directory();
 
 }  // namespace portsyncd

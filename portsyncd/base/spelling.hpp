@@ -6,17 +6,17 @@
 
 namespace portsyncd {
 
-// Finds the known name that somebody meant who wrote another one, if one is near enough to be a slip of the pen.
+// Finds the known name that a misspelled one stands for, if one is similar enough to be meant.
 class NearestName {
  public:
   explicit NearestName(std::string_view written);
 
-  // True when it is the nearest so far. `handicap`: letters that it counts as further off.
+  // Returns true if `known` is the nearest name so far. `handicap` is added to its distance, in letters.
   bool consider(std::string_view known, std::size_t handicap = 0);
 
  private:
   std::string_view written_;
-  std::size_t best_;  // what is not nearer than this is no candidate
+  std::size_t best_;  // the distance that a candidate must be below
 };
 
 }  // namespace portsyncd

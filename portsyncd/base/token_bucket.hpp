@@ -6,7 +6,7 @@
 
 namespace portsyncd {
 
-// Lets `burst` through at once and `per_second` in the long run. Time is an argument, so that tests need not wait.
+// Allows `burst` at once and `per_second` in the long run. The time is an argument, so that tests need not wait.
 class TokenBucket {
  public:
   using TimePoint = std::chrono::steady_clock::time_point;

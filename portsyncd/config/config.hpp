@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
-// What an operator can set, as one struct and one table of keys. Whatever reads, checks, overrides or shows a setting
-// walks the table; nothing else knows a key's name, type or range.
+// The settings of an operator, as one struct and one table of keys. All code that reads, checks, overrides or shows
+// settings iterates over the table. Only the table knows a key's name, type and range.
 #pragma once
 
 #include <cstdint>
@@ -13,7 +13,7 @@
 
 namespace portsyncd {
 
-// The initializers are the defaults, and the only place that has them.
+// The initializers are the defaults. They are defined nowhere else.
 struct Config {
   struct Database {
     std::string redis_host = "127.0.0.1";
@@ -76,9 +76,9 @@ struct Config {
 using Value = std::variant<bool, std::int64_t, double, std::string, std::vector<std::string>>;
 
 struct Key {
-  // What a string that is not empty must be like.
+  // The format of a string. An empty string needs none.
   struct Format {
-    std::string_view words;  // for people
+    std::string_view words;  // the format in words, for messages
     bool (*fits)(std::string_view text);
   };
 
@@ -86,17 +86,17 @@ struct Key {
   using Slot = std::variant<bool*, std::int64_t*, double*, std::string*, std::vector<std::string>*>;
 
   enum class Effect : std::uint8_t {
-    live,      // at the start, and by a reload
-    at_start,  // a reload says that it needs a restart
+    live,      // takes effect at the start and by a reload
+    at_start,  // takes effect at the start; a reload reports that it needs a restart
   };
 
   std::string_view section;
   std::string_view name;
   Slot (*slot)(Config& config);
-  // Bounds of a number, both allowed; of a string, its bytes; of an array, its strings.
+  // Inclusive bounds: of a number's value, of a string's length in bytes, or of an array's number of strings.
   std::int64_t min;
   std::int64_t max;
-  std::string_view choices;  // "a|b|c", of a string; "" = any
+  std::string_view choices;  // the values of a string, "a|b|c"; "" = any
   Effect effect;
   const Format* format = nullptr;
 };
@@ -104,39 +104,40 @@ struct Key {
 [[nodiscard]] std::span<const Key> keys() noexcept;
 [[nodiscard]] const Key* find_key(std::string_view section, std::string_view name) noexcept;
 
-// "section.name".
+// Returns "section.name".
 [[nodiscard]] std::string full_name(const Key& key);
 
 [[nodiscard]] Value value_of(Config config, const Key& key);
 
-// As it is written in a TOML file.
+// Formats the value as TOML.
 [[nodiscard]] std::string to_toml(const Value& value);
 
-// What to say about a key or section that does not exist: ", did you mean …?" with the nearest known name, or "".
+// Return the end of an error about an unknown key or section: ", did you mean …?" with the nearest known name, or "".
 [[nodiscard]] std::string suggest_key(std::string_view section, std::string_view name);
 [[nodiscard]] std::string suggest_section(std::string_view section);
 
 struct Problem {
   enum class Severity : std::uint8_t { warning, error };
   Severity severity = Severity::error;
-  std::string text;      // where: what, what was expected
-  bool ignored = false;  // the value was not taken
+  std::string text;      // "place: what was found, what was expected"
+  bool ignored = false;  // the value is not used
 };
 
-// A value that some source (file, environment, option) gives a key.
+// A value that a source (file, environment or option) gives to a key.
 struct Setting {
   const Key* key = nullptr;
   Value value;
-  std::string where;  // "portsyncd.conf:3:9", for messages and as the value's origin
-  // What it is when the value does not fit the key; after a warning it is as if the source had said nothing.
+  std::string where;  // "portsyncd.conf:3:9"; messages and --show-config name it
+  // The severity if the value does not fit the key. After a warning the source's value is ignored.
   Problem::Severity on_misfit = Problem::Severity::error;
 };
 
 [[nodiscard]] bool any_error(const std::vector<Problem>& problems) noexcept;
-// nullptr when there is none.
+// Returns the first error, or nullptr.
 [[nodiscard]] const Problem* first_error(const std::vector<Problem>& problems) noexcept;
 
-// Gives the key its value, or says why not. After a warning the value, or the default where it is of no use, holds.
+// Stores the value in `config`. Returns a problem if the value does not fit; the key then keeps its old value. Stores
+// "info" for an unknown log level and returns a warning.
 [[nodiscard]] std::optional<Problem> apply(Config& config, const Setting& setting);
 
 }  // namespace portsyncd

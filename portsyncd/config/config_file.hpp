@@ -10,16 +10,16 @@
 namespace portsyncd {
 
 struct ConfigFile {
-  bool found = true;  // false: there is no such file
+  bool found = true;  // false: the file does not exist
   std::vector<Setting> settings;
   std::vector<Problem> problems;
 };
 
-// Reads a regular file of at most 64 KiB. Keys that are not in the table are warnings; whatever keeps the file from
-// being read as it was meant is an error. Types and ranges are checked by apply().
+// Reads a regular file of at most 64 KiB. Reports an unknown key as a warning, and everything else that prevents a
+// complete reading as an error. apply() checks types and ranges.
 [[nodiscard]] ConfigFile read_config_file(const std::string& path);
 
-// The same of a text; `name` stands for the file in messages.
+// Parses a text in the same way. Messages name `name` as the file.
 [[nodiscard]] ConfigFile parse_config(const std::string& text, const std::string& name);
 
 }  // namespace portsyncd

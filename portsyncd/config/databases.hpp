@@ -10,14 +10,14 @@
 
 namespace portsyncd {
 
-// Where one of SONiC's databases is.
+// The address of one of SONiC's databases.
 struct DatabaseAddress {
-  std::string socket;  // wins over host and port when not empty
+  std::string socket;  // if not empty, used instead of host and port
   std::string host;
   std::int64_t port = 0;
   std::int64_t number = 0;
-  std::string separator;  // between a table's name and a row's
-  std::string origin;     // of what is known of the server, for people: "" = the default
+  std::string separator;  // between the table's and the row's name in a key
+  std::string origin;     // the source of the server's address, for messages; "" = the default
 
   bool operator==(const DatabaseAddress&) const = default;
 };
@@ -30,13 +30,14 @@ struct Databases {
   bool operator==(const Databases&) const = default;
 };
 
-// "Redis at /run/redis.sock", "Redis at 127.0.0.1:6379", "Redis at [::1]:6379".
+// Returns "Redis at /run/redis.sock", "Redis at 127.0.0.1:6379", "Redis at [::1]:6379".
 [[nodiscard]] std::string server_name(const DatabaseAddress& address);
 
-// Returns what holds now: a reload may change it. Called at every attempt to connect, and must outlive the connections.
+// Returns the current password, which a reload may change. Every attempt to connect calls it, so it must outlive the
+// connections.
 using CurrentPassword = std::function<std::string()>;
 
-// How to reach it; one password for all.
+// Returns the options for a connection to the database. All databases share one password.
 [[nodiscard]] portsync::redis::ConnectionOptions connection_options(const DatabaseAddress& address,
                                                                     const Config::Database& config,
                                                                     const CurrentPassword& password,

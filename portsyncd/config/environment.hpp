@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
-// What the environment says: PORTSYNCD_<SECTION>_<KEY> for every key, and the older names PORTSYNCD_LOG_LEVEL,
-// RUST_LOG, REDIS_HOST and REDIS_PORT.
+// The settings from the environment: PORTSYNCD_<SECTION>_<KEY> for every key, and the older names
+// PORTSYNCD_LOG_LEVEL, RUST_LOG, REDIS_HOST and REDIS_PORT.
 #pragma once
 
 #include <string>
@@ -12,17 +12,17 @@
 namespace portsyncd {
 
 struct EnvironmentSettings {
-  std::vector<Setting> settings;  // a later one goes over an earlier one of the same key
-  std::vector<Problem> problems;  // warnings only: container engines put in what nobody meant for us
+  std::vector<Setting> settings;  // a later one overrides an earlier one of the same key
+  std::vector<Problem> problems;  // warnings only, because container engines set variables not meant for us
 };
 
-// `variables`: "NAME=value" each, as in environ(7), in any order.
+// Reads the settings. `variables` has "NAME=value" strings, as in environ(7), in any order.
 [[nodiscard]] EnvironmentSettings read_environment(const std::vector<std::string_view>& variables);
 
-// Those of this process.
+// Returns the variables of this process.
 [[nodiscard]] std::vector<std::string_view> process_environment();
 
-// "PORTSYNCD_DATABASE_REDIS_PORT".
+// Returns "PORTSYNCD_DATABASE_REDIS_PORT".
 [[nodiscard]] std::string variable_name(const Key& key);
 
 }  // namespace portsyncd

@@ -13,24 +13,25 @@ namespace portsyncd {
 
 struct LoadedConfig {
   Config config;
-  std::vector<std::string> origins;  // of each of keys(): where its value is from; "" = the default
-  std::string password;              // of redis_password_file; goes to Redis alone
+  std::vector<std::string> origins;  // the source of the value of each of keys(); "" = the default
+  std::string password;              // from redis_password_file; only Redis receives it
   std::string file;
   bool file_found = true;
   Databases databases;
-  // Why it is not known yet where the databases are, which SONiC's description of them will say; "" = it is.
+  // Why the addresses of the databases are not known yet; "" = they are known. SONiC's database_config.json will have
+  // them.
   std::string databases_unknown;
-  std::vector<Problem> problems;  // in the order of the layers and, within the file, of its lines
+  std::vector<Problem> problems;  // in the order of the sources; those of the file by line
 };
 
-// Defaults, the file, the environment, the options, a later one over an earlier one; then what SONiC's own description
-// of its databases says of keys that none of them has given; and what the configuration refers to. With an error among
-// the problems the rest must not be used.
+// Loads the configuration. The sources are the defaults, the file, the environment and the options; a later one
+// overrides an earlier one. Keys that none of them sets come from SONiC's description of its databases. Then loads the
+// files that the configuration refers to. If the problems contain an error, the rest must not be used.
 [[nodiscard]] LoadedConfig load_config(const Options& options, const std::vector<std::string_view>& environment);
 
 void log_problems(const std::vector<Problem>& problems);
 
-// The values that hold, as a TOML file, each with its origin.
+// Formats the values in effect as a TOML file, each with its source.
 [[nodiscard]] std::string to_toml(const LoadedConfig& loaded);
 
 }  // namespace portsyncd

@@ -8,11 +8,11 @@
 
 namespace portsyncd {
 
-// What a reload makes of the configuration that runs and the one that is wanted.
+// The changes that a reload makes, and those that it cannot make.
 struct ReloadPlan {
-  Config next;                             // the running one, with what can change while it runs
+  Config next;                             // the running configuration, with the changes that can be applied live
   std::vector<std::string> applied;        // "ports.match = [\"eth*\"], was [\"Ethernet*\"]"
-  std::vector<std::string> needs_restart;  // the same; still as it was
+  std::vector<std::string> needs_restart;  // in the same form; these values stay in effect as they were
 };
 
 [[nodiscard]] ReloadPlan plan_reload(const Config& running, const Config& wanted);

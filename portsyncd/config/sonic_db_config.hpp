@@ -1,5 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
-// SONiC's description of its databases, database_config.json. The only file that knows the JSON library.
+// Reads SONiC's description of its databases, database_config.json. In config/, only the .cpp file uses the JSON
+// library.
 #pragma once
 
 #include <cstdint>
@@ -14,31 +15,31 @@ namespace portsyncd {
 
 struct SonicDatabase {
   std::string instance;  // the Redis server's name in the file
-  std::string socket;    // wins over host and port when not empty
+  std::string socket;    // if not empty, used instead of host and port
   std::string host;
   std::int64_t port = 0;
   std::int64_t number = 0;
-  std::string separator;  // "" = the file does not say
+  std::string separator;  // "" = not in the file
 };
 
 struct SonicDbConfig {
-  bool found = true;                                            // false: there is no such file
+  bool found = true;                                            // false: the file does not exist
   std::map<std::string, SonicDatabase, std::less<>> databases;  // by name: "STATE_DB"
-  std::vector<Problem> problems;                                // warnings only: the file is SONiC's
+  std::vector<Problem> problems;                                // warnings only, because the file is SONiC's
 
   [[nodiscard]] const SonicDatabase* find(std::string_view name) const;
 };
 
-// Nothing is thrown; what the file lacks, or has in another shape, is a problem or is left out.
+// Reads the file. Throws nothing. Members that are missing or malformed become problems or are left out.
 [[nodiscard]] SonicDbConfig read_sonic_db_config(const std::string& path);
 
-// The file of this kind that describes the databases of a namespace, by database_global.json, which lies in the same
-// directory as `path`. "" when that is not there, or does not list the namespace. What is wrong with it goes to
+// Returns the path of the database_config.json of a namespace. Looks it up in database_global.json, in the same
+// directory as `path`. Returns "" if that file is missing or does not list the namespace. Adds its faults to
 // `problems`.
 [[nodiscard]] std::string sonic_db_config_of(const std::string& name_space, const std::string& path,
                                              std::vector<Problem>& problems);
 
-// The same as read_sonic_db_config() for a text already read; `name` stands for the file in places.
+// Parses a text as read_sonic_db_config() does. Messages name `name` as the file.
 [[nodiscard]] SonicDbConfig parse_sonic_db_config(const std::string& text, const std::string& name);
 
 }  // namespace portsyncd

@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: Apache-2.0
-// What is wrong with values that have the right type.
+// Checks of values that have the right type.
 #pragma once
 
 #include <string>
@@ -9,13 +9,14 @@ namespace portsyncd {
 
 inline constexpr std::string_view host_format = "a host name, an IPv4 or an IPv6 address, without a scheme and a port";
 
-// Whether a resolver could take it. Whether there is such a host is not asked.
+// Returns whether a resolver would accept the text. Does not check that the host exists.
 [[nodiscard]] bool is_host(const std::string& text);
 
-// Why no name of an interface can match the shell glob; "" = some can.
+// Returns why the shell glob can match no interface name; "" = it can match some.
 [[nodiscard]] std::string why_nothing_matches(const std::string& glob);
 
-// The integer that the text of a value begins with, when 64 bits do not hold it; "" = they do, or it is none.
+// Returns the integer at the beginning of the text if it does not fit into 64 bits. Returns "" if it fits or is not an
+// integer.
 [[nodiscard]] std::string_view integer_beyond_64_bits(std::string_view text);
 
 }  // namespace portsyncd
