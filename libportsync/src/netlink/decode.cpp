@@ -15,8 +15,8 @@
 namespace portsync::netlink {
 namespace {
 
-// A message has some sixty attributes, of which we want a dozen. libnl's nla_ok(), nla_next() and the like are calls
-// into another library, several for each: what follows is the same inline, and takes a third of the time.
+// A message has about sixty attributes, and we need a dozen of them. libnl's nla_ok(), nla_next() and the like are
+// several calls into another library for each attribute. The inline functions below do the same in a third of the time.
 
 constexpr std::size_t alignment = NLA_ALIGNTO;
 static_assert(sizeof(nlattr) % alignment == 0, "the payload follows at once");
@@ -25,7 +25,7 @@ const std::byte* payload(const nlattr& attribute) {
   return reinterpret_cast<const std::byte*>(&attribute + 1);
 }
 
-// Of an attribute that each_attribute() has found to be within the message.
+// Requires that each_attribute() has checked that the attribute is within the message.
 std::size_t payload_size(const nlattr& attribute) {
   return attribute.nla_len - sizeof(nlattr);
 }
@@ -34,7 +34,8 @@ int type(const nlattr& attribute) {
   return attribute.nla_type & NLA_TYPE_MASK;
 }
 
-// Calls on_attribute(const nlattr&) until it says false. False also when an attribute ends beyond the last one's room.
+// Calls on_attribute(const nlattr&) for each attribute until it returns false. Returns false in that case, and also if
+// an attribute extends beyond `size`.
 template <typename F>
 bool each_attribute(const std::byte* data, std::size_t size, F&& on_attribute) {
   while (size >= sizeof(nlattr)) {
@@ -53,7 +54,7 @@ bool each_nested(const nlattr& parent, F&& on_attribute) {
   return each_attribute(payload(parent), payload_size(parent), on_attribute);
 }
 
-// Bounded by the attribute and by the first NUL.
+// Returns the text of the attribute up to its end or its first NUL.
 std::string_view text(const nlattr& attribute) {
   const auto* first = reinterpret_cast<const char*>(payload(attribute));
   return {first, ::strnlen(first, payload_size(attribute))};
@@ -76,7 +77,7 @@ bool read_integer(const nlattr& attribute, std::optional<Integer>& value) {
   return read_integer(attribute, value.emplace());
 }
 
-// The kernel always ends the name with a NUL, and never lets it be longer than IFNAMSIZ with it.
+// The kernel always terminates the name with a NUL, and limits it to IFNAMSIZ bytes including the NUL.
 bool read_name(const nlattr& attribute, std::string& name) {
   const std::string_view value = text(attribute);
   if (value.empty() || value.size() >= IFNAMSIZ || value.size() == payload_size(attribute)) return false;
@@ -114,7 +115,7 @@ bool read_link_info(const nlattr& link_info, LinkState& link) {
   });
 }
 
-// Overwrites the names that are there from the last message, instead of clearing the list, to keep their memory.
+// Overwrites the names of the last message instead of clearing the list, so that their memory is reused.
 bool read_properties(const nlattr& properties, std::vector<std::string>& names) {
   std::size_t count = 0;
   const bool well_formed = each_nested(properties, [&](const nlattr& attribute) {
@@ -157,7 +158,7 @@ bool read_attribute(const nlattr& attribute, LinkState& link) {
   }
 }
 
-// Everything but ifindex, flags and the list of names, which are always written.
+// Resets all members except ifindex, flags and the list of names, because decode() always writes those.
 void reset(LinkState& link) {
   link.name.clear();
   link.operstate = OperState::unknown;

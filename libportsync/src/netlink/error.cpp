@@ -13,7 +13,7 @@ class LibnlCategory final : public std::error_category {
 
   [[nodiscard]] std::string message(int code) const override { return nl_geterror(code); }
 
-  // So that a caller can compare with std::errc, whichever of libnl and the system calls failed.
+  // Maps to std::errc, so that a caller compares errors of libnl and of system calls alike.
   [[nodiscard]] std::error_condition default_error_condition(int code) const noexcept override {
     switch (code) {
       case NLE_AF_NOSUPPORT:

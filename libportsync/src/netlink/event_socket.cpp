@@ -18,7 +18,7 @@ namespace {
 
 using MemoryInfo = std::array<std::uint32_t, SK_MEMINFO_VARS>;
 
-// All zero when the kernel does not tell.
+// Returns zeros if the kernel does not report these values.
 MemoryInfo memory_info(int fd) noexcept {
   MemoryInfo info{};
   socklen_t size = sizeof info;
@@ -36,8 +36,8 @@ EventSocket::EventSocket(std::size_t receive_buffer_bytes) : socket_("link event
   }
 }
 
-// Past the limit of net.core.rmem_max when we may, up to it otherwise. A smaller buffer than asked for only overruns
-// earlier, so that is no error.
+// Exceeds the limit of net.core.rmem_max if the process has the permission, and respects it otherwise. A smaller buffer
+// than requested is no error, because it only overruns earlier.
 void EventSocket::set_receive_buffer(std::size_t bytes) noexcept {
   constexpr std::size_t largest = std::numeric_limits<int>::max() / 2;  // the kernel doubles it
   const int wanted = static_cast<int>(std::min(bytes, largest));
@@ -66,7 +66,7 @@ bool EventSocket::joined() const noexcept {
   return (groups[0] & (1U << (RTNLGRP_LINK - 1))) != 0;
 }
 
-// If it cannot be sent, there will be no answer either: the caller's time limit covers both.
+// Ignores errors: without the request there is no reply, and the caller's time limit covers both cases.
 void EventSocket::send_probe() noexcept {
   if (const Message probe{nlmsg_alloc_simple(NLMSG_NOOP, NLM_F_ACK)}) std::ignore = socket_.send(*probe);
 }

@@ -8,24 +8,25 @@
 
 namespace portsync::netlink {
 
-// A socket in RTNLGRP_LINK: where the kernel's link notifications arrive. Reading it is ReceiveBuffer's job.
+// A socket that is a member of RTNLGRP_LINK and so receives the kernel's link notifications. ReceiveBuffer reads it.
 class EventSocket {
  public:
-  // Joined and with its buffer when the constructor returns. Throws std::system_error.
+  // Opens the socket, joins the group and sets the size of the receive buffer. Throws std::system_error.
   explicit EventSocket(std::size_t receive_buffer_bytes);
 
   [[nodiscard]] int fd() const noexcept { return socket_.fd(); }
   [[nodiscard]] std::size_t receive_buffer_bytes() const noexcept { return receive_buffer_bytes_; }
 
-  // Messages that the kernel dropped since the socket was opened. 0 before Linux 4.12, which does not tell.
+  // Returns how many messages the kernel has dropped since the socket was opened. 0 before Linux 4.12, which does not
+  // report them.
   [[nodiscard]] std::uint32_t drops() const noexcept;
-  // What the messages that wait take of the receive buffer.
+  // Returns how many bytes of the receive buffer the unread messages occupy.
   [[nodiscard]] std::size_t backlog_bytes() const noexcept;
-  // Whether it is still a member of the group, as far as the kernel tells (since 4.2).
+  // Returns whether the socket is still a member of the group. Kernels before 4.2 do not report that.
   [[nodiscard]] bool joined() const noexcept;
 
-  // Asks the kernel for a sign of life that arrives here, among the notifications. NLMSG_NOOP is acknowledged before
-  // any handler of rtnetlink, and so without the RTNL lock, which may be held for seconds.
+  // Sends a request whose reply arrives on this socket, among the notifications. The kernel acknowledges NLMSG_NOOP
+  // before it calls any handler of rtnetlink, and so without the RTNL lock, which may be held for seconds.
   void send_probe() noexcept;
 
  private:

@@ -34,8 +34,8 @@ class LinkControl::Impl {
   }
 
  private:
-  // The kernel has done it, or not, before sendmsg() returns: its answer is there. libnl's own codes would not tell
-  // EPERM from EACCES.
+  // Reads the kernel's reply to the request. The reply is already queued, because the kernel completes the request
+  // before sendmsg() returns. libnl's own codes are not used, because they do not distinguish EPERM from EACCES.
   std::error_code acknowledgement(std::uint32_t sequence) {
     while (true) {
       alignas(nlmsghdr) std::array<char, 8192> buffer{};

@@ -18,10 +18,10 @@
 namespace portsync::netlink {
 namespace {
 
-// The kernel has queued an answer when the call that asked for it returns. There is none only when something is wrong.
+// The kernel queues its reply before the call that sends the query returns. So a missing reply means a failure.
 constexpr int reply_timeout_ms = 1000;
 
-// The result at the end of a listing, or of a request that failed: 0 or a negative errno.
+// Returns the result at the end of a listing, or of a failed request: 0 or a negative errno.
 int result_of(const nlmsghdr& message) {
   int result = 0;
   if (nlmsg_datalen(&message) >= static_cast<int>(sizeof result)) {
@@ -97,15 +97,15 @@ void LinkQuery::list(Replies& replies) {
   while (replies.status == Replies::Status::more && !replies.full()) read_one(replies);
 }
 
-// One after the other: the kernel has answered when sendmsg() returns, and the receive buffer needs room for one
-// answer.
+// Sends one query at a time, so that the receive buffer needs room for one reply only. The kernel has replied when
+// sendmsg() returns.
 void LinkQuery::ask(Replies& replies) {
   for (; asked_ < ifindexes_.size() && !replies.full(); ++asked_) {
     if (!send(0, ifindexes_[asked_])) {
       replies.status = Replies::Status::failed;
       return;
     }
-    for (const std::size_t before = replies.size(); replies.size() == before;) {  // a foreign datagram is no answer
+    for (const std::size_t before = replies.size(); replies.size() == before;) {  // skips foreign datagrams
       read_one(replies);
       if (replies.status == Replies::Status::failed) return;
     }
@@ -120,14 +120,16 @@ bool LinkQuery::send(int flags, std::int32_t ifindex) {
   header.ifi_family = AF_UNSPEC;
   header.ifi_index = ifindex;
   int code = nlmsg_append(message.get(), &header, sizeof header, NLMSG_ALIGNTO);
-  // Counters that nobody reads are half of a reply. Virtual functions are listed on request only (RTEXT_FILTER_VF).
+  // Skip the counters: nothing here reads them, and they are half of a reply. The kernel lists virtual functions on
+  // request only (RTEXT_FILTER_VF).
   if (code >= 0) code = nla_put_u32(message.get(), IFLA_EXT_MASK, RTEXT_FILTER_SKIP_STATS);
   if (code < 0 || socket_.send(*message)) return false;
   sequence_ = nlmsg_hdr(message.get())->nlmsg_seq;
   return true;
 }
 
-// Adds one datagram of the kernel's, or a foreign one to their number, or sets the status to failed.
+// Reads one datagram. Adds it if the kernel sent it, and otherwise increments `foreign`. Sets the status to failed on
+// an error.
 void LinkQuery::read_one(Replies& replies) {
   const std::span<std::byte> room = replies.room();
   const int fd = socket_.fd();
@@ -160,7 +162,7 @@ Replies::Status LinkQuery::inspect(std::span<std::byte> datagram) {
     if ((message.nlmsg_flags & NLM_F_DUMP_INTR) != 0) interrupted_ = true;
     if (message.nlmsg_type == NLMSG_ERROR && (stage_ == Stage::listing || result_of(message) != -ENODEV)) {
       status = Replies::Status::failed;
-    } else if (message.nlmsg_type == NLMSG_DONE) {  // a listing that breaks off says so here, by a negative errno
+    } else if (message.nlmsg_type == NLMSG_DONE) {  // a negative errno here means that the listing was aborted
       const auto end = interrupted_ ? Replies::Status::interrupted : Replies::Status::complete;
       status = result_of(message) < 0 ? Replies::Status::failed : end;
     }

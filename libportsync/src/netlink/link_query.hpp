@@ -11,34 +11,36 @@
 
 namespace portsync::netlink {
 
-// Some of the kernel's answers to a question about links, as they came: datagrams of messages.
+// Some of the kernel's replies to a query about links: datagrams of messages, in the order of their arrival.
 class Replies {
  public:
   enum class Status : std::uint8_t {
-    more,         // there are others
-    complete,     // these are the last ones
-    interrupted,  // the last ones of a listing during which links came or went (NLM_F_DUMP_INTR): some may be missing
-    failed,       // an error, no answer in time, or one that was longer than the memory
+    more,         // further replies will come
+    complete,     // these are the last replies
+    interrupted,  // the last replies of a listing during which links came or went (NLM_F_DUMP_INTR): some may be
+                  // missing
+    failed,       // an error, no reply in time, or a reply that was longer than the memory
   };
 
   Replies() = default;
 
   Status status = Status::more;
-  std::size_t foreign = 0;  // datagrams dropped, since their sender was not the kernel
+  std::size_t foreign = 0;  // datagrams that were dropped because their sender was not the kernel
 
   [[nodiscard]] std::size_t size() const noexcept { return ends_.size(); }
   [[nodiscard]] std::span<std::byte> operator[](std::size_t datagram) const noexcept;
 
-  // Forgets them, and keeps their memory.
+  // Removes all replies and keeps their memory.
   void clear() noexcept;
-  // Where the next datagram goes. Room for the longest one, unless full(). Throws std::bad_alloc.
+  // Returns the memory for the next datagram. The longest one fits, unless full(). Throws std::bad_alloc.
   [[nodiscard]] std::span<std::byte> room();
   [[nodiscard]] bool full() const noexcept { return used_ >= enough; }
   void add(std::size_t bytes);
 
  private:
-  // The kernel fills datagrams of up to 32 KiB; one message alone may be longer, for the names of a link may take 64
-  // KiB. Memory that is not used is never touched, and all of it goes back to the system: malloc() would keep it.
+  // The kernel fills datagrams of up to 32 KiB. A single message may be longer, because the names of a link may take
+  // 64 KiB. The memory is mapped: unused pages are never touched, and all of it returns to the system at the end.
+  // malloc() would keep it.
   static constexpr std::size_t capacity = 256 * 1024;
   static constexpr std::size_t enough = 96 * 1024;
   struct Unmap {
@@ -50,22 +52,22 @@ class Replies {
   std::size_t used_ = 0;
 };
 
-// A question to the kernel about links, on a socket of its own: replies neither fill the event socket's buffer nor mix
-// with notifications, and closing the socket ends a listing wherever it is.
+// Queries the kernel about links, on a socket of its own. So the replies neither fill the event socket's buffer nor mix
+// with notifications, and closing the socket ends an unfinished listing.
 class LinkQuery {
  public:
-  // Opens the socket, in the network namespace that the calling thread is in. The question is about all links. Throws
+  // Opens the socket in the network namespace of the calling thread. The first query is about all links. Throws
   // std::system_error.
   LinkQuery() : socket_("a snapshot") {}
 
-  // The next question is about these. One that does not exist has no reply.
+  // Makes the next query be about these links. A link that does not exist has no reply.
   void ask_about(std::vector<std::int32_t> ifindexes);
 
-  // Reads as many replies as there are and `replies` takes; the first call asks.
+  // Reads the replies that are available, up to the capacity of `replies`. The first call sends the query.
   //
-  // Sleeps in the kernel for as long as somebody else holds the lock of all links (rtnl), which may be seconds: in
-  // sendmsg(2), where a listing starts, and in recvmsg(2), where it goes on. So it is called by a thread beside the
-  // loop.
+  // Sleeps in the kernel while another process holds the lock of all links (rtnl), which may take seconds: in
+  // sendmsg(2), where a listing starts, and in recvmsg(2), where it continues. So only a thread beside the loop calls
+  // it.
   void read(Replies& replies) noexcept;
 
  private:
@@ -82,7 +84,7 @@ class LinkQuery {
   bool interrupted_ = false;
   std::uint32_t sequence_ = 0;
   std::vector<std::int32_t> ifindexes_;
-  std::size_t asked_ = 0;  // how many of them
+  std::size_t asked_ = 0;  // how many of ifindexes_ have been queried
 };
 
 }  // namespace portsync::netlink

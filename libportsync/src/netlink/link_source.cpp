@@ -23,9 +23,9 @@ namespace {
 constexpr std::uint32_t event_id = 1;
 constexpr std::uint32_t reply_id = 2;
 
-// How much one process() may do. What follows the last look at the budget is at most one round of notifications (32)
-// and one datagram of replies (32 KiB, of more than 512 bytes each): with them the sum stays within what Pollable
-// promises.
+// The limits of one process(). After its last check of the budget, process() handles at most one round of notifications
+// (32) and one datagram of replies (32 KiB, each reply longer than 512 bytes). Together with those, the total stays
+// within the limit that Pollable documents.
 constexpr std::size_t max_messages = 1024 - ReceiveBuffer::max_slots - 64;
 constexpr std::chrono::milliseconds max_time{1};
 
@@ -40,14 +40,15 @@ class Budget {
   std::size_t messages_ = 0;
 };
 
-// When there is a snapshot, and what follows from how it went, is core::SnapshotPlan's to say. While one runs there is
-// a request_, with a thread that reads the replies: rtnetlink's lock may be held for seconds, and nothing here waits
-// for it. What process() does itself needs no lock: it reads notifications, opens and joins sockets, sends probes.
+// core::SnapshotPlan decides when a snapshot starts and what follows from its outcome. During a snapshot request_ is
+// set, and its thread reads the replies. So nothing here waits for rtnetlink's lock, which may be held for seconds.
+// process() itself only reads notifications, opens and joins sockets, and sends probes. None of that needs the lock.
 //
-// After a loss, a new event socket is opened and the old one closed before the snapshot is asked for: once its buffer
-// has overrun, the kernel drops all that comes to a socket, without another word, until it has been read empty once.
+// After a loss, the source opens a new event socket and closes the old one before it requests the snapshot. The reason:
+// after an overrun the kernel silently drops all messages to a socket until the socket has been read empty once.
 //
-// Sockets are opened in process() too, in the network namespace that its thread is in then: it must not have moved.
+// process() also opens sockets, in the current network namespace of its thread. So that thread must not change its
+// namespace.
 class NetlinkLinkSource final : public LinkSource {
  public:
   explicit NetlinkLinkSource(const Options& options)
@@ -60,7 +61,7 @@ class NetlinkLinkSource final : public LinkSource {
   [[nodiscard]] std::error_code process() override;
 
  private:
-  // What read_events() found: nothing, all that waited, or not all of it.
+  // How much read_events() has read: nothing, all available notifications, or a part of them.
   enum class Events : std::uint8_t { none, all, more };
 
   void read_and_act();
@@ -101,14 +102,14 @@ class NetlinkLinkSource final : public LinkSource {
   core::SnapshotPlan plan_;
   LinkSourceStatistics statistics_;
 
-  TimePoint now_;             // when what is being handled was read
-  bool drained_due_ = false;  // something has been told since the last `drained`
-  bool begun_ = false;        // there was a snapshot_begin
-  bool malformed_ = false;    // among the replies of this request
-  TimePoint answered_;        // with request_ only: when it was made, or replies were read last
+  TimePoint now_;             // when the messages that are being handled were read
+  bool drained_due_ = false;  // an event has been reported since the last `drained`
+  bool begun_ = false;        // snapshot_begin has been reported
+  bool malformed_ = false;    // a reply of this request was malformed
+  TimePoint answered_;        // with request_ only: when it was made, or when replies were last read
 
   TimePoint heard_;                  // when the kernel's last datagram on the event socket was read
-  std::optional<TimePoint> probed_;  // a probe is unanswered since
+  std::optional<TimePoint> probed_;  // when the unanswered probe was sent
   os::ProcessFlag processing_;
 };
 
@@ -117,7 +118,9 @@ std::error_code NetlinkLinkSource::start(Handler handler) {
   if (!handler) return std::make_error_code(std::errc::invalid_argument);
   table_.emplace(std::move(handler));
   now_ = heard_ = os::now();
-  plan_.on_start(now_);  // what came since the socket was made is older than the snapshot: a new one for what is newer
+  // Notifications that have waited since the socket was made are older than the snapshot. So the plan opens a new
+  // socket.
+  plan_.on_start(now_);
   arm();
   return {};
 }
@@ -147,7 +150,8 @@ std::error_code NetlinkLinkSource::process() {
   try {
     read_and_act();
   } catch (...) {
-    // The rest of what had been read is lost, and a handler missed some of it: what is known must be made sure of.
+    // The unhandled rest of the messages is lost, and a handler missed some of them. So a new snapshot must verify the
+    // table.
     give_up_snapshot();
     plan_.on_missed(now_);
     arm();
@@ -156,12 +160,12 @@ std::error_code NetlinkLinkSource::process() {
   return {};
 }
 
-// Reads first and looks at the time then, so that an answer that has waited for us while we did not run is no late one.
+// Reads before it checks the time limits, so that a reply that arrived while this process did not run is not late.
 void NetlinkLinkSource::read_and_act() {
   now_ = os::now();
   Budget budget(now_);
-  // Without a snapshot under way it is nearly always a notification that waits: reading says so at no more cost than
-  // asking what waits.
+  // Without a running snapshot, the cause is nearly always a notification. So read the socket first: that costs no more
+  // than a poll.
   Events events = request_ ? Events::none : read_events(budget);
   if (events == Events::none) {
     epoll_event ready[os::EventSet::max_events];
@@ -189,7 +193,7 @@ NetlinkLinkSource::Events NetlinkLinkSource::read_events(Budget& budget) {
     now_ = os::now();
     if (count == -EAGAIN) return events;
     if (count == -EINTR) return Events::more;
-    if (count < 0) {  // ENOBUFS: messages were dropped, and more of them are until all that waits has been read
+    if (count < 0) {  // ENOBUFS: the kernel dropped messages, and drops more until the socket has been read empty
       ++statistics_.overruns;
       on_loss();
       return Events::more;
@@ -211,7 +215,7 @@ void NetlinkLinkSource::on_datagram(const ReceiveBuffer::Datagram& datagram) {
     return;
   }
   heard_ = now_;
-  if (probed_) events_.relax();  // nothing happens: do not wake for the time limit of what has been answered
+  if (probed_) events_.relax();  // the probe is answered: its time limit no longer needs a wakeup
   probed_.reset();
   statistics_.deaf_since.reset();
   if (datagram.truncated) {
@@ -226,7 +230,7 @@ void NetlinkLinkSource::on_datagram(const ReceiveBuffer::Datagram& datagram) {
 }
 
 void NetlinkLinkSource::on_event(const nlmsghdr& message) {
-  if (message.nlmsg_type < NLMSG_MIN_TYPE) return;  // the answer to a probe
+  if (message.nlmsg_type < NLMSG_MIN_TYPE) return;  // the reply to a probe
   switch (decode(message, link_)) {
     case Decoded::changed:
       ++statistics_.messages;
@@ -291,8 +295,8 @@ void NetlinkLinkSource::on_reply(const nlmsghdr& message) {
   }
 }
 
-// All replies are in. They are the truth only if nothing was lost while they came: neither a link that came or went in
-// the middle of the listing, nor a notification that was newer than a reply.
+// Handles the end of the replies. They are valid only if nothing was lost meanwhile: no link that came or went during
+// the listing, and no notification that was newer than a reply.
 void NetlinkLinkSource::on_replies_end(core::SnapshotPlan::Outcome outcome) {
   using Plan = core::SnapshotPlan;
   if (outcome != Plan::Outcome::complete) ++statistics_.interrupted;
@@ -333,8 +337,8 @@ void NetlinkLinkSource::give_up_snapshot() noexcept {
   table_->abort_snapshot();
 }
 
-// The event socket has lost something, or may have. The old one is read on until the new snapshot may start: what it
-// still has is not complete, but better than nothing.
+// Handles a certain or possible loss of notifications on the event socket. The source still reads the old socket until
+// the new snapshot may start, because incomplete notifications are better than none.
 void NetlinkLinkSource::on_loss() {
   table_->on_loss();
   plan_.on_loss(now_);
@@ -354,7 +358,7 @@ void NetlinkLinkSource::begin_snapshot() {
   plan_.on_refused(now_);
 }
 
-// False: not now (no descriptor or no memory left). What there was is still there.
+// Returns false if no descriptor or no memory is left. The previous sockets then stay as they were.
 bool NetlinkLinkSource::open_sockets() noexcept try {
   if (plan_.lost()) replace_event_socket();
   request_.emplace();
@@ -365,7 +369,7 @@ bool NetlinkLinkSource::open_sockets() noexcept try {
   return false;
 }
 
-// False: not now (no thread).
+// Returns false if no thread can be started.
 bool NetlinkLinkSource::list() noexcept try {
   request_->list();
   return true;
@@ -376,9 +380,9 @@ bool NetlinkLinkSource::list() noexcept try {
 void NetlinkLinkSource::replace_event_socket() {
   auto socket = std::make_unique<EventSocket>(options_.receive_buffer_bytes);
   events_.add(socket->fd(), EPOLLIN, event_id);
-  events_.remove(socket_->fd());  // closing alone would not do when a child process has a copy
+  events_.remove(socket_->fd());  // closing it is not enough if a child process has a copy
   socket_ = std::move(socket);
-  table_->on_loss();  // what was read since it was noticed may be older than the loss
+  table_->on_loss();  // messages that were read since the loss was noticed may be older than it
   plan_.on_socket_replaced();
   probed_.reset();
   heard_ = now_;
@@ -393,14 +397,14 @@ void NetlinkLinkSource::on_time() {
   if (wanted_at && now_ >= *wanted_at) begin_snapshot();
 }
 
-// Tells a deaf socket from a quiet switch.
+// Distinguishes a socket that receives nothing from a switch on which nothing happens.
 void NetlinkLinkSource::check_sign_of_life() {
   if (probed_ && now_ >= *probed_ + options_.probe_timeout) {
     if (!statistics_.deaf_since) statistics_.deaf_since = probed_;
     on_useless_socket();
   } else if (!probed_ && now_ >= heard_ + options_.probe_interval) {
     probe();
-    // The answer would come to a socket too that gets no notifications any more, or has lost some.
+    // The reply alone proves little: a socket that left the group, or that lost notifications, would receive it too.
     if (!socket_->joined()) {
       on_useless_socket();
     } else if (!plan_.lost() && socket_->drops() != 0) {
@@ -423,11 +427,11 @@ void NetlinkLinkSource::on_useless_socket() {
   on_loss();
 }
 
-// A timer that fires too early is harmless and one that need not be set is free, so that notifications, which move the
-// next probe on and on, cost no system call here.
+// Leaves a timer that fires too early as it is, because an early wakeup is harmless. So the notifications, each of
+// which postpones the next probe, cost no system call here.
 void NetlinkLinkSource::arm() noexcept {
   std::optional<TimePoint> next = plan_.wanted_at();
-  if (request_ && request_->holds_replies()) next = now_;  // this makes nothing readable
+  if (request_ && request_->holds_replies()) next = now_;  // replies that are already here make no descriptor readable
   if (probing()) {
     next = core::earliest(next, probed_ ? *probed_ + options_.probe_timeout : heard_ + options_.probe_interval);
   }

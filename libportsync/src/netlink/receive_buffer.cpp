@@ -26,7 +26,7 @@ void ReceiveBuffer::cut() noexcept {
 
 int ReceiveBuffer::receive(int fd) noexcept {
   for (std::size_t i = 0; i < slots_; ++i) messages_[i].msg_hdr.msg_namelen = sizeof(sockaddr_nl);
-  // With MSG_TRUNC the kernel tells the length of a datagram even if it had to cut it off.
+  // With MSG_TRUNC the kernel returns the full length of a datagram even if it truncated it.
   const int count = os::recvmmsg(fd, messages_.data(), static_cast<unsigned>(slots_), MSG_DONTWAIT | MSG_TRUNC);
   if (count < 0) return -errno;
   longest_ = 0;

@@ -15,17 +15,17 @@ namespace portsync::netlink {
   return size == sizeof sender && sender.nl_family == AF_NETLINK && sender.nl_pid == 0;
 }
 
-// The memory that datagrams are read into: one allocation for life, cut into slots for recvmmsg(2).
+// The memory that datagrams are read into. It is allocated once and divided into slots for recvmmsg(2).
 //
-// A notification is one datagram of about 1.5 kB. One that is longer than a slot (the names of a link alone may take
-// 64 KiB) is cut off by the kernel; the slots then grow, and become fewer.
+// A notification is one datagram of about 1.5 kB. The kernel truncates a datagram that is longer than a slot (the names
+// of a link alone may take 64 KiB). fit_slots() then makes the slots longer, and fewer.
 class ReceiveBuffer {
  public:
   static constexpr std::size_t bytes = 256 * 1024;
   static constexpr std::size_t max_slots = 32;
 
   struct Datagram {
-    std::span<std::byte> data;  // without the rest, when truncated
+    std::span<std::byte> data;  // only the beginning, if truncated
     bool from_kernel;
     bool truncated;
   };
@@ -34,13 +34,14 @@ class ReceiveBuffer {
   ReceiveBuffer(const ReceiveBuffer&) = delete;
   ReceiveBuffer& operator=(const ReceiveBuffer&) = delete;
 
-  // Reads what waits, without waiting: the number of datagrams, at most slots(), or -errno.
+  // Reads the datagrams that are available, at most slots(), and never blocks. Returns their number, or -errno.
   [[nodiscard]] int receive(int fd) noexcept;
-  // One of the last receive().
+  // Returns a datagram of the last receive().
   [[nodiscard]] Datagram datagram(std::size_t slot) noexcept;
 
   [[nodiscard]] std::size_t slots() const noexcept { return slots_; }
-  // Makes the slots long enough for the kernel's longest datagram of the last receive(). Overwrites what it read.
+  // Makes the slots long enough for the kernel's longest datagram of the last receive(), and overwrites the datagrams
+  // of that call.
   void fit_slots() noexcept;
 
  private:
@@ -49,7 +50,7 @@ class ReceiveBuffer {
 
   std::unique_ptr<std::byte[]> memory_;
   std::size_t slots_ = max_slots;
-  std::size_t longest_ = 0;  // datagram of the kernel in the last receive(), in bytes, whether it fitted or not
+  std::size_t longest_ = 0;  // full length in bytes of the kernel's longest datagram in the last receive()
   std::array<sockaddr_nl, max_slots> senders_{};
   std::array<iovec, max_slots> parts_{};
   std::array<mmsghdr, max_slots> messages_{};

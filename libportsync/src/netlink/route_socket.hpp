@@ -16,16 +16,16 @@ struct FreeMessage {
 };
 using Message = std::unique_ptr<nl_msg, FreeMessage>;
 
-// A bound, non-blocking NETLINK_ROUTE socket in the network namespace that the calling thread was in when it was made.
-// libnl builds and parses the messages; its own sockets make system calls that a simulated system does not see.
+// A bound, non-blocking NETLINK_ROUTE socket in the network namespace of the thread that constructed it. libnl builds
+// and parses the messages. Its own sockets are not used, because a simulated system does not see their system calls.
 class RouteSocket {
  public:
-  // Throws std::system_error; `purpose` is for its text.
+  // Throws std::system_error, whose text contains `purpose`.
   explicit RouteSocket(const char* purpose);
 
   [[nodiscard]] int fd() const noexcept { return socket_.get(); }
 
-  // Sends a request: gives it a sequence number, which its header has afterwards. The kernel's errno.
+  // Writes a sequence number into the header of the request and sends it. Returns the kernel's errno.
   [[nodiscard]] std::error_code send(nl_msg& request) noexcept;
 
  private:

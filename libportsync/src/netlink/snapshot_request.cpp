@@ -18,7 +18,7 @@ void SnapshotRequest::read_ahead() {
   });
 }
 
-// Of the replies that are here all have been looked at: gets the next ones, and has the thread go on meanwhile.
+// Fetches the next replies after all previous ones were processed, and lets the thread read on meanwhile.
 SnapshotRequest::Status SnapshotRequest::take_replies() {
   switch (replies_.status) {
     case Replies::Status::complete:
