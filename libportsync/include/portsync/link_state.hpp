@@ -32,7 +32,8 @@ struct HardwareAddress {
 [[nodiscard]] PORTSYNC_API std::string to_string(const HardwareAddress& address);
 
 // A link as the kernel last described it in an RTM_NEWLINK (linux/rtnetlink.h, linux/if_link.h). std::nullopt means
-// that the kernel did not say; an empty string, that the link has no such name. New members are added at the end.
+// that the kernel did not report the attribute. An empty string means that the link has no such name. New members are
+// added at the end.
 struct LinkState {
   std::int32_t ifindex = 0;  // > 0; unique in a network namespace while the link lives, may be used again later
   std::string name;          // IFLA_IFNAME, 1 to 15 bytes

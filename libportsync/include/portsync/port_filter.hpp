@@ -13,14 +13,16 @@ namespace portsync {
 
 // Which links are ports, and which rows of the table are ours to remove.
 struct PortFilter {
-  std::vector<std::string> match{"Ethernet*"};                   // shell globs (fnmatch(3)) on the name; any of them
+  std::vector<std::string> match{"Ethernet*"};  // shell globs (fnmatch(3)) on the name; one match suffices
   std::optional<std::set<std::string, std::less<>>> configured;  // when given, only these names
 
-  // True when a link of this name could be a port: one of the globs matches, the name could be an interface's (1 to 15
-  // bytes), it is not a sub-interface's ("Ethernet0.10"), and it is configured where that is asked for.
+  // Returns true when a link of this name could be a port. One of the globs must match, and the name must be valid for
+  // an interface (1 to 15 bytes) and not that of a sub-interface ("Ethernet0.10"). If `configured` is given, it must
+  // contain the name.
   [[nodiscard]] PORTSYNC_API bool matches_name(std::string_view name) const;
 
-  // matches_name(), and the link is neither a VLAN nor a LAG (kind team: teamsyncd's).
+  // Returns true when matches_name() does and the link is neither a VLAN nor a LAG (kind team, which teamsyncd
+  // handles).
   [[nodiscard]] PORTSYNC_API bool matches(const LinkState& link) const;
 };
 

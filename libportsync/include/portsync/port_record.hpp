@@ -10,10 +10,10 @@
 
 namespace portsync {
 
-// One field of a row. The name must outlive every record that carries it: a literal, as a rule. The value is text in
-// the sink's own encoding.
+// One field of a row. The name must outlive every record that carries it, so it is usually a literal. The value is text
+// in the sink's own encoding.
 struct Field {
-  std::string_view name;  // a literal, as a rule
+  std::string_view name;  // usually a literal
   std::string value;      // text in the sink's encoding
 };
 
@@ -24,8 +24,8 @@ struct Field {
   return !(a == b);
 }
 
-// What a sink keeps of one port: the row's name and the fields that are ours. The order of the fields is the
-// projection's and always the same for one sink.
+// The row that a sink stores for one port: its name and our fields. The projection determines the order of the fields,
+// which is always the same for one sink.
 struct PortRecord {
   std::string port;           // the row's name
   std::vector<Field> fields;  // in the projection's order
@@ -36,13 +36,13 @@ struct PortRecord {
   return !(a == b);
 }
 
-// The value of a field, or nullptr. The pointer lives as long as the record is not changed.
+// Returns the value of a field, or nullptr when there is none. The pointer is valid until the record changes.
 [[nodiscard]] PORTSYNC_API const std::string* find_field(const PortRecord& record, std::string_view name) noexcept;
 
-// Turns a link into a sink's record: which of its properties the sink keeps, and as what text. A property left out
-// costs the sink nothing when it changes. Called with a record that may hold an older projection of any port: set
-// `port` and every field; assigning in place keeps its memory. Must not throw but for lack of memory, and must depend
-// on the link alone.
+// Turns a link into a sink's record. It selects the properties that the sink stores, and formats them as text. A change
+// of an omitted property causes no write. The record passed in may hold an older projection of any port: set `port` and
+// every field. Assigning in place reuses the memory. It must throw only for lack of memory, and must depend on the link
+// alone.
 using Projection = std::function<void(const LinkState& link, PortRecord& record)>;
 
 }  // namespace portsync

@@ -8,18 +8,18 @@
 
 namespace portsync::netlink {
 
-// Changes links of the network namespace that the calling thread is in when it is made (RTM_NEWLINK, rtnetlink(7)).
+// Changes links (RTM_NEWLINK, rtnetlink(7)) of the network namespace in which the calling thread constructs the object.
 // Needs CAP_NET_ADMIN there.
 class PORTSYNC_API LinkControl {
  public:
-  // Throws std::system_error.
+  // Opens the socket. Throws std::system_error.
   LinkControl();
   LinkControl(const LinkControl&) = delete;
   LinkControl& operator=(const LinkControl&) = delete;
   ~LinkControl();
 
-  // Clears IFF_UP. The kernel does it before this returns, and may take a millisecond. The kernel's errno:
-  // std::errc::operation_not_permitted, std::errc::no_such_device and others.
+  // Clears IFF_UP. The kernel does so before this function returns, which may take a millisecond. Returns the kernel's
+  // errno: std::errc::operation_not_permitted, std::errc::no_such_device and others.
   [[nodiscard]] std::error_code set_down(std::int32_t ifindex);
 
  private:

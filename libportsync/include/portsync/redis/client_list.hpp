@@ -11,11 +11,11 @@ namespace portsync::redis {
 
 // One connection to a Redis server.
 struct ListedClient {
-  std::int64_t id = 0;  // grows from client to client of one server process
-  std::string name;     // that it gave itself by CLIENT SETNAME
+  std::int64_t id = 0;  // increases from client to client of one server process
+  std::string name;     // set by CLIENT SETNAME
 };
 
-// The clients that have a name, of Redis's answer to CLIENT LIST (https://redis.io/docs/latest/commands/client-list).
+// Returns the named clients of a CLIENT LIST reply (https://redis.io/docs/latest/commands/client-list).
 [[nodiscard]] PORTSYNC_API std::vector<ListedClient> named_clients(std::string_view client_list);
 
 }  // namespace portsync::redis

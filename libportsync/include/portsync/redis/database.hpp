@@ -14,62 +14,65 @@
 
 namespace portsync::redis {
 
-// What Redis answered to a command (https://redis.io/docs/latest/develop/reference/protocol-spec, RESP2).
+// The reply of Redis to a command (https://redis.io/docs/latest/develop/reference/protocol-spec, RESP2).
 struct Answer {
-  // RESP2's; an error is no answer but an error_code.
+  // The types of RESP2. An error reply of the whole command becomes an error_code instead.
   enum class Type : std::uint8_t { nil, status, string, integer, array, error };
 
-  Type type = Type::nil;         // decides which of the others is set; error: inside an array only (EXEC, EVAL)
+  Type type = Type::nil;         // decides which other member is set; error: inside an array only (EXEC, EVAL)
   std::string text;              // status, string and error
   std::int64_t integer = 0;      // integer
   std::vector<Answer> elements;  // array
 };
 
-// One numbered database of a Redis server, by a connection of its own that comes back for ever. Commands are pipelined
-// and answered in order: those added between two calls of process(), or in one of its handlers, leave together.
+// One numbered database of a Redis server. It has a connection of its own and reconnects without limit. Commands are
+// pipelined and their replies come in order. Commands added between two calls of process(), or in one of its handlers,
+// are sent together.
 //
-// TableReader, TableWriter and ProducerTable are built on it; any number of them may share one.
+// TableReader, TableWriter and ProducerTable use it; any number of them may share one.
 class PORTSYNC_API Database : public Pollable {
  public:
-  // Called from process() only. An error reply of Redis is its Errc, its text is in last_error(), and `answer` is nil.
+  // Only process() calls it. For an error reply of Redis, `error` is its Errc, last_error() has the text, and `answer`
+  // is nil.
   using Handler = std::function<void(std::error_code error, const Answer& answer)>;
 
-  // Told when the connection comes and goes. Called from process() only.
+  // Receives the events of the connection. Only process() calls it.
   class PORTSYNC_API Observer {
    public:
     virtual ~Observer();
-    // Commands may be sent. Nothing that was read before is known to hold.
+    // Commands may be sent. Nothing that was read before is known to be still true.
     virtual void on_open() = 0;
-    // No longer open, or an attempt to open has failed. Called after each command without an answer has been answered
-    // by `error`: it may have been done or not.
+    // The connection is no longer open, or an attempt to open it failed. Before this call, the handler of each
+    // outstanding command gets `error`; Redis may have executed that command or not.
     virtual void on_closed(std::error_code error) = 0;
   };
 
-  // Begins to connect. The observer outlives the object's use. Errc::already_started the second time.
+  // Begins to connect. The observer must outlive the use of the object. Returns Errc::already_started the second time.
   [[nodiscard]] virtual std::error_code start(Observer& observer) = 0;
 
-  // Between on_open() and on_closed().
+  // Returns true between on_open() and on_closed().
   [[nodiscard]] virtual bool open() const noexcept = 0;
 
-  // Adds a command. `handler` may be empty; it is called exactly once, unless the Database is destroyed first.
-  // Errc::not_open, or std::errc::invalid_argument (no words): then it never is. Not for commands that have no answer,
-  // or more than one (SUBSCRIBE, MONITOR, CLIENT REPLY), nor for SELECT, which the next connection would not know of.
-  // How many are on their way is bounded by the caller.
+  // Adds a command. `handler` may be empty. It is called exactly once, unless the Database is destroyed first or this
+  // function returns an error: Errc::not_open, or std::errc::invalid_argument (no words). Do not use it for commands
+  // with no reply or with several (SUBSCRIBE, MONITOR, CLIENT REPLY), nor for SELECT, because the next connection would
+  // not repeat it. The caller limits the number of outstanding commands.
   [[nodiscard]] virtual std::error_code command(const std::vector<std::string_view>& words, Handler handler) = 0;
 
-  // The server process's run_id (INFO server), another one after every restart of it. "" before the first on_open(), or
-  // when the server does not say (ACL).
+  // Returns the server process's run_id (INFO server), which is different after every restart of the server. "" before
+  // the first on_open(), or when the server does not reveal it (ACL).
   [[nodiscard]] virtual const std::string& run_id() const noexcept = 0;
 
-  // Text of the latest error, for people; "" = none yet. Never holds a password.
+  // Returns the text of the latest error, for people; "" = none yet. Never holds a password.
   [[nodiscard]] virtual const std::string& last_error() const noexcept = 0;
 
-  // Gives the connection up, as if it had been lost (std::errc::operation_canceled), and connects anew: at once if it
-  // was open for as long as retry_interval, else after that. Without a connection it changes nothing.
+  // Drops the connection as if it had been lost (std::errc::operation_canceled), and reconnects. It reconnects at once
+  // if the connection had been open for retry_interval, otherwise after retry_interval. Without a connection it does
+  // nothing.
   virtual void reopen() = 0;
 };
 
-// Throws std::system_error (no descriptor) and std::invalid_argument.
+// Makes a database. Throws std::system_error (no descriptor) and std::invalid_argument.
 [[nodiscard]] PORTSYNC_API std::unique_ptr<Database> make_database(ConnectionOptions options);
 
 }  // namespace portsync::redis

@@ -12,39 +12,41 @@
 
 namespace portsync::redis {
 
-// Whose names are read.
+// The table whose row names are read.
 struct KeyReaderOptions {
   ConnectionOptions connection;  // its database is the table's: CONFIG_DB is 4
   std::string table = "PORT";    // its name
   std::string separator = "|";   // a row's key is table + separator + name
-  // A key of that database that must be "1" before and after the names are read, or they are not known: a database that
-  // is being loaded, or came back empty, looks like one without rows. "" = none; CONFIG_DB has CONFIG_DB_INITIALIZED.
+  // A key of that database that must be "1" before and after reading the names; otherwise the names count as unknown. A
+  // database that is being loaded, or came back empty, looks like one without rows. "" = no such key. For CONFIG_DB use
+  // CONFIG_DB_INITIALIZED.
   std::string initialized_key;
-  // Reads as well when a keyspace event of the table comes (see TableSubscriber), by a second connection.
+  // Also reads when a keyspace event of the table arrives (see TableSubscriber), through a second connection.
   bool follow = false;
 };
 
-// Reads the names of a table's rows: once connected, after every reconnect, and when asked to; while they are not known
-// (initialized_key) also every retry_interval. Uses SCAN, never KEYS.
+// Reads the names of a table's rows: once connected, after every reconnect, and on request. While the names are unknown
+// (initialized_key), it also reads every retry_interval. Uses SCAN, never KEYS.
 class PORTSYNC_API KeyReader : public Pollable {
  public:
-  // Names without table and separator, in order.
+  // Names without table and separator, sorted.
   using Names = std::set<std::string, std::less<>>;
-  // All the names, after each reading; not called while they are not known. Called from process() only.
+  // Receives all names after each reading, but not while they are unknown. Only process() calls it.
   using Handler = std::function<void(const Names& names)>;
 
-  // Begins to connect, and connects again for ever. Errc::already_started the second time.
+  // Begins to connect, and reconnects without limit. Returns Errc::already_started the second time.
   [[nodiscard]] virtual std::error_code start(Handler handler) = 0;
 
-  // Reads again. One reading serves all who ask before it ends; without a connection, the next one's serves.
+  // Reads again. One reading serves all requests made before it ends. Without a connection, the reading after the next
+  // connect serves them.
   virtual void refresh() = 0;
 
-  // Why the latest attempt to connect or to read failed, or why the names are not known; "" = they are. Never holds a
-  // password.
+  // Returns why the latest attempt to connect or to read failed, or why the names are unknown; "" = they are known.
+  // Never holds a password.
   [[nodiscard]] virtual std::string last_error() const = 0;
 };
 
-// Throws std::system_error (no descriptor) and std::invalid_argument.
+// Makes a reader. Throws std::system_error (no descriptor) and std::invalid_argument.
 [[nodiscard]] PORTSYNC_API std::unique_ptr<KeyReader> make_key_reader(KeyReaderOptions options);
 
 }  // namespace portsync::redis

@@ -13,39 +13,41 @@
 
 namespace portsync::redis {
 
-// What is followed.
+// The table, or the rows of it, to follow.
 struct TableSubscriberOptions {
   ConnectionOptions connection;      // its database is the table's
   std::string table = "PORT_TABLE";  // its name
   std::string separator = ":";       // a row's key is table + separator + name
-  std::vector<std::string> names;    // these rows only; empty = all of the table
+  std::vector<std::string> names;    // only these rows; empty = the whole table
 };
 
-// Follows a table by Redis's keyspace events (https://redis.io/docs/latest/develop/use/keyspace-notifications), which
-// SONiC's servers have on; where they are off nothing ever comes, and who must be sure reads from time to time. Has a
-// connection of its own, while it is wanted.
+// Follows a table through Redis's keyspace events (https://redis.io/docs/latest/develop/use/keyspace-notifications).
+// SONiC's servers have them enabled. Where they are disabled, no event arrives, so a caller that needs certainty also
+// reads from time to time. Has a connection of its own between start() and stop().
 class PORTSYNC_API TableSubscriber : public Pollable {
  public:
-  // Told what happens. Called from process() only.
+  // Receives the events. Only process() calls it.
   class PORTSYNC_API Observer {
    public:
     virtual ~Observer();
-    // Events come from here on, until the next on_subscribed(): read what has happened before.
+    // Events arrive from here on, until the next on_subscribed(). Read the rows now, because earlier changes caused no
+    // event.
     virtual void on_subscribed() = 0;
-    // "hset", "del", "expired", … of that row. What it holds now is to be read.
+    // The row had this event: "hset", "del", "expired", …. Read the row to learn its present contents.
     virtual void on_event(std::string_view name, std::string_view event) = 0;
   };
 
-  // Subscribes, and again after every loss of the connection, until stop(). Errc::already_started while it does.
+  // Subscribes, and does so again after every loss of the connection, until stop(). Returns Errc::already_started
+  // before stop().
   [[nodiscard]] virtual std::error_code start(Observer& observer) = 0;
   // Closes the connection; start() may be called again.
   virtual void stop() = 0;
 
-  // Text of the latest error, for people; "" = none yet. Never holds a password.
+  // Returns the text of the latest error, for people; "" = none yet. Never holds a password.
   [[nodiscard]] virtual const std::string& last_error() const noexcept = 0;
 };
 
-// Throws std::system_error (no descriptor) and std::invalid_argument.
+// Makes a subscriber. Throws std::system_error (no descriptor) and std::invalid_argument.
 [[nodiscard]] PORTSYNC_API std::unique_ptr<TableSubscriber> make_table_subscriber(TableSubscriberOptions options);
 
 }  // namespace portsync::redis
