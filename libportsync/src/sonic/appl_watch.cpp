@@ -24,14 +24,14 @@ void ApplWatch::begin(Started started, TimePoint now) {
   if (started.server_was_restarted) doubt_consumers(now);
 }
 
-// Nothing is tried before it is open again, and all of it then.
+// Stops all requests until APPL_DB is open again; all of them are then sent again.
 void ApplWatch::on_closed() {
   server_ = Server::away;
   looking_ = false;
   if (check_ == Check::asking) check_ = Check::idle;
   if (check_ == Check::asking_again) check_ = Check::refused;
   retry_at_.reset();
-  if (consumers_ != Consumers::listening && !count_at_) count_at_ = TimePoint();  // the answer is lost
+  if (consumers_ != Consumers::listening && !count_at_) count_at_ = TimePoint();  // the reply is lost
 }
 
 void ApplWatch::on_waiting(const std::string& name) {
@@ -77,12 +77,12 @@ ApplWatch::Tasks ApplWatch::on_time(TimePoint now) {
   return tasks;
 }
 
-// Where keyspace events are off, the names that wait are looked for, ever more rarely.
+// Checks the waiting names, because keyspace events may be off. Each pause is twice as long as the previous one.
 void ApplWatch::poll(TimePoint now, Tasks& tasks) {
   poll_at_.reset();
   to_check_ = waiting_;
   const bool refused = check_ == Check::refused || check_ == Check::asking_again;
-  if (refused && waiting_.empty()) resume(now, tasks);  // nothing is left to be read
+  if (refused && waiting_.empty()) resume(now, tasks);  // no name is left to check
   poll_interval_ = std::min<std::chrono::milliseconds>(2 * poll_interval_, longest_poll_interval);
   if (waiting_.empty() && std::exchange(subscribed_, false)) tasks.push_back(Task::unsubscribe);
 }
@@ -91,7 +91,7 @@ ApplWatch::Names ApplWatch::take_names() {
   return std::exchange(to_check_, {});
 }
 
-// A name that is not there yet is waited for by subscription.
+// Subscribes to the table's events if a waiting name is not there yet.
 ApplWatch::Tasks ApplWatch::on_checked(const Names& there, TimePoint now) {
   Tasks tasks;
   const bool was_refused = check_ == Check::asking_again;
@@ -119,8 +119,9 @@ void ApplWatch::subscribe(Tasks& tasks) {
   if (!std::exchange(subscribed_, true)) tasks.push_back(Task::subscribe);
 }
 
-// Only another server process that knows nothing of PortConfigDone has lost what orchagent lives on; a pause, or a
-// restart with its data, has not. Gone from the same process, what has started waits for another one.
+// Decides whether APPL_DB lost its data. It did only if another server process has no PortConfigDone. A pause, or a
+// restart with the data, loses nothing. If PortConfigDone is gone from the same process, a swss has started, and the
+// watch waits until PortConfigDone is there again.
 ApplWatch::Tasks ApplWatch::on_looked(const Found& found, const std::string& run_id, TimePoint now) {
   looking_ = false;
   if (!found.config_done && seen_.is_another(run_id)) return {Task::end_data_lost};
@@ -156,13 +157,13 @@ ApplWatch::Tasks ApplWatch::on_consumers(std::size_t count, TimePoint now) {
   return {Task::report_deaf};
 }
 
-// LOADING, for one: it is looked at again.
+// Retries the look after a pause, because the error may pass (LOADING, for example).
 void ApplWatch::on_look_failed(TimePoint now) {
   looking_ = false;
   retry_at_ = now + timing_.poll_interval;
 }
 
-// All is right with APPL_DB: what is still missing is not, and must not be forgotten for that.
+// Reports that APPL_DB works again. Then reports the missing ports again, because forget_reports covers those too.
 void ApplWatch::resume(TimePoint now, Tasks& tasks) {
   if (check_ == Check::refused) check_ = Check::idle;
   if (check_ == Check::asking_again) check_ = Check::asking;
@@ -184,7 +185,8 @@ bool ApplWatch::wants_rows() const {
   return is_due && missing_.empty() && config_done_ == ConfigDone::there;
 }
 
-// Not to a swss that has been started anew, and has not been told of the ports.
+// Looks for PortConfigDone before it writes PortInitDone, because a restarted swss that has not received the ports must
+// not get one.
 ApplWatch::Tasks ApplWatch::on_rows_stored(TimePoint now) {
   if (!wants_rows() || server_ != Server::known || !may_ask(now)) return {};
   init_done_ = InitDone::asking;
@@ -194,7 +196,7 @@ ApplWatch::Tasks ApplWatch::on_rows_stored(TimePoint now) {
 ApplWatch::Tasks ApplWatch::on_looked_before_init(bool config_done, TimePoint now) {
   if (!config_done) {
     init_done_ = InitDone::wanted;
-    look_at_ = now;  // it is gone: that is reported
+    look_at_ = now;  // PortConfigDone is gone: the next look reports that
     return {};
   }
   init_done_ = InitDone::writing;

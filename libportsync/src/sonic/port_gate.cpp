@@ -25,8 +25,8 @@ std::error_code PortGate::start(Handler handler) {
   return {};
 }
 
-// The source is asked first and its descriptor never: it reads before it asks, which on the way of a change saves two
-// system calls.
+// Calls the source's process() without a poll of its descriptor. The source reads before it polls, so that a change
+// costs two system calls less.
 std::error_code PortGate::process() {
   const os::ProcessGuard guard(processing_);
   if (timer_set_) {
@@ -39,7 +39,7 @@ std::error_code PortGate::process() {
     try {
       tell_held();
     } catch (...) {
-      request_telling();  // the rest is the next call's
+      request_telling();  // the next call handles the rest
       throw;
     }
     due_ = false;
@@ -78,7 +78,7 @@ void PortGate::on_changed(const LinkEvent& event) {
       if (renamed && filter_.matches(*event.link)) observer_.on_port(event.link->name);
       return;
     }
-    // What is told of it ends here.
+    // The link has a name that is not admitted: report it as removed.
     LinkEvent gone = event;
     gone.kind = LinkEvent::Kind::removed;
     gone.link = event.before;
@@ -103,7 +103,7 @@ void PortGate::on_removed(const LinkEvent& event) {
   if (place == Place::passed) tell(event);
 }
 
-// Of two links that wait under one name, one is about to be renamed or removed.
+// Counts the links that wait under each name. Two may wait under one name until one of them is renamed or removed.
 void PortGate::wait(Link& link) {
   if (link.waiting && link.name == link.kept->name) return;
   settle(link);
@@ -120,7 +120,7 @@ void PortGate::settle(Link& link) {
   observer_.on_settled(link.name);
 }
 
-// Whoever comes next under this name has to be admitted anew.
+// Withdraws the admission, so that the next link of this name has to be admitted again.
 void PortGate::forget(std::string_view name) {
   if (const auto admitted = admitted_.find(name); admitted != admitted_.end()) admitted_.erase(admitted);
 }
@@ -130,7 +130,7 @@ void PortGate::pass(Link& link, const LinkEvent& event) {
   link.place = Place::passed;
   const core::KeptLink kept = std::exchange(link.kept, {});  // the event may borrow it
   LinkEvent comes = event;
-  comes.before = nullptr;  // nobody has been told of it yet
+  comes.before = nullptr;  // no event of this link has been passed on yet
   if (!opened_) used_.insert(event.link->name);
   tell(comes);
   if (filter_.matches(*event.link)) observer_.on_port(event.link->name);
@@ -167,7 +167,7 @@ void PortGate::tell_held() {
     event.kind = LinkEvent::Kind::snapshot_end;
     tell(event);
     opened_ = true;
-    admitted_ = std::exchange(used_, {});  // no link has the others
+    admitted_ = std::exchange(used_, {});  // no link has the other names
   }
   event.kind = LinkEvent::Kind::drained;
   tell(event);
@@ -192,7 +192,7 @@ void PortGate::ignore(std::int32_t ifindex) {
 
 void PortGate::admit(std::string_view name) {
   if (admitted_.find(name) != admitted_.end()) return;
-  if (opened_ && waiting_.find(name) == waiting_.end()) return;  // it has gone since
+  if (opened_ && waiting_.find(name) == waiting_.end()) return;  // the link is gone or renamed meanwhile
   admitted_.emplace(name);
   request_telling();
 }

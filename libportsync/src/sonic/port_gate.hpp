@@ -19,11 +19,11 @@
 
 namespace portsync::sonic {
 
-// A LinkSource that tells another's links, but for those that could be ports and are not known to be yet: they wait
-// here until their names are admitted. Until open() nothing is told at all.
+// A LinkSource that passes on the events of another one. A link that could be a port, and is not known to be one yet,
+// waits here until its name is admitted. Before open() the gate passes nothing.
 class PortGate final : public LinkSource {
  public:
-  // Called from process() only.
+  // Receives the gate's events. Only process() calls it.
   struct Observer {
     virtual ~Observer() = default;
     // The first snapshot is complete.
@@ -32,7 +32,7 @@ class PortGate final : public LinkSource {
     virtual void on_waiting(const std::string& name) = 0;
     // No link waits under this name any more: it was admitted, renamed or removed.
     virtual void on_settled(const std::string& name) = 0;
-    // A link of this name is told from now on.
+    // A link of this name has passed: its events are passed on from now on.
     virtual void on_port(const std::string& name) = 0;
   };
 
@@ -43,7 +43,7 @@ class PortGate final : public LinkSource {
     bool admin_up = false;
   };
 
-  // `links` is borrowed, and driven from here. Throws std::system_error.
+  // Borrows `links` and drives it. Throws std::system_error.
   PortGate(LinkSource& links, PortFilter filter, Observer& observer);
 
   [[nodiscard]] int fd() const noexcept override { return events_.fd(); }
@@ -52,13 +52,14 @@ class PortGate final : public LinkSource {
   [[nodiscard]] std::error_code resync() override { return links_source_.resync(); }
   [[nodiscard]] LinkSourceStatistics statistics() const override { return links_source_.statistics(); }
 
-  // Those there are now, by name. Before open().
+  // Returns the current candidates, sorted by name. To be called before open().
   [[nodiscard]] std::vector<Candidate> candidates() const;
-  // Nothing is told of this link until it is removed: what comes under its name and another ifindex is another link.
+  // Passes no event of this link until it is removed. A link with the same name and another ifindex is another link.
   void ignore(std::int32_t ifindex);
-  // A link of this name is a port: the one that waits, or, before it opens, any. Until the link is removed or renamed.
+  // Admits the link of this name as a port, until that link is removed or renamed. Once the gate has opened, this has
+  // an effect only while a link waits under the name.
   void admit(std::string_view name);
-  // Begins to tell, with what there is.
+  // Begins to pass events, beginning with the links that exist now.
   void open();
 
  private:
@@ -66,8 +67,8 @@ class PortGate final : public LinkSource {
   struct Link {
     Place place = Place::held;
     core::KeptLink kept;   // held
-    bool waiting = false;  // held, and on_waiting() was told under this name
-    std::string name;      // waiting: which
+    bool waiting = false;  // held, and on_waiting() was called with `name`
+    std::string name;      // the name under which it waits
   };
 
   void on_event(const LinkEvent& event);
@@ -89,13 +90,13 @@ class PortGate final : public LinkSource {
   os::EventSet events_;
   std::unordered_map<std::int32_t, Link> links_;
   std::set<std::string, std::less<>> admitted_;
-  std::set<std::string, std::less<>> used_;                  // of these, while it opens
-  std::map<std::string, std::size_t, std::less<>> waiting_;  // links that wait under the name
+  std::set<std::string, std::less<>> used_;                  // those of admitted_ that a link has, while the gate opens
+  std::map<std::string, std::size_t, std::less<>> waiting_;  // number of links that wait under each name
   bool open_ = false;
-  bool opened_ = false;  // and told
+  bool opened_ = false;  // open_, and the existing links have been passed on
   bool snapshot_ = false;
-  bool due_ = false;        // held links may have become tellable
-  bool timer_set_ = false;  // and has not been seen to fire
+  bool due_ = false;        // held links may be able to pass now
+  bool timer_set_ = false;  // and it has not fired yet, as far as is known
   os::ProcessFlag processing_;
 };
 

@@ -26,10 +26,10 @@ namespace {
 using redis::FieldValues;
 
 constexpr const char* port_table = "PORT_TABLE";
-constexpr const char* announced = "PORT_TABLE_KEY_SET";  // the names that wait for the consumer
+constexpr const char* announced = "PORT_TABLE_KEY_SET";  // the names that the consumer has not taken yet
 constexpr const char* port_config_done = "PortConfigDone";
 constexpr const char* port_init_done = "PortInitDone";
-constexpr std::string_view front_panel = "Ethernet";  // how SONiC's names of ports begin
+constexpr std::string_view front_panel = "Ethernet";  // the prefix of SONiC's port names
 
 bool has(const FieldValues& fields, std::string_view name, std::string_view value) {
   const std::string* found = redis::find_field(fields, name);
@@ -43,7 +43,7 @@ PortLoaderOptions checked(PortLoaderOptions options) {
   return options;
 }
 
-// The oldest client of APPL_DB that loads ports, when it is none of ours; "" = ours.
+// Returns the name of the oldest client of APPL_DB that loads ports, or "" if that client is ours.
 std::string other_loader(const std::string& client_list, const std::string& prefix, const std::string& own) {
   const auto clients = redis::named_clients(client_list);
   const redis::ListedClient* oldest = nullptr;
@@ -55,7 +55,7 @@ std::string other_loader(const std::string& client_list, const std::string& pref
   return oldest->name;
 }
 
-// The input and output of a start (PortStart) and of what follows it (ApplWatch), which decide.
+// Does the input and output. PortStart decides during the start, and ApplWatch decides after it.
 class Loader final : public PortLoader, private PortGate::Observer {
  public:
   Loader(LinkSource& links, PortLoaderOptions options)
@@ -133,7 +133,7 @@ class Loader final : public PortLoader, private PortGate::Observer {
   }
 
  private:
-  // One of the three.
+  // One of the three databases.
   struct Database final : redis::Database::Observer {
     Database(Loader& its_loader, const redis::ConnectionOptions& options, const char* its_name,
              PortStart::Source its_source)
@@ -201,7 +201,7 @@ class Loader final : public PortLoader, private PortGate::Observer {
     if (watch_.wants_rows() && rows_are_stored()) perform(watch_.on_rows_stored(now_));
   }
 
-  // Not just on its way: nothing goes on before something else happens.
+  // Returns whether the start is blocked until an event from outside, and not only busy.
   [[nodiscard]] bool is_stuck() const {
     const PortStart::Wait wait = start_.waits_for();
     if (wait == PortStart::Wait::initialized || wait == PortStart::Wait::loader) return true;
@@ -211,7 +211,7 @@ class Loader final : public PortLoader, private PortGate::Observer {
     });
   }
 
-  // CONFIG_DB and STATE_DB have told what the start needed. Not from inside a handler of theirs.
+  // Closes CONFIG_DB and STATE_DB, because only the start reads them. Must not be called from their own handlers.
   void close_what_was_read() {
     for (Database* database : {&config_, &state_}) {
       if (!database->database) continue;
@@ -222,7 +222,7 @@ class Loader final : public PortLoader, private PortGate::Observer {
 
   [[nodiscard]] bool rows_are_stored() const { return !options_.rows_are_stored || options_.rows_are_stored(); }
 
-  // ---- what is reported
+  // ---- reports
 
   void report(const LoaderEvent& event) const { listener_(event); }
 
@@ -279,8 +279,9 @@ class Loader final : public PortLoader, private PortGate::Observer {
     }
   }
 
-  // Wraps what is to be done with an answer: nothing when the start was begun anew since, and again after a pause when
-  // it is an error. A lost connection's errors are followed by on_closed().
+  // Returns a handler that passes a reply to `use`. The handler ignores a reply to an earlier attempt. On a refusal it
+  // reports the error and starts again after a pause. It ignores the errors of a lost connection, because on_closed()
+  // follows them.
   template <typename F>
   auto answer(Database& database, const char* verb, F use) {
     return [this, &database, verb, use = std::move(use), attempt = start_.attempt()](std::error_code error,
@@ -307,7 +308,7 @@ class Loader final : public PortLoader, private PortGate::Observer {
         }));
   }
 
-  // A field that is a list is marked by "@"; swss-common's reader cuts a field's name there.
+  // Reads the ports of CONFIG_DB. An "@" in a field's name marks a list. Truncates the name there, as swss-common does.
   void read_ports() {
     redis::TableReader metadata(*config_.database, "DEVICE_METADATA", options_.config_db.separator);
     std::ignore = metadata.read(
@@ -340,8 +341,8 @@ class Loader final : public PortLoader, private PortGate::Observer {
     }));
   }
 
-  // Published, or announced to the consumer and not taken yet. What is staged and was never announced, since PUBLISH
-  // was refused, is no evidence of anything: the consumer does not know of it.
+  // Looks for a row that is published, or announced to the consumer and not taken yet. A row that is staged but was
+  // never announced (PUBLISH was refused) does not count, because the consumer does not know of it.
   void look_for(const char* name, std::function<void(std::error_code error, bool there)> handler) {
     const std::string published = port_table + options_.appl_db.separator + name;
     const auto is_published = std::make_shared<std::pair<std::error_code, bool>>();
@@ -386,7 +387,7 @@ class Loader final : public PortLoader, private PortGate::Observer {
     if (decision.set_leftovers_down) leftovers_ = leftovers();
   }
 
-  // What swss makes, whatever else the filter matches.
+  // Returns the links that swss creates. The filter may match other links too, and those are not touched.
   [[nodiscard]] std::vector<PortGate::Candidate> leftovers() const {
     std::vector<PortGate::Candidate> links = gate_.candidates();
     const auto is_of_others = [this](const PortGate::Candidate& link) {
@@ -397,9 +398,9 @@ class Loader final : public PortLoader, private PortGate::Observer {
     return links;
   }
 
-  // One at a time, beside the loop: the kernel may keep each waiting.
+  // Sets down one link at a time, in a thread beside the loop, because the kernel may block each request.
   void set_next_down() {
-    if (set_down_.running()) return;  // of an earlier attempt; its result goes on from here
+    if (set_down_.running()) return;  // started by an earlier attempt; on_set_down() continues
     if (leftovers_.empty()) return perform(start_.on_all_down());
     if (!options_.set_link_down) {
       keep_leftovers(std::make_error_code(std::errc::operation_not_supported));
@@ -469,9 +470,9 @@ class Loader final : public PortLoader, private PortGate::Observer {
     gate_.open();
   }
 
-  // ---- and from then on
+  // ---- after the start
 
-  // The gate is driven by the Synchronizer: what it says is dealt with in our own process().
+  // Makes fd() readable. The Synchronizer drives the gate, so the gate's events are handled in our own process().
   void wake() { events_.arm(TimePoint{}); }
 
   void on_snapshot() override {
@@ -529,7 +530,7 @@ class Loader final : public PortLoader, private PortGate::Observer {
     }
   }
 
-  // Of a refusal; a lost connection is reported by on_closed().
+  // Reports a refusal and returns true. For a lost connection it returns false, because on_closed() reports that.
   bool report_if_refused(const char* verb, std::error_code error) {
     const bool refused = error && appl_.database->open();
     if (refused) report_refused(appl_, verb, error);
@@ -607,17 +608,17 @@ class Loader final : public PortLoader, private PortGate::Observer {
   PortStart start_;
   ApplWatch watch_;
 
-  // What answers have brought so far.
-  std::vector<redis::TableRow> ports_;  // of CONFIG_DB
+  // The contents of the replies so far.
+  std::vector<redis::TableRow> ports_;  // the ports of CONFIG_DB
   ApplWatch::Names published_;
   std::optional<ApplWatch::Found> looked_;
   bool dpu_ = false;
   bool warm_enabled_ = false;
 
-  std::vector<PortGate::Candidate> leftovers_;  // to be set down; the last one is under way
-  std::size_t ignored_ = 0;                     // of them, that were
+  std::vector<PortGate::Candidate> leftovers_;  // the links to set down; the last one is being set down
+  std::size_t ignored_ = 0;                     // number of leftovers that were set down
   os::Background<std::error_code> set_down_;
-  std::string told_waiting_;  // as it was reported last
+  std::string told_waiting_;  // the text that was last reported
   std::string told_refusal_;
   bool snapshot_arrived_ = false;
   os::ProcessFlag processing_;

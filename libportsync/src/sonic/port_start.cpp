@@ -8,7 +8,7 @@ namespace portsync::sonic {
 namespace {
 
 constexpr std::chrono::milliseconds config_poll_interval{100};
-constexpr int another_loader_intervals = 3;  // one that has just ended may be listed for a moment
+constexpr int another_loader_intervals = 3;  // Redis may list a loader for a moment after it has ended
 
 }  // namespace
 
@@ -26,7 +26,7 @@ PortStart::Tasks PortStart::on_closed(Source source, TimePoint now) {
   return read_what_is_due(now);
 }
 
-// What was read may not hold any more, and what was written may not be there: both are found out by reading.
+// Reads everything again, because earlier reads may be out of date and earlier writes may be lost.
 void PortStart::begin_again() {
   phase_ = Phase::reading;
   ++attempt_;
@@ -55,7 +55,8 @@ PortStart::Tasks PortStart::on_time(TimePoint now) {
   return read_what_is_due(now);
 }
 
-// APPL_DB and STATE_DB are read last: what they say of the start must not be as old as the wait for the rest.
+// Reads APPL_DB and STATE_DB last, because their evidence about the start must not be older than the wait for the
+// rest.
 PortStart::Tasks PortStart::read_what_is_due(TimePoint now) {
   Tasks tasks;
   if (phase_ != Phase::reading || (poll_at_ && now < *poll_at_)) return tasks;
@@ -100,7 +101,8 @@ PortStart::Tasks PortStart::on_config(bool dpu, std::size_t ports, TimePoint now
   return read_what_is_due(now);
 }
 
-// Of two that start together the younger gives way, and of one that runs already whoever comes.
+// Ends the start if another loader stays. If two loaders start together, the one with the higher client id exits. A
+// loader that already runs stays.
 PortStart::Tasks PortStart::on_loader_found(const std::string& name, TimePoint now) {
   another_loader_ = name;
   if (!another_loader_since_) another_loader_since_ = now;
@@ -137,8 +139,9 @@ PortStart::Tasks PortStart::on_state(bool warm_enabled, std::optional<std::strin
   return read_what_is_due(now);
 }
 
-// What has been counted for this start is not counted again when its answer was lost. A second try finds its own
-// PortConfigDone, and is no other start for that.
+// Makes the decision. A repeated attempt does not increment the restore count again, because the reply to the first
+// increment may have been lost. It may find the PortConfigDone that it wrote itself. It is still the same start, so it
+// is not reported again.
 void PortStart::decide_start(Tasks& tasks) {
   decision_ = decide(evidence_);
   if (restore_count_) decision_.restore_count = restore_count_;
@@ -147,8 +150,10 @@ void PortStart::decide_start(Tasks& tasks) {
   tasks.push_back(Task::set_down);
 }
 
-// Before PortConfigDone, after which orchagent makes links that must not be taken for leftovers. One after the other: a
-// start that ends in between must find neither PortConfigDone without its ports nor a count of a start that was none.
+// Begins to write once all leftovers are down. PortConfigDone must come after that, because orchagent then creates
+// links that must not be mistaken for leftovers. The writes are sequential, because the start may be interrupted
+// between any two of them: the next start must find neither a PortConfigDone without its ports nor a count of a start
+// that did not happen.
 PortStart::Tasks PortStart::on_all_down() {
   if (!decision_.load_ports) return write_restore_count();
   if (ports_ == 0) return write_config_done();

@@ -15,35 +15,35 @@
 
 namespace portsync::sonic {
 
-// A start, from the first connection until links pass: which databases are read and when, what is set down, what is
-// written and in which order. Each function is one event; it returns what the caller has to do, in that order. Pure:
-// the time and every answer are arguments.
+// Decides the course of a start, from the first connection until links pass: which databases are read and when, which
+// links are set down, and what is written in which order. Each function is one event. It returns the caller's tasks in
+// the order in which the caller must do them. Pure: the time and every reply are arguments.
 //
 //   reading ──all read──► setting_down ──► writing_ports ──► writing_config_done ──► writing_restore_count ──► running
 //      ▲                       │                │                    │                        │
 //      └── a refusal, or a connection that was lost or opened ───────┴────────────────────────┘      stop(): ended
 //
-// The writing phases that have nothing to write are passed over.
+// The start skips a writing phase that has nothing to write.
 class PortStart {
  public:
   enum class Phase : std::uint8_t {
-    reading,                // of the databases, and of the first snapshot of the links
-    setting_down,           // what a stopped swss has left behind
-    writing_ports,          // into APPL_DB
-    writing_config_done,    // PortConfigDone
-    writing_restore_count,  // into STATE_DB
+    reading,                // reads the databases, and waits for the first snapshot of the links
+    setting_down,           // sets down the links that a stopped swss left behind
+    writing_ports,          // writes the ports into APPL_DB
+    writing_config_done,    // writes PortConfigDone
+    writing_restore_count,  // writes the count into STATE_DB
     running,                // links pass
-    ended,                  // nothing is read or written any more
+    ended,                  // reads and writes nothing any more
   };
   enum class Source : std::uint8_t { config_db, appl_db, state_db };
   enum class Task : std::uint8_t {
     read_initialized,  // CONFIG_DB_INITIALIZED: on_initialized() or on_not_initialized()
-    read_ports,        // of CONFIG_DB: on_config()
+    read_ports,        // those of CONFIG_DB: on_config()
     read_appl,         // on_loader_found() or on_no_loader(), on_config_done(), on_init_done(), then on_appl()
     read_state,        // on_state()
-    report_started,    // decision() is made; list what it says is to be set down
-    set_down,          // some of it; on_all_down() when nothing is left
-    write_ports,       // these three: on_written()
+    report_started,    // decision() is made; collect the links to set down
+    set_down,          // set down the next link; on_all_down() if none is left
+    write_ports,       // this and the next two: on_written()
     write_config_done,
     write_restore_count,
     run,                 // links pass
@@ -57,7 +57,7 @@ class PortStart {
   // `poll_interval`: the pause after a refusal, and while another loader is there.
   explicit PortStart(std::chrono::milliseconds poll_interval) : poll_interval_(poll_interval) {}
 
-  // A database can be read. Nothing that was read of any of them, or written, is known to hold.
+  // A database is open. All that was read or written before, in any database, may be out of date.
   [[nodiscard]] Tasks on_open(Source source, TimePoint now);
   [[nodiscard]] Tasks on_closed(Source source, TimePoint now);
   // The first snapshot of the links is complete.
@@ -65,28 +65,28 @@ class PortStart {
   [[nodiscard]] Tasks on_not_initialized(TimePoint now);
   [[nodiscard]] Tasks on_initialized();
   [[nodiscard]] Tasks on_config(bool dpu, std::size_t ports, TimePoint now);
-  // The oldest client of APPL_DB that loads ports is another one than ours.
+  // The oldest client of APPL_DB that loads ports is not ours.
   [[nodiscard]] Tasks on_loader_found(const std::string& name, TimePoint now);
   void on_no_loader();
-  // PortConfigDone, in either form, in the server process of this run_id.
+  // Whether PortConfigDone, published or staged, is in the server process of this run_id.
   [[nodiscard]] Tasks on_config_done(bool there, const std::string& run_id);
   void on_init_done(bool there) { evidence_.port_init_done = there; }
   // All of APPL_DB was read.
   [[nodiscard]] Tasks on_appl(TimePoint now);
   [[nodiscard]] Tasks on_state(bool warm_enabled, std::optional<std::string> restore_count, TimePoint now);
   [[nodiscard]] Tasks on_all_down();
-  // What the phase writes is acknowledged, by the server process of this run_id.
+  // The server process of this run_id has acknowledged the writes of the current phase.
   [[nodiscard]] Tasks on_written(const std::string& run_id);
-  // A read or a write was refused by a database that is open: the start begins again after a pause.
+  // An open database refused a read or a write. The start begins again after a pause.
   void on_refused(TimePoint now) { try_again(now, poll_interval_); }
   [[nodiscard]] Tasks on_time(TimePoint now);
   void stop();
 
-  // When on_time() has something to do; std::nullopt: not before another event.
+  // Returns when to call on_time(); std::nullopt: not before another event.
   [[nodiscard]] std::optional<TimePoint> deadline() const;
 
   [[nodiscard]] Phase phase() const noexcept { return phase_; }
-  // Answers to what an earlier attempt asked for are of no use.
+  // Returns the number of the current attempt. The caller ignores replies to requests of an earlier one.
   [[nodiscard]] std::uint64_t attempt() const noexcept { return attempt_; }
   [[nodiscard]] Wait waits_for() const noexcept;
   [[nodiscard]] const Decision& decision() const noexcept { return decision_; }
@@ -119,13 +119,13 @@ class PortStart {
   std::size_t ports_ = 0;
   Evidence evidence_;
   Decision decision_;
-  std::optional<std::string> restore_count_;  // as this start has, or may have, written it
+  std::optional<std::string> restore_count_;  // the count that this start has, or may have, written
   SeenServer seen_;
   std::string another_loader_;
   std::optional<TimePoint> another_loader_since_;
   bool snapshot_ = false;
-  bool uninitialized_ = false;  // CONFIG_DB said so
-  bool started_ = false;        // and reported
+  bool uninitialized_ = false;  // on_not_initialized() was the last word of CONFIG_DB
+  bool started_ = false;        // and report_started was returned
   bool server_was_restarted_ = false;
 };
 

@@ -5,7 +5,8 @@
 
 namespace portsync::sonic {
 
-// The server process in which PortConfigDone was seen, by its run_id. "" is a server that does not say its own.
+// Remembers the server process in which PortConfigDone was seen, by its run_id. "" means that the server does not
+// report one.
 class SeenServer {
  public:
   void note(const std::string& run_id) {

@@ -7,7 +7,7 @@
 namespace portsync::sonic {
 namespace {
 
-// std::nullopt when it is no count: then portsyncd has not been started warm before, and is not now.
+// Returns std::nullopt if the text is no count: then no earlier start counted, and this start is not warm.
 std::optional<std::uint64_t> count_in(const std::optional<std::string>& text) {
   if (!text) return std::nullopt;
   std::uint64_t count = 0;

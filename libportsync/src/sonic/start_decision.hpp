@@ -7,7 +7,7 @@
 
 namespace portsync::sonic {
 
-// What the databases say of how portsyncd is started.
+// The facts in the databases that show which kind of start this is.
 struct Evidence {
   bool dpu = false;                          // DEVICE_METADATA|localhost switch_type
   bool warm_enabled = false;                 // WARM_RESTART_ENABLE_TABLE
@@ -18,14 +18,14 @@ struct Evidence {
 
 struct Decision {
   StartMode mode = StartMode::cold;
-  bool load_ports = false;                   // into APPL_DB, and PortConfigDone after them
-  bool set_leftovers_down = false;           // links that there are already
-  bool say_init_done = true;                 // when every port has its link
-  std::optional<std::string> restore_count;  // to be written
+  bool load_ports = false;                   // write the ports into APPL_DB, and then PortConfigDone
+  bool set_leftovers_down = false;           // the links that already exist
+  bool say_init_done = true;                 // write PortInitDone when every port has its link
+  std::optional<std::string> restore_count;  // the value to write
 };
 
-// swss.sh flushes APPL_DB on a cold start: PortConfigDone in it means that portsyncd alone was restarted, or warm.
-// Pure.
+// Decides which kind of start this is, and what it does. swss.sh flushes APPL_DB on a cold start. So a PortConfigDone
+// in it means that portsyncd alone was restarted, or that this is a warm restart. Pure.
 [[nodiscard]] Decision decide(const Evidence& evidence);
 
 }  // namespace portsync::sonic
