@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: Apache-2.0
-// What portsyncd answers, as values. The only file of portsyncctl that knows JSON. Text in the values is safe to show.
+// portsyncd's replies as values. In portsyncctl, only the .cpp file uses JSON. Text in the values is safe to print.
 #pragma once
 
 #include <cstdint>
@@ -12,7 +12,7 @@
 
 namespace portsyncctl {
 
-using UnixMs = std::optional<std::int64_t>;  // std::nullopt: never, or not known
+using UnixMs = std::optional<std::int64_t>;  // std::nullopt: never, or unknown
 using Fields = std::vector<std::pair<std::string, std::string>>;
 
 struct Health {
@@ -71,8 +71,8 @@ struct PortAnswer {
   UnixMs last_change;
   std::optional<bool> in_sync;  // std::nullopt: the row could not be read
   UnixMs compared;              // when the row was compared with the link
-  std::optional<Fields> row;    // of one port: as it was read for this answer
-  std::string row_error;        // of one port: why it was not read
+  std::optional<Fields> row;    // only in the reply for one port: as read for this reply
+  std::string row_error;        // only in the reply for one port: why it was not read
 };
 
 using Counters = std::vector<std::pair<std::string, std::int64_t>>;
@@ -81,7 +81,7 @@ struct Event {
   std::string name;
   UnixMs time;
   std::string port;
-  std::optional<Fields> row_before;  // std::nullopt: not there, or not known
+  std::optional<Fields> row_before;  // std::nullopt: no row, or unknown
   std::optional<Fields> row_now;
   Health health_before;
   Health health_now;
@@ -93,10 +93,10 @@ struct Event {
 
 [[nodiscard]] std::string request_line(const Options& options);
 
-// Throws Error when portsyncd says no; what it says is not understood is one too.
+// Throws Error if portsyncd replied with an error, or if the reply is not understood.
 void check(const std::string& line);
 
-// Of an answer that was checked, and of an event.
+// Convert a reply that passed check(), or an event.
 [[nodiscard]] StatusAnswer read_status(const std::string& line);
 [[nodiscard]] std::vector<PortAnswer> read_ports(const std::string& line);
 [[nodiscard]] PortAnswer read_port(const std::string& line);
@@ -104,7 +104,7 @@ void check(const std::string& line);
 [[nodiscard]] Counters read_counters(const std::string& line);
 [[nodiscard]] Event read_event(const std::string& line);
 
-// The result as a document for people, ASCII alone; and an event in one line.
+// Format the result as indented JSON, and an event as one line. Both are ASCII only.
 [[nodiscard]] std::string result_document(const std::string& line);
 [[nodiscard]] std::string event_document(const std::string& line);
 

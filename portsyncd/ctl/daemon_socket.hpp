@@ -7,7 +7,7 @@
 
 namespace portsyncctl {
 
-// The way to portsyncd, line by line. Throws Error with words for whoever waits for it.
+// A connection to portsyncd that carries lines. Throws Error, whose text is for the user.
 class DaemonSocket {
  public:
   using TimePoint = std::chrono::steady_clock::time_point;
@@ -19,9 +19,9 @@ class DaemonSocket {
   ~DaemonSocket();
 
   void send(const std::string& line);
-  // The answer, within the limit.
+  // Waits for the reply and returns it. Throws Error if it takes longer than the limit.
   [[nodiscard]] std::string answer();
-  // Whatever comes next, whenever; std::nullopt when nobody reads standard output any more.
+  // Waits for the next line without a limit. Returns std::nullopt when standard output has lost its reader.
   [[nodiscard]] std::optional<std::string> event();
 
  private:
@@ -31,7 +31,7 @@ class DaemonSocket {
   std::string path_;
   int fd_;
   std::string input_;
-  std::size_t searched_ = 0;  // of input_: no line ends before
+  std::size_t searched_ = 0;  // offset in input_; no line ends before it
 };
 
 }  // namespace portsyncctl

@@ -6,7 +6,7 @@
 
 namespace portsyncctl {
 
-// What ends the command: what to say, and the exit status.
+// An error that ends the command, with its text and the exit status.
 class Error : public std::runtime_error {
  public:
   Error(int status, const std::string& text) : std::runtime_error(text), status_(status) {}

@@ -18,7 +18,7 @@ struct Options {
   std::string socket;
 };
 
-// The exit status when there is nothing more to do.
+// Parses the command line. Returns the exit status if the program must end now.
 [[nodiscard]] std::optional<int> parse_options(int argc, const char* const* argv, Options& options);
 
 }  // namespace portsyncctl

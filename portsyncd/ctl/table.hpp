@@ -10,7 +10,7 @@ namespace portsyncctl {
 
 enum class Colour : std::uint8_t { none, bold, red, green, yellow };
 
-// The text in that colour, by the terminal's own sequences.
+// Returns the text in the colour, with the terminal's escape sequences.
 [[nodiscard]] std::string paint(std::string text, Colour colour);
 
 struct Cell {
@@ -19,10 +19,10 @@ struct Cell {
   Colour colour;
 };
 
-// Columns as wide as their widest cell. A heading that begins with ">" puts its column to the right.
+// A table whose columns are as wide as their widest cells. A heading that begins with ">" right-aligns its column.
 class Table {
  public:
-  // Without headings when they are all empty.
+  // Omits the line of headings if all are empty.
   explicit Table(const std::vector<std::string>& headings);
 
   void add(std::vector<Cell> cells) { rows_.push_back(std::move(cells)); }

@@ -17,21 +17,21 @@
 
 namespace portsyncd {
 
-// Why something asked for was not done.
+// Why a request was not carried out.
 struct ControlError {
   enum class Kind : std::uint8_t { no_such_port, invalid_argument, not_possible, failed };
   Kind kind = Kind::failed;
   std::string text;
 };
 
-// What may be asked of the daemon, and told to it, while it runs: one object, of which the unix socket, D-Bus and the
-// metrics are faces. Who may ask is theirs to know.
+// The requests that the running daemon accepts. The unix socket, D-Bus and the metrics are faces of this one object.
+// The faces check which clients may make a request.
 class Control {
  public:
   using WallClock = std::chrono::system_clock;
   using Outcome = std::optional<ControlError>;  // std::nullopt: done
 
-  // What the App lends. All of it outlives the Control.
+  // Objects and functions of the App. All of them outlive the Control.
   struct Daemon {
     portsync::Synchronizer& synchronizer;
     const portsync::HealthMonitor& monitor;
@@ -46,7 +46,7 @@ class Control {
     std::string version;
     std::string mode;
     std::string store;
-    std::string store_error;  // the latest; "" = none yet
+    std::string store_error;  // the latest error; "" = none yet
     bool store_open = false;
     std::size_t ports = 0;
     std::size_t pending = 0;
@@ -54,15 +54,15 @@ class Control {
     std::int64_t pid = 0;
     WallClock::time_point started;
     std::optional<WallClock::time_point> last_resync;  // when the newest snapshot of the links was complete
-    // When all rows were last read back and compared; std::nullopt: not yet since the store was opened.
+    // When all rows were last read back and compared; std::nullopt: not since the store was opened.
     std::optional<WallClock::time_point> compared;
     std::string log_level;
   };
 
   using Transition = portsync::HealthTransition;
 
-  // A row was written (`now`) or removed (`now` is nullptr); `before` is nullptr when it was not there or not known.
-  // Borrowed for the call.
+  // A row was written (`now`) or removed (`now` is nullptr). `before` is nullptr if there was no row or it is unknown.
+  // Valid only during the call.
   struct PortChange {
     std::string_view port;
     const portsync::PortRecord* before = nullptr;
@@ -72,14 +72,14 @@ class Control {
     std::chrono::microseconds latency{0};
   };
 
-  // What the store held of one row when it was read for a question. Borrowed for the call.
+  // One row as check() read it from the store. Valid only during the call.
   struct RowCheck {
-    const portsync::PortRecord* row = nullptr;  // nullptr: no row, or `error` says why it was not read
-    std::string error;                          // in the store's own words; "" = the row was read
+    const portsync::PortRecord* row = nullptr;  // nullptr: there is no row, or `error` has the reason
+    std::string error;                          // the store's own words; "" = the row was read
     WallClock::time_point time;
   };
 
-  // Told from the loop, after the fact. Must be quick: rows wait meanwhile.
+  // Receives events from the loop after they happened. Must return quickly, because rows wait meanwhile.
   class Observer {
    public:
     Observer() = default;
@@ -92,7 +92,7 @@ class Control {
     virtual void on_store_changed(bool open) = 0;
   };
 
-  // Who asks for a change, as the log shows it: "uid=0 pid=4711".
+  // The client that requests a change, as the log shows it: "uid=0 pid=4711".
   struct Requester {
     std::string text;
   };
@@ -100,41 +100,41 @@ class Control {
   explicit Control(Daemon daemon);
 
   [[nodiscard]] Status status() const;
-  // Those whose names match the shell glob, all when it is empty, sorted as people do: Ethernet4 before Ethernet12.
-  // Borrowed until the loop turns.
+  // Returns the ports whose names match the shell glob; all ports if it is empty. Sorts them by name_less(): Ethernet4
+  // before Ethernet12. They are valid until control returns to the loop.
   [[nodiscard]] std::vector<portsync::PortStatus> ports(const std::string& pattern = {}) const;
-  // All of them, for who asks often: to sort thousands takes milliseconds.
+  // Returns all ports, unsorted. Callers that ask often use this, because sorting thousands takes milliseconds.
   [[nodiscard]] std::vector<portsync::PortStatus> ports_in_no_order() const { return daemon_.synchronizer.ports(); }
-  // The names alone, in no order.
+  // Returns the names of the ports that match, unsorted.
   [[nodiscard]] std::vector<std::string> names(const std::string& pattern) const;
   [[nodiscard]] std::optional<portsync::PortStatus> port(std::string_view name) const;
-  // Reads the row of this port now. The handler is called once: from here, or from the loop when the store has
-  // answered. It must not throw. Returns a number for forget().
+  // Reads the row of this port from the store. Calls the handler once: before check() returns, or from the loop when
+  // the store has replied. The handler must not throw. Returns a number for forget().
   using CheckHandler = std::function<void(const RowCheck& check)>;
   std::uint64_t check(std::string_view name, CheckHandler handler);
-  // The handler of this check() is not called any more.
+  // Drops the handler of this check(). It is not called any more.
   void forget(std::uint64_t check);
-  // See Status::compared.
+  // Returns Status::compared.
   [[nodiscard]] std::optional<WallClock::time_point> compared() const;
   [[nodiscard]] Statistics statistics() const;
   [[nodiscard]] portsync::Health health() const { return daemon_.monitor.overall(); }
-  // The last 100 changes of the verdict or its reason, oldest first.
+  // Returns the last 100 changes of the verdict or its reason, oldest first.
   [[nodiscard]] std::vector<Transition> health_history() const;
 
-  // Each is logged with who has asked for it.
-  // A new snapshot of the links; `force` removes rows even though no link has ever matched.
+  // Each of the following logs the requester.
+  // Requests a new snapshot of the links. With `force`, removes rows even if no link has ever matched.
   [[nodiscard]] Outcome resync(bool force, const Requester& requester);
-  // All rows are read back and compared.
+  // Starts to read back all rows and to compare them.
   [[nodiscard]] Outcome audit(const Requester& requester);
   [[nodiscard]] Outcome reload(const Requester& requester);
-  // Until the next reload that sets it, or the next start.
+  // Sets the level until the next reload that sets it, or until the next start.
   [[nodiscard]] Outcome set_log_level(std::string_view level, const Requester& requester);
 
-  // Observers go before the Control does, or take themselves out.
+  // An observer must be removed before it is destroyed, unless the Control is destroyed first.
   void add_observer(Observer& observer) { observers_.push_back(&observer); }
   void remove_observer(Observer& observer) { std::erase(observers_, &observer); }
 
-  // For the App alone: what has happened.
+  // Receive the library's events. Only the App calls them.
   void on_event(const portsync::SyncEvent& event);
   void on_health(const portsync::Health& before, const portsync::Health& now);
 
@@ -150,15 +150,15 @@ class Control {
     CheckHandler handler;
   };
   void on_checked(const portsync::SyncEvent& event);
-  std::vector<Check> checks_;  // not answered yet
+  std::vector<Check> checks_;  // without a reply so far
   std::uint64_t checks_made_ = 0;
 };
 
-// When something that happened at a moment of the monotonic clock was, for people.
+// Converts a time of the monotonic clock to wall-clock time, for people.
 [[nodiscard]] Control::WallClock::time_point wall_time(portsync::TimePoint time);
 
-// Less, as people sort names with numbers in them. Not by strverscmp(3): that takes 04 for a fraction and puts it
-// before 0.
+// Compares names by the numbers in them, as people do. Does not use strverscmp(3), because that takes 04 for a fraction
+// and sorts it before 0.
 [[nodiscard]] bool name_less(std::string_view a, std::string_view b) noexcept;
 
 }  // namespace portsyncd

@@ -16,8 +16,8 @@
 
 namespace portsyncd {
 
-// Turns what the library tells into lines of the log. Lines of rows share a token bucket, so that a storm of link
-// changes does not become one of the log; what it holds back is counted and told.
+// Writes the library's events to the log. Lines about rows share a token bucket, so that a storm of link changes does
+// not flood the log. Counts the lines that it suppresses and logs their number.
 class EventLog {
  public:
   using Writer = std::function<void(log::Level level, std::string_view line, log::Fields fields)>;
@@ -26,17 +26,17 @@ class EventLog {
   EventLog(std::chrono::microseconds max_latency, std::chrono::seconds retry_interval, Writer writer = log::write);
 
   void on_event(const portsync::SyncEvent& event, TimePoint now);
-  // Until rows are right for the first time, Degraded is what a healthy start goes through: no warning.
+  // `starting` lasts until the daemon is ready. A healthy start passes through Degraded, so that is no warning then.
   enum class Phase : std::uint8_t { starting, running };
   void on_health(const portsync::Health& before, const portsync::Health& health, Phase phase, TimePoint now);
 
-  // Lines held back that nothing has told yet; flush() tells.
+  // Returns true if lines are held back. flush() logs their number or the newest of them.
   [[nodiscard]] bool holds_back() const noexcept { return suppressed_ > 0 || holds_back_health_; }
   void flush();
 
   void set_max_latency(std::chrono::microseconds max_latency) noexcept { max_latency_ = max_latency; }
 
-  // Rows that took longer than max_latency.
+  // Returns the number of rows that took longer than max_latency.
   [[nodiscard]] std::uint64_t slow_rows() const noexcept { return slow_rows_; }
 
  private:
@@ -60,8 +60,8 @@ class EventLog {
   TokenBucket slow_warnings_{0.1, 1};
   TokenBucket health_reasons_{1, 10};
   std::uint64_t suppressed_ = 0;
-  log::Level suppressed_level_ = log::Level::info;  // the highest of theirs
-  Transition held_back_;                            // of health: from what was told last to the newest
+  log::Level suppressed_level_ = log::Level::info;  // the highest level of the suppressed lines
+  Transition held_back_;                            // of health: from the one logged last to the newest
   bool holds_back_health_ = false;
   std::uint64_t slow_rows_ = 0;
 };

@@ -7,7 +7,7 @@
 
 namespace portsyncd::log {
 
-// A value beside a line's text, for programs that search the log by value. Only the journal has them, as
+// A value beside a line's text, for programs that search the log by value. Only the journal stores fields, as
 // PORTSYNCD_<name>=.
 struct Field {
   std::string_view name;

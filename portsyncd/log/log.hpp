@@ -1,5 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
-// The log: standard error, the journal, syslog or a file. One thread. The only file that knows the logging library.
+// The log: standard error, the journal, syslog or a file. Only one thread may use it. Only the .cpp file uses the
+// logging library.
 #pragma once
 
 #include <cstdint>
@@ -15,35 +16,39 @@ enum class Level : std::uint8_t { trace, debug, info, warning, error, critical, 
 
 inline constexpr std::string_view level_names = "trace, debug, info, warn, error, critical or off";
 
-// Takes the names above, "warning", "err" and "none" too, in any case.
+// Parses the names above, and also "warning", "err" and "none", in upper or lower case.
 [[nodiscard]] std::optional<Level> parse_level(std::string_view name) noexcept;
 [[nodiscard]] const char* to_string(Level level) noexcept;
 
 // Where lines go: logging.target and logging.file.
-//   auto     the journal when it reads standard error, else standard error
+//   auto     the journal if it reads standard error, else standard error
 //   journal  systemd's journal, with priorities
 //   syslog   syslog(3), facility daemon
 //   stderr   standard error, with timestamps and, on a terminal, colour
-//   file     `file`, a regular one, put aside under five numbered names, in turn, whenever it has grown to 10 MiB
+//   file     `file`, a regular file, which is rotated at 10 MiB; five older files are kept under numbered names
 struct Destination {
   std::string target = "auto";
   std::string file;
 };
 
-// A file that cannot be written any more is given up for standard error, which says so.
+// Opens a log in place of the current one, if any. Opens a file again even if its name is the same, so that a file that
+// was moved away is closed. Throws std::runtime_error, which says what could not be opened and why; the current log
+// then stays in use.
 //
-// Opens another log in the place of the one there was, if any; a file is opened anew, so that one that was moved away
-// is let go. Throws std::runtime_error that says what could not be opened and why: then all is as it was.
+// If a file cannot be written any more, later lines go to standard error. The first of them says so.
 void open(const Destination& destination);
 
-// Lines below it are dropped. Nothing is written before open(). Level off writes a last line, of the level there was.
+// Sets the level. Lines below it are dropped. Nothing is written before open(). Setting `off` writes a last line, with
+// the level of before.
 void set_level(Level level) noexcept;
 [[nodiscard]] Level level() noexcept;
 
-// Ask before a line is put together: a line that is not wanted must cost nothing.
+// Returns whether lines of the level are written. Ask before building a line, because an unwanted line must cost
+// nothing.
 [[nodiscard]] bool enabled(Level level) noexcept;
 
-// One line. Control characters, which a name or an answer of Redis may hold, are shown as '?': nobody forges a line.
+// Writes one line. Replaces control characters with '?', because a name or a reply of Redis may contain them and could
+// forge a line.
 void write(Level level, std::string_view text, Fields fields = {}) noexcept;
 
 inline void debug(std::string_view text) noexcept {
@@ -59,8 +64,8 @@ inline void error(std::string_view text) noexcept {
   write(Level::error, text);
 }
 
-// Before the process ends because of a fault. The journal then knows whose the last lines are, also when journald is
-// busy: `journalctl -u portsyncd` shows them. Waits for 2 s at most.
+// Waits, for at most 2 s, until journald has read the last lines. Call it before the process ends because of a fault.
+// journald can then attribute the lines to the unit even if it is busy, so `journalctl -u portsyncd` shows them.
 void finish() noexcept;
 
 }  // namespace portsyncd::log

@@ -13,7 +13,7 @@
 
 namespace portsyncd {
 
-// Puts together "words key=value key=value", and the journal's fields.
+// Builds a line "words key=value key=value", and its fields for the journal.
 class LogLine {
  public:
   explicit LogLine(std::string_view words) {

@@ -12,15 +12,15 @@
 
 namespace portsyncd {
 
-// The socket of a log daemon: of journald, by its native protocol (systemd.io/JOURNAL_NATIVE_PROTOCOL), or of syslog
-// (RFC 3164, facility daemon). Not by sd_journal_sendv(3) and syslog(3): both wait when the daemon does not read, and
-// the loop with them. A line that cannot be sent at once is lost, and the next one that can be is preceded by how many
-// were.
+// The socket of a log daemon: of journald with its native protocol (systemd.io/JOURNAL_NATIVE_PROTOCOL), or of syslog
+// (RFC 3164, facility daemon). Does not use sd_journal_sendv(3) and syslog(3), because both block the loop when the
+// daemon does not read. A line that cannot be sent at once is lost. The number of lost lines is logged before the next
+// line that can be sent.
 class LogSocket {
  public:
   enum class Protocol : std::uint8_t { journal, syslog };
 
-  // Where a protocol's daemon listens.
+  // Returns the path where the protocol's daemon listens.
   [[nodiscard]] static std::string_view place(Protocol protocol) noexcept;
 
   explicit LogSocket(Protocol protocol) noexcept : LogSocket(protocol, place(protocol)) {}
@@ -31,14 +31,15 @@ class LogSocket {
 
   [[nodiscard]] Protocol protocol() const noexcept { return protocol_; }
 
-  // Whether somebody takes lines there: an errno, 0 when he does.
+  // Returns 0 if a daemon listens at the path, else an errno.
   [[nodiscard]] int check() const noexcept;
 
-  // `priority`: syslog's, 0 to 7. Only the journal has fields.
+  // Sends a line. `priority` is that of syslog, 0 to 7. Only the journal receives the fields.
   void send(int priority, std::string_view text, log::Fields fields);
 
-  // Waits until the daemon has read what was sent, for `limit` at most: false when it has not. journald asks /proc for
-  // the unit of who has sent a line, and gives the lines of one who has ended by then to nobody.
+  // Waits until the daemon has read all lines, for at most `limit`. Returns false if it has not. This matters before
+  // the process ends: journald looks up the sender's unit in /proc and attributes the lines of an ended process to no
+  // unit.
   bool wait_until_read(std::chrono::milliseconds limit) const noexcept;
 
  private:

@@ -18,7 +18,8 @@ struct Statistics {
   std::uint64_t slow_rows = 0;  // stored later than performance.max_latency_us allows
 };
 
-// By name, in order. The names are a contract: tests, monitoring and portsyncctl's users read them.
+// Returns the values with their names, in a fixed order. The names are a contract, because tests, monitoring and users
+// of portsyncctl read them.
 [[nodiscard]] std::vector<std::pair<std::string_view, std::uint64_t>> values_of(const Statistics& statistics);
 
 // Formats the statistics line of the log: the values, and `eps`.
@@ -26,7 +27,7 @@ class StatisticsReport {
  public:
   explicit StatisticsReport(portsync::TimePoint start) : period_start_(start) {}
 
-  // eps is counted since the last end_period(), or the start.
+  // Returns the line. Its `eps` counts since the last end_period(), or since the start.
   [[nodiscard]] std::string line(const Statistics& now, portsync::TimePoint time) const;
   void end_period(const Statistics& now, portsync::TimePoint time);
 

@@ -8,7 +8,7 @@
 
 namespace portsyncd {
 
-// Descriptors, signals and timers of one thread, on epoll. Throws std::system_error.
+// Waits for descriptors, signals and timers in one thread, with epoll. Throws std::system_error.
 class EventLoop {
  public:
   using Handler = std::function<void()>;
@@ -18,34 +18,36 @@ class EventLoop {
   EventLoop& operator=(const EventLoop&) = delete;
   ~EventLoop();
 
-  // Called whenever the descriptor is readable (level-triggered), for ever.
+  // Calls the handler whenever the descriptor is readable (level-triggered), until the loop is destroyed.
   void on_readable(int fd, Handler handler);
 
-  // The process that sent a signal; pid 0 = the kernel, or a process of another namespace.
+  // The process that sent a signal; pid 0 = the kernel, or a process in another PID namespace.
   struct Sender {
     std::int64_t uid = 0;
     std::int64_t pid = 0;
   };
   using SignalHandler = std::function<void(const Sender&)>;
 
-  // Blocks the signal in the calling thread, so do it before there is another. Goes before descriptors.
+  // Calls the handler for each signal of this number, before handlers of descriptors. Blocks the signal in the calling
+  // thread, so call it before another thread exists.
   void on_signal(int number, SignalHandler handler);
 
-  // Timers are told from CLOCK_MONOTONIC and go before descriptors: a busy one must not keep the watchdog's ping back.
+  // Call the handler periodically, or once. Timers use CLOCK_MONOTONIC. They are served before descriptors, because a
+  // busy descriptor must not delay the watchdog's ping.
   void every(std::chrono::milliseconds period, Handler handler);
   void after(std::chrono::milliseconds delay, Handler handler);
 
-  // Returns what exit() was given. What a handler throws comes out here.
+  // Runs the loop. Returns the status that exit() received. Lets an exception of a handler pass.
   [[nodiscard]] int run();
 
-  // From a handler: run() returns when it has. The first call counts.
+  // Makes run() return `status` when the calling handler has returned. Only the first call has an effect.
   void exit(int status);
 
-  // A descriptor that comes and goes, a client's. Watched for as long as this lives, which may end in its own handler;
-  // goes before the loop does, and before the descriptor is closed.
+  // Watches a descriptor that comes and goes, such as a client's, as long as this object exists. Its own handler may
+  // destroy it. Destroy it before the loop, and before the descriptor is closed.
   class Watch {
    public:
-    // The handler is given what has happened of `events` (EPOLLIN, EPOLLOUT; EPOLLHUP and EPOLLERR always).
+    // The handler receives those of `events` (EPOLLIN, EPOLLOUT) that occurred, and always EPOLLHUP and EPOLLERR.
     using Handler = std::function<void(std::uint32_t events)>;
 
     Watch(EventLoop& loop, int fd, std::uint32_t events, Handler handler);
@@ -60,7 +62,7 @@ class EventLoop {
     std::unique_ptr<Impl> impl_;
   };
 
-  // A timer that may be stopped, and started again. Fires once for each start().
+  // A timer that can be stopped and started again. Fires once for each start().
   class Timer {
    public:
     Timer(EventLoop& loop, Handler handler);

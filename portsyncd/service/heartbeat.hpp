@@ -7,8 +7,8 @@
 
 namespace portsyncd {
 
-// Writes what SONiC's event listener under supervisord takes for a sign of life to standard output, at once and every
-// so many seconds; 0 = never. Whoever does not read is not waited for.
+// Writes the heartbeat that SONiC's event listener for supervisord expects to standard output: once now, and then every
+// `seconds` seconds; 0 = never. Skips a heartbeat if the reader does not read.
 void start_heartbeat(EventLoop& loop, std::int64_t seconds);
 
 }  // namespace portsyncd

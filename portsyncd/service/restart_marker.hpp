@@ -8,30 +8,32 @@
 
 namespace portsyncd {
 
-// What the instance before has left behind.
+// The files that the previous instance left.
 struct Traces {
-  std::string_view marker;  // the daemon's own file; "" = there was none
-  std::string_view result;  // what ExecStopPost= of the unit wrote: $SERVICE_RESULT $EXIT_CODE $EXIT_STATUS
+  std::string_view marker;  // content of the daemon's own file; "" = none
+  std::string_view result;  // written by the unit's ExecStopPost=: $SERVICE_RESULT $EXIT_CODE $EXIT_STATUS
   std::optional<std::chrono::milliseconds> silence;  // from the last sign of life to `result`
 };
 
-// "clean stop", "crash" or "watchdog", with what more is known; an end that the daemon itself has chosen and explained
-// by its status is none of them: "bad configuration (exit status 78)". std::nullopt when no instance before is known
-// of. Without `result`, and so without systemd, only clean or not is known, and not clean is a crash.
+// Returns how the previous instance ended: "clean stop", "crash" or "watchdog", with details. If the daemon itself
+// chose to end with a status that has a meaning, returns that: "bad configuration (exit status 78)". Returns
+// std::nullopt if no previous instance is known. Without `result`, so without systemd, an end that was not clean counts
+// as a crash.
 [[nodiscard]] std::optional<std::string> previous_end(const Traces& traces);
 
-// Says in the log how the instance before has ended, and leaves the next one the same traces of this one: a file
-// `instance` in the directory. One that cannot be written is a line of level debug and nothing else.
+// Logs how the previous instance ended. Leaves traces of this one for the next: a file `instance` in the directory. If
+// the file cannot be written, this is only logged at level debug.
 class RestartMarker {
  public:
-  // "" = does nothing.
+  // An empty `directory` disables the marker.
   explicit RestartMarker(const std::string& directory);
   RestartMarker(const RestartMarker&) = delete;
   RestartMarker& operator=(const RestartMarker&) = delete;
   ~RestartMarker();
 
-  // A sign of life: after a kill by the watchdog the last one says since when nothing moved.
+  // Records a sign of life. After a kill by the watchdog, the last one shows since when the loop stalled.
   void alive() const noexcept;
+  // Records a clean stop.
   void stopped() const noexcept;
 
  private:

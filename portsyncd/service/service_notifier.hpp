@@ -7,8 +7,9 @@
 
 namespace portsyncd {
 
-// Tells systemd how the service does, by the protocol of sd_notify(3). Not by its function: that one waits when nobody
-// empties the socket, and the loop must turn. What did not go through is kept until flush(); pings are not.
+// Notifies systemd of the service's state with the protocol of sd_notify(3). Does not use that function, because it
+// blocks the loop when the socket is full. A message that could not be sent is kept until flush(), except pings of the
+// watchdog.
 //
 // Does nothing without NOTIFY_SOCKET.
 class ServiceNotifier {
@@ -18,28 +19,28 @@ class ServiceNotifier {
   ServiceNotifier& operator=(const ServiceNotifier&) = delete;
   ~ServiceNotifier();
 
-  // Somebody is to be told: systemd manages this service.
+  // Returns true if systemd manages this service and expects notifications.
   [[nodiscard]] bool managed() const noexcept { return !path_.empty(); }
 
   void ready(const std::string& status);
   void status(const std::string& status);
-  // Before a reload; ready() says that it has ended.
+  // Reports the beginning of a reload. ready() reports its end.
   void reloading();
   void stopping();
   void ping_watchdog();
 
-  // Something could not be told yet.
+  // Returns true if a message could not be sent yet.
   [[nodiscard]] bool waiting() const noexcept { return waiting_; }
   void flush();
 
-  // WatchdogSec= of the unit, if it has one.
+  // Returns WatchdogSec= of the unit, if it has one.
   [[nodiscard]] std::optional<std::chrono::microseconds> watchdog_timeout() const noexcept { return watchdog_timeout_; }
 
  private:
   [[nodiscard]] bool send(const std::string& message) const;
 
   int fd_ = -1;
-  std::string path_;  // "" = nobody to tell; a leading '@' has become the NUL of an abstract socket
+  std::string path_;  // "" = not managed; a leading '@' is replaced by the NUL of an abstract socket
   bool ready_ = false;
   bool stopping_ = false;
   bool waiting_ = false;

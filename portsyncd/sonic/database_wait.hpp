@@ -8,9 +8,9 @@
 
 namespace portsyncd {
 
-// Loads the configuration again and again until it is known where the databases are: SONiC's description of them comes
-// late, and in one piece. Returns what was loaded then, which has no error; std::nullopt when a signal ended it.
-// Throws std::system_error.
+// Loads the configuration repeatedly until the addresses of the databases are known, because SONiC may write its
+// description of them after portsyncd starts. Returns the loaded configuration, which has no error. Returns
+// std::nullopt if a signal ended the wait. Throws std::system_error.
 [[nodiscard]] std::optional<LoadedConfig> wait_for_databases(const LoadedConfig& loaded,
                                                              const std::function<LoadedConfig()>& load);
 

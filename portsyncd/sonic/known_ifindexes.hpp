@@ -10,32 +10,32 @@
 
 namespace portsyncd {
 
-// Whose rows these are: the ifindexes hold in one network namespace of one boot.
+// The scope of ifindexes: they are valid only in one network namespace and during one boot.
 struct Surroundings {
-  std::string boot_id;              // "" = the kernel does not say
+  std::string boot_id;              // "" = unknown
   std::uint64_t net_namespace = 0;  // SO_NETNS_COOKIE, or, before Linux 5.14, the inode of /proc/self/ns/net
 };
 
-// This process's.
+// Returns those of this process.
 [[nodiscard]] Surroundings surroundings();
 
-// The ifindex of the link whose row STATE_DB has, by the port's name, in a file that outlives the process: a netdev
-// that was made anew while portsyncd was away is found by it. The file is mapped: a change is a store to memory,
-// without a system call, and is there after a SIGKILL. A slot that a crash has torn, and a file of other surroundings
-// or of another kind, are ignored.
+// Stores, for each port with a row in STATE_DB, the ifindex of its link. The file outlives the process, so that
+// portsyncd notices a netdev that was recreated while it was not running. The file is mapped: a change is a store to
+// memory without a system call, and it survives a SIGKILL. Ignores a slot that a crash left half-written, and a file of
+// other surroundings or of another kind.
 class KnownIfindexes {
  public:
   using Map = std::map<std::string, std::int32_t, std::less<>>;
 
-  static constexpr std::size_t most_ports = 4096;  // the others are not kept
+  static constexpr std::size_t most_ports = 4096;  // further ports are not stored
 
-  // Takes over the file at `path`, or makes it anew. Throws std::system_error.
+  // Opens the file at `path`, or creates a new one. Throws std::system_error.
   KnownIfindexes(const std::string& path, const Surroundings& here);
   ~KnownIfindexes();
   KnownIfindexes(const KnownIfindexes&) = delete;
   KnownIfindexes& operator=(const KnownIfindexes&) = delete;
 
-  // As they are in the file.
+  // Returns the ifindexes of the file by the ports' names.
   [[nodiscard]] Map all() const;
 
   void set(std::string_view name, std::int32_t ifindex);
@@ -54,7 +54,7 @@ class KnownIfindexes {
     std::size_t operator()(std::string_view text) const noexcept { return std::hash<std::string_view>()(text); }
   };
   std::unordered_map<std::string, std::size_t, Hash, std::equal_to<>> slots_;  // by name
-  std::size_t next_free_ = 0;                                                  // no free slot is before it
+  std::size_t next_free_ = 0;                                                  // no slot before it is free
 };
 
 }  // namespace portsyncd

@@ -13,12 +13,12 @@
 
 namespace portsyncd {
 
-// MGMT_PORT_TABLE of STATE_DB, as sonic-swss's portsyncd kept it up to release 202411: for each link whose name begins
-// with "eth", oper_status = "up" when it is IFF_RUNNING, else "down"; "down", too, when it has gone. Has a netlink
-// socket and a connection of its own: the ports' rows pay nothing for it.
+// Maintains MGMT_PORT_TABLE of STATE_DB as sonic-swss's portsyncd did up to release 202411: for each link whose name
+// begins with "eth", oper_status is "up" if the link is IFF_RUNNING, else "down". A removed link is "down", too. Uses a
+// netlink socket and a Redis connection of its own, so that it does not delay the ports' rows.
 class ManagementPorts final : private portsync::redis::Database::Observer {
  public:
-  // Starts. Throws std::system_error.
+  // Starts the work. Throws std::system_error.
   ManagementPorts(EventLoop& loop, portsync::HealthMonitor& monitor, portsync::redis::ConnectionOptions state_db,
                   std::string separator);
 
@@ -40,8 +40,8 @@ class ManagementPorts final : private portsync::redis::Database::Observer {
   std::unique_ptr<portsync::LinkSource> source_;
   std::unique_ptr<portsync::redis::Database> database_;
   std::map<std::string, std::string> wanted_;  // oper_status by name
-  std::map<std::string, std::string> stored_;  // or on its way
-  std::string refusal_;                        // as it was logged; "" = none
+  std::map<std::string, std::string> stored_;  // oper_status that Redis has, or that was sent to it
+  std::string refusal_;                        // as logged last; "" = none
 };
 
 }  // namespace portsyncd

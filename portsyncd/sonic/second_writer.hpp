@@ -12,21 +12,21 @@
 
 namespace portsyncd {
 
-// Looks now and then whether somebody else keeps the same rows: another of our kind, by its client name, or SONiC's own
-// portsyncd, by the row that it leaves in WARM_RESTART_TABLE. Says so in the log and in health. Has a connection only
-// while it looks.
+// Checks periodically whether another program writes the same rows: another portsyncd of this kind, found by its client
+// name, or SONiC's own portsyncd, found by the row that it leaves in WARM_RESTART_TABLE. Logs a second writer and
+// reports it to health. Has a connection only during a check.
 class SecondWriter final : private portsync::redis::Database::Observer {
  public:
   struct Settings {
     portsync::redis::ConnectionOptions state_db;
     std::string separator;
-    std::string client_name_prefix;  // of all of our kind; our own names begin with the connection's
-    bool look_for_sonic = true;      // not where we are what SONiC's own would be
+    std::string client_name_prefix;  // of every portsyncd of this kind; ours begin with state_db.client_name
+    bool look_for_sonic = true;      // false where this process takes the place of SONiC's own portsyncd
   };
 
   SecondWriter(EventLoop& loop, portsync::HealthMonitor& monitor, Settings settings);
 
-  // A second writer that was told may be gone by now.
+  // Checks again at once if a second writer was reported, because it may have ended.
   void look_again();
 
  private:
@@ -42,11 +42,11 @@ class SecondWriter final : private portsync::redis::Database::Observer {
   const Settings settings_;
   std::unique_ptr<portsync::redis::Database> database_;
   std::optional<EventLoop::Watch> watch_;
-  std::string other_;     // found by this look
-  bool failed_ = false;   // it could not list the clients
-  bool refused_ = false;  // the look before could not see all
-  std::string suspect_;   // found by the look before
-  std::string writer_;    // as it was told
+  std::string other_;     // found by this check
+  bool failed_ = false;   // this check could not list the clients
+  bool refused_ = false;  // Redis refused a command of the previous check
+  std::string suspect_;   // found by the previous check
+  std::string writer_;    // as reported last
 };
 
 }  // namespace portsyncd

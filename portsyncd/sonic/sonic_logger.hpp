@@ -15,10 +15,10 @@
 
 namespace portsyncd {
 
-// SONiC's level of that name (EMERG, ALERT, CRIT, ERROR, WARN, NOTICE, INFO, DEBUG) as ours.
+// Converts the name of a SONiC level (EMERG, ALERT, CRIT, ERROR, WARN, NOTICE, INFO, DEBUG) to our level.
 [[nodiscard]] std::optional<log::Level> parse_sonic_level(std::string_view name) noexcept;
 
-// CONFIG_DB's LOGGER|portsyncd: written with SONiC's defaults where it lacks a field, and followed (swssloglevel(1)).
+// Follows LOGGER|portsyncd of CONFIG_DB, which swssloglevel(1) writes. Adds SONiC's defaults for missing fields.
 class SonicLogger final : private portsync::redis::Database::Observer,
                           private portsync::redis::TableSubscriber::Observer {
  public:
@@ -31,7 +31,7 @@ class SonicLogger final : private portsync::redis::Database::Observer,
   SonicLogger(EventLoop& loop, const portsync::redis::ConnectionOptions& config_db, std::string separator,
               Handlers handlers);
 
-  // Tells the handlers once more what the row says.
+  // Calls the handlers again with the row's values.
   void take_again();
 
  private:
@@ -47,7 +47,7 @@ class SonicLogger final : private portsync::redis::Database::Observer,
   const Handlers handlers_;
   std::unique_ptr<portsync::redis::Database> database_;
   std::unique_ptr<portsync::redis::TableSubscriber> subscriber_;
-  std::string level_;  // as taken last
+  std::string level_;  // as passed to the handlers last
   std::string output_;
 };
 

@@ -14,8 +14,8 @@
 
 namespace portsyncd {
 
-// sync.mode = "sonic": what portsyncd does beside the rows of STATE_DB, wired to the log, to health and to how
-// the daemon ends.
+// sync.mode = "sonic": the work of portsyncd beside the rows of STATE_DB. Connects the loader of the ports to the log,
+// to health and to the daemon's end.
 class SonicMode {
  public:
   struct Settings {
@@ -23,33 +23,33 @@ class SonicMode {
     Config config;
     CurrentPassword password;
     std::string client_name;
-    std::string client_name_prefix;  // which other loaders of these ports have too
-    // systemd manages us on a host: no port is set down, and lost data is not a reason to exit.
+    std::string client_name_prefix;  // other loaders of these ports have the same prefix
+    // systemd manages this process on a host. It then sets no port down, and does not exit when data is lost.
     bool on_host = false;
-    std::function<bool()> rows_are_stored;  // those of all links told
-    // No link is a port's, and that is right: rows of links that are leftovers of an earlier swss are to go.
+    std::function<bool()> rows_are_stored;  // the rows of all links reported so far
+    // Removes the rows of links that are leftovers of an earlier swss. That no link is a port's is then correct.
     std::function<void()> remove_rows;
-    // While the start waits: whether SONiC's description of the databases says something else by now.
+    // Returns whether SONiC's description of the databases has changed. Called while the start waits.
     std::function<bool()> databases_have_changed;
-    std::function<void()> begin_again;  // ends the loop, so that the daemon is made anew
+    std::function<void()> begin_again;  // ends the loop, so that a new App is made
   };
 
-  // `links` and `monitor` are borrowed. Throws std::system_error.
+  // Borrows `links` and `monitor`. Throws std::system_error.
   SonicMode(EventLoop& loop, portsync::LinkSource& links, portsync::HealthMonitor& monitor, Settings settings);
 
-  // For the Synchronizer, which goes before this does.
+  // Returns the source for the Synchronizer, which must be destroyed before this.
   [[nodiscard]] portsync::LinkSource& links() noexcept { return loader_->links(); }
 
   [[nodiscard]] std::error_code start();
-  // Writes nothing from now on.
+  // Stops all writes.
   void stop() { loader_->stop(); }
 
-  // To be called after the Synchronizer has been processed.
+  // Call it after the Synchronizer's process().
   void rows_may_be_stored() {
     loader_->rows_may_be_stored();
     if (end_is_due_) end_when_rows_are_right();
   }
-  // The log was set up anew, by the configuration alone.
+  // Applies LOGGER|portsyncd again. Call it after the log was set up from the configuration alone.
   void on_log_reset();
 
  private:
@@ -73,7 +73,7 @@ class SonicMode {
   std::unique_ptr<portsync::sonic::PortLoader> loader_;
   std::unique_ptr<SonicLogger> logger_;
   bool started_ = false;
-  bool end_is_due_ = false;  // sonic.redis_restart = "end": once the rows are right
+  bool end_is_due_ = false;  // sonic.redis_restart = "end": end when the rows are right
 };
 
 }  // namespace portsyncd

@@ -9,15 +9,15 @@
 
 namespace portsyncd {
 
-// The Control object on the system bus, as org.sonic.PortSync1 (data/org.sonic.PortSync1.xml, doc/dbus.md). The policy
-// of the bus says who may ask for what. Never in the way of rows: it connects in a thread, tells changes from a timer,
-// a bounded number at once, and none while the bus does not take them.
+// Serves the Control on the system bus as org.sonic.PortSync1 (data/org.sonic.PortSync1.xml, doc/dbus.md). The policy
+// of the bus decides which client may call what. Does not delay rows: it connects in a thread and emits signals from a
+// timer, a bounded number at once, and none while the bus does not accept them.
 //
-// The bus may come and go: it is tried again for ever. There are two: dbus_service.cpp on sdbus-c++, and
-// dbus_service_none.cpp for a portsyncd that is built without it.
+// The bus may come and go. The service tries to connect for ever. There are two implementations: dbus_service.cpp with
+// sdbus-c++, and dbus_service_none.cpp for builds without it.
 class DbusService {
  public:
-  // `enabled` is dbus.enabled: "auto" or "true", which is told of a bus that is not there by a warning.
+  // `enabled` is dbus.enabled: "auto" or "true". With "true", a missing bus is logged as a warning.
   DbusService(EventLoop& loop, Control& control, const std::string& enabled);
   DbusService(const DbusService&) = delete;
   DbusService& operator=(const DbusService&) = delete;

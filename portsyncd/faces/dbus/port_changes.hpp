@@ -13,18 +13,20 @@
 
 namespace portsyncd {
 
-// Changes of rows that wait to be told, one for each port: what the row was before the first of them, and what it is
-// now. Bounded: a change that has no place is counted, not kept. A port that has changed before costs no allocation.
+// Changes of rows that have not been signalled yet, one for each port. A change has the row before the port's first
+// change and the row now. The number is bounded: a change that does not fit is counted and not stored. A port that has
+// changed before costs no allocation.
 class PortChanges {
  public:
-  using Record = std::optional<portsync::PortRecord>;  // std::nullopt: no row, or not known
+  using Record = std::optional<portsync::PortRecord>;  // std::nullopt: no row, or unknown
 
   explicit PortChanges(std::size_t most) : most_(most) {}
 
-  // nullptr is std::nullopt.
+  // Adds a change. A nullptr stands for std::nullopt.
   void add(std::string_view port, const portsync::PortRecord* before, const portsync::PortRecord* now);
 
-  // The oldest `count` of those that wait go to tell(port, before, now). A row that is again what it was is not told.
+  // Removes the oldest `count` changes and calls `tell`(port, before, now) for each. Skips a row that is equal to what
+  // it was before.
   template <typename Tell>
   void take(std::size_t count, Tell tell) {
     std::size_t taken = 0;
@@ -54,7 +56,7 @@ class PortChanges {
   Entries::value_type* find_or_make(std::string_view port);
 
   std::size_t most_;
-  Entries entries_;                            // those that do not wait are kept for their memory
+  Entries entries_;                            // those that do not wait are kept, so that their memory is reused
   std::vector<Entries::value_type*> waiting_;  // in the order of their first change
   std::uint64_t dropped_ = 0;
 };

@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: Apache-2.0
-// Where sdbus-c++ 1.x and 2.x differ, as far as dbus_service.cpp needs it. There is no version macro.
+// The differences between sdbus-c++ 1.x and 2.x that dbus_service.cpp meets. sdbus-c++ has no version macro.
 #pragma once
 
 #include <sdbus-c++/sdbus-c++.h>

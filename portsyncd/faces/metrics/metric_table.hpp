@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
-// Every metric that is a number of the whole daemon. Adding one is a line here and one in doc/metrics.md; a port's own,
-// the latency histogram and the facts that never change are the exporter's.
+// Every metric that is a number of the whole daemon. To add one, add a line to the table and one to doc/metrics.md. The
+// exporter itself has the metrics of a port, the latency histogram and the facts that never change.
 #pragma once
 
 #include <cstdint>
@@ -31,7 +31,7 @@ struct GaugeMetric {
 [[nodiscard]] std::span<const CounterMetric> counter_metrics() noexcept;
 [[nodiscard]] std::span<const GaugeMetric> gauge_metrics() noexcept;
 
-// Upper bounds of the buckets of the latency histogram, in seconds.
+// Returns the upper bounds of the latency histogram's buckets, in seconds.
 [[nodiscard]] std::span<const double> latency_buckets() noexcept;
 
 }  // namespace portsyncd

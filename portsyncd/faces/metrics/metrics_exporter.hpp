@@ -9,19 +9,19 @@
 
 namespace portsyncd {
 
-// Serves Prometheus metrics, from threads of its own that know nothing but numbers: the loop writes these, at most once
-// a second and only after something has happened. doc/metrics.md has them all. There are two: metrics_exporter.cpp, the
-// only file that knows prometheus-cpp, and metrics_exporter_none.cpp for systems without it.
+// Serves Prometheus metrics (doc/metrics.md) from its own threads, which read nothing but numbers. The loop writes the
+// numbers, at most once a second and only after something has happened. There are two implementations:
+// metrics_exporter.cpp, the only file that uses prometheus-cpp, and metrics_exporter_none.cpp for systems without it.
 class MetricsExporter {
  public:
-  // `listen` is a ListenAddress. Throws std::runtime_error that says why it cannot be listened on. The signals that the
-  // loop handles are connected before.
+  // `listen` is the text of a ListenAddress. Throws std::runtime_error with the reason if it cannot be listened on. The
+  // signals that the loop handles must be connected before.
   MetricsExporter(const std::string& listen, Control& control, EventLoop& loop);
   MetricsExporter(const MetricsExporter&) = delete;
   MetricsExporter& operator=(const MetricsExporter&) = delete;
   ~MetricsExporter();
 
-  // Something may have happened. Cheap.
+  // Schedules an update of the numbers. Call it when something may have happened; it is cheap.
   void update_later();
 
  private:

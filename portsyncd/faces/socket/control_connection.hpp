@@ -8,12 +8,12 @@
 
 namespace portsyncd {
 
-// Lines to and from one client of the control socket. Never blocks, and holds no more than it is given.
+// Reads lines from and writes them to one client of the control socket. Never blocks.
 class ControlConnection {
  public:
   static constexpr std::size_t longest_line = 4096;
 
-  // Takes the descriptor, a non-blocking stream socket.
+  // Takes ownership of the descriptor, which is a non-blocking stream socket.
   explicit ControlConnection(int fd) noexcept : fd_(fd) {}
   ControlConnection(const ControlConnection&) = delete;
   ControlConnection& operator=(const ControlConnection&) = delete;
@@ -21,17 +21,17 @@ class ControlConnection {
 
   [[nodiscard]] int fd() const noexcept { return fd_; }
 
-  // Reads what has come, up to one line that is too long. False: nothing will come any more.
+  // Reads the available input, up to one line that is too long. Returns false if no more input will come.
   [[nodiscard]] bool read();
-  // Takes the next line out of what was read, without its end.
+  // Removes the next line from the input that was read. Stores it without its end.
   [[nodiscard]] bool take_line(std::string& line);
   [[nodiscard]] bool has_line() const noexcept { return input_.find('\n') != std::string::npos; }
   void discard_input() noexcept { input_.clear(); }
-  // More has come than a line may have.
+  // Returns true if the input is longer than a line may be.
   [[nodiscard]] bool is_too_long() const noexcept { return !has_line() && input_.size() > longest_line; }
 
   void queue(std::string_view text) { output_ += text; }
-  // Writes what it can. False: nobody reads any more.
+  // Writes as much as the socket accepts. Returns false if the other end does not read any more.
   [[nodiscard]] bool write();
   [[nodiscard]] std::size_t waiting() const noexcept { return output_.size() - written_; }
 
@@ -39,7 +39,7 @@ class ControlConnection {
   int fd_;
   std::string input_;
   std::string output_;
-  std::size_t written_ = 0;  // of output_
+  std::size_t written_ = 0;  // bytes of output_
 };
 
 }  // namespace portsyncd

@@ -1,5 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
-// The words of the control socket: doc/control-protocol.md. The only file that knows JSON of it.
+// The messages of the control socket (doc/control-protocol.md). In faces/socket, only the .cpp file uses the JSON
+// library.
 #pragma once
 
 #include <cstdint>
@@ -25,7 +26,7 @@ enum class Method : std::uint8_t {
   log_level,
 };
 
-// Whether it changes something: not everybody may.
+// Returns whether the method changes something. Not every client may use such a method.
 [[nodiscard]] constexpr bool changes_something(Method method) noexcept {
   return method >= Method::resync;
 }
@@ -36,25 +37,25 @@ struct Request {
   bool force = false;    // resync
 };
 
-// The other end does not speak this protocol.
+// The input shows that the other end does not speak this protocol.
 struct Garbage {
   std::string what;
 };
 
-// A line of a client's, which is read with suspicion: nothing is thrown.
+// Parses a line from a client, which is untrusted input. Throws nothing.
 [[nodiscard]] std::variant<Request, ControlError, Garbage> parse(std::string_view line);
 
-// Values. Bytes of a name that are not UTF-8 become U+FFFD.
+// Return JSON values. Bytes of a name that are not UTF-8 become U+FFFD.
 [[nodiscard]] std::string text_of(const Control::Status& status);
-// `compared`: when the row was last compared with the store, as far as is known. With `check`, the row as it was read
-// for this answer decides "in_sync".
+// `compared` is when the row was last compared with the store, if known. With `check`, the row that was read for this
+// reply decides "in_sync".
 [[nodiscard]] std::string text_of(const portsync::PortStatus& port,
                                   const std::optional<Control::WallClock::time_point>& compared,
                                   const Control::RowCheck* check = nullptr);
 [[nodiscard]] std::string text_of(const Statistics& statistics);
 [[nodiscard]] std::string text_of(const portsync::Health& health, const std::vector<Control::Transition>& history);
 
-// Lines, whole ones.
+// Return complete lines.
 [[nodiscard]] std::string result_line(const std::string& value);
 [[nodiscard]] std::string error_line(std::string_view kind, std::string_view text);
 [[nodiscard]] std::string error_line(const ControlError& error);

@@ -22,21 +22,21 @@ namespace portsyncd {
 
 class PortListing;
 
-// Serves the Control to whoever connects to a unix socket, in the words of doc/control-protocol.md. Nothing that a
-// client does costs much time or memory, delays rows, or ends the daemon.
+// Serves the Control to the clients of a unix socket, with the messages of doc/control-protocol.md. No client can use
+// much time or memory, delay rows, or end the daemon.
 class ControlServer final : public Control::Observer {
  public:
   static constexpr std::size_t most_clients = 16;
   static constexpr std::size_t most_read_only_clients =
       12;  // the other places are for clients that may change something
-  static constexpr std::size_t most_clients_of_one_user = 4;        // of users that may only read
-  static constexpr std::size_t most_waiting_events = 256UL * 1024;  // bytes, for each client
+  static constexpr std::size_t most_clients_of_one_user = 4;        // of a user that may only read
+  static constexpr std::size_t most_waiting_events = 256UL * 1024;  // bytes for each client
 
   struct Options {
-    std::chrono::milliseconds idle_limit{30'000};  // without a request, or without reading the answer
+    std::chrono::milliseconds idle_limit{30'000};  // without a request, or without reading the reply
   };
 
-  // Throws what ControlSocket does.
+  // Throws as ControlSocket() does.
   ControlServer(EventLoop& loop, Control& control, std::string path, Options options);
   ControlServer(EventLoop& loop, Control& control, std::string path)
       : ControlServer(loop, control, std::move(path), Options()) {}
@@ -79,7 +79,7 @@ class ControlServer final : public Control::Observer {
   const Options options_;
   ControlSocket socket_;
   std::list<Client> clients_;
-  std::deque<Client*> turns_;  // clients that have something to do, in their order
+  std::deque<Client*> turns_;  // clients with work to do, in their order
   std::vector<std::shared_ptr<PortListing>> listings_;
   TimeShare share_;
   std::size_t monitors_ = 0;

@@ -9,11 +9,11 @@ namespace portsyncd {
 
 inline constexpr const char* control_socket_name = "control.sock";
 
-// A listening unix stream socket that everybody may connect to. Its file is there for as long as this lives.
+// A listening unix stream socket that every user may connect to. Its file exists as long as this object.
 class ControlSocket {
  public:
-  // A file that nobody listens at any more is replaced. Throws std::system_error that names the path: address_in_use
-  // when somebody does.
+  // Binds and listens. Replaces a socket file that has no listener any more. Throws std::system_error, which names the
+  // path; the error is address_in_use if the file has a listener.
   explicit ControlSocket(std::string path);
   ControlSocket(const ControlSocket&) = delete;
   ControlSocket& operator=(const ControlSocket&) = delete;
@@ -22,7 +22,8 @@ class ControlSocket {
   [[nodiscard]] int fd() const noexcept { return fd_; }
   [[nodiscard]] const std::string& path() const noexcept { return path_; }
 
-  // The descriptor of who has connected, non-blocking; -1 when nobody has, or errno says what it says.
+  // Accepts a client and returns its non-blocking descriptor. Returns -1 and sets errno if none has connected or on
+  // error.
   [[nodiscard]] int accept() const noexcept;
 
  private:
@@ -30,7 +31,7 @@ class ControlSocket {
 
   std::string path_;
   int fd_ = -1;
-  dev_t device_ = 0;  // the file's, to know it again
+  dev_t device_ = 0;  // of the file, to recognise it
   ino_t inode_ = 0;
 };
 
