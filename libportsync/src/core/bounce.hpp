@@ -5,8 +5,8 @@
 
 namespace portsync::core {
 
-// What SONiC's neighbours must see though the rows before and after look the same: the link went down, or was down in
-// between as the kernel counts it, or it has another master.
+// Returns true for a change that SONiC's other programs must see although the row looks the same. Either the link went
+// down, or it was down in between by the kernel's count, or it has another master.
 [[nodiscard]] inline bool is_bounce(const LinkState& before, const LinkState& now) noexcept {
   if (before.master != now.master) return true;
   if (before.admin_up() && !now.admin_up()) return true;

@@ -6,7 +6,7 @@
 
 namespace portsync::core {
 
-// The earlier of two deadlines. nullopt is no deadline, and thus later than any.
+// Returns the earlier of two deadlines. nullopt means no deadline, which is later than any.
 [[nodiscard]] constexpr std::optional<TimePoint> earliest(const std::optional<TimePoint>& a,
                                                           const std::optional<TimePoint>& b) noexcept {
   if (!a || !b) return a ? a : b;

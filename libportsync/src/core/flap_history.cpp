@@ -32,7 +32,7 @@ void FlapHistory::update(const LinkState* link, TimePoint received) {
     return;
   }
   const bool lost = running_ && !link->running();
-  // A count that has become less was reset: it is where counting goes on from.
+  // A count that fell was reset. Counting continues from it.
   if (!count) {
     if (lost) flapped(1, received);
   } else if (*count > times_down_) {

@@ -11,10 +11,10 @@
 
 namespace portsync::core {
 
-// The flaps of one port, from its link after each message. Pure: the time is an argument.
+// The flaps of one port, computed from its link after each message. Pure: the time is an argument.
 class FlapHistory {
  public:
-  // nullptr: the link is gone. What was counted stays; another link counts from its own beginning.
+  // nullptr: the link is gone. The counts stay. Another link counts from its own beginning.
   void update(const LinkState* link, TimePoint received);
 
   [[nodiscard]] FlapStatistics statistics(TimePoint now) const;
@@ -28,12 +28,12 @@ class FlapHistory {
   void flapped(std::uint32_t times, TimePoint received);
   void set_running(bool running, TimePoint received);
 
-  std::unique_ptr<Windows> windows_;  // most ports never flap: they have none
+  std::unique_ptr<Windows> windows_;  // nullptr for most ports, because they never flap
   std::uint64_t total_ = 0;
   std::chrono::milliseconds longest_outage_{0};
   std::optional<TimePoint> last_change_;
   std::optional<TimePoint> down_since_;
-  std::int32_t ifindex_ = 0;      // whose counts these are; 0 = no link
+  std::int32_t ifindex_ = 0;      // the link that these counts belong to; 0 = no link
   std::uint32_t times_down_ = 0;  // the kernel's count
   bool running_ = false;
 };

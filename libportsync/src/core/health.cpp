@@ -35,11 +35,11 @@ std::string to_string(const Health& health) {
 namespace core {
 namespace {
 
-constexpr std::uint64_t fewest_samples = 20;       // a rate of fewer says nothing
-constexpr double clearly = 0.9;                    // of what a limit allows: then a rate is clearly back
-constexpr std::uint64_t often_interrupted = 3;     // in a row: a listing that only had bad luck has ended by then
+constexpr std::uint64_t fewest_samples = 20;       // a rate of fewer samples says nothing
+constexpr double clearly = 0.9;                    // fraction of a limit below which a rate is clearly back
+constexpr std::uint64_t often_interrupted = 3;     // in a row: an occasional interruption does not get that far
 constexpr std::chrono::seconds silent_after{1};    // a listing takes milliseconds
-constexpr std::chrono::seconds gone_after{1};      // all ports: until then others may be on their way
+constexpr std::chrono::seconds gone_after{1};      // without any port: until then others may be about to appear
 constexpr std::chrono::seconds compare_within{1};  // after the audit interval: until then an audit may be under way
 
 class Judge {
@@ -52,7 +52,7 @@ class Judge {
   }
   void trouble(TroubleKind kind, const std::string& reason) { trouble(kind, reason, reason); }
 
-  // False while the deadline has not come.
+  // Returns false before the deadline.
   bool overdue(const std::optional<TimePoint>& since) { return overdue(since, max_stall_); }
   bool overdue(const std::optional<TimePoint>& since, Clock::duration limit) {
     if (!since) return false;
@@ -77,7 +77,7 @@ void judge_condition(const Health& condition, Judge& judge) {
   judge.trouble(bad ? TroubleKind::bad_condition : TroubleKind::condition, condition.reason);
 }
 
-// Why the listing of the links does not end; "" when it is not known to be late.
+// Returns why the listing of the links does not end; "" when it is not known to be late.
 std::string late_listing(const HealthReport& report, Judge& judge) {
   if (judge.overdue(report.listing_silent_since, silent_after)) {
     return "the kernel does not answer the listing of the links: somebody holds its lock of links (rtnl)";
@@ -114,7 +114,7 @@ void judge_sink(const HealthReport& report, const SinkReport& sink, Judge& judge
   const std::string error = sink.error.empty() ? "" : ": " + sink.error;
   const bool refused = judge.overdue(sink.refused_since);
   const bool pending = judge.overdue(sink.pending_since);
-  // A refused row is pending as well, and has been for a moment longer: that it is refused says more.
+  // A refused row is also pending, and has been so a moment longer. The refusal says more.
   const bool same_row = sink.refused_since && sink.pending_port == sink.refused_port;
   if (sink.refused_since) {
     const bool too_long = refused || (pending && same_row);
@@ -123,7 +123,7 @@ void judge_sink(const HealthReport& report, const SinkReport& sink, Judge& judge
   }
   if (pending) {
     const std::string others = sink.pending > 1 ? " and " + std::to_string(sink.pending - 1) + " more" : "";
-    // Nothing is written before the first snapshot: a store without an error has nothing to do with it.
+    // Nothing is written before the first snapshot, so a store without an error is not the cause.
     const bool listing = !report.first_snapshot && sink.error.empty();
     const std::string late = listing ? late_listing(report, judge) : "";
     const std::string where = listing ? " not written: " + (late.empty() ? "waiting for the first snapshot" : late)
@@ -134,7 +134,7 @@ void judge_sink(const HealthReport& report, const SinkReport& sink, Judge& judge
   if (!sink.open) judge.trouble(TroubleKind::not_open, "waiting for " + sink.name + error);
 }
 
-// Healthy is a promise that rows are compared.
+// Healthy means that rows are compared, so a missing comparison is a fault.
 void judge_comparison(const SinkReport& sink, std::chrono::milliseconds interval, Judge& judge) {
   if (!sink.open) return;
   const std::string what = "rows in " + sink.name;
@@ -147,7 +147,8 @@ void judge_comparison(const SinkReport& sink, std::chrono::milliseconds interval
   }
 }
 
-// Sets whether `value` is over its limit; equal to it is not, whatever the arithmetic made of its last digits.
+// Sets whether `value` exceeds its limit. A value equal to the limit does not, whatever rounding did to its last
+// digits.
 bool update(bool& over, double value, double limit) {
   constexpr double noise = 1e-9;
   const double allowed = over ? clearly * limit : limit;
@@ -171,7 +172,7 @@ double failure_rate(const SinkReport& sink) {
   return sink.writes < fewest_samples ? 0 : percent(sink.failures, sink.writes);
 }
 
-// Of several sinks the worst is judged, here and below.
+// With several sinks, the worst one is judged, here and below.
 void judge_failures(const HealthReport& report, const HealthOptions& options, RatesOver& over, Judge& judge) {
   const auto sink = std::max_element(report.sinks.begin(), report.sinks.end(),
                                      [](const auto& a, const auto& b) { return failure_rate(a) < failure_rate(b); });

@@ -10,8 +10,8 @@
 
 namespace portsync::core {
 
-// What may be amiss, from the best to the worst: of several the greatest is told. Of equally bad ones that is the first
-// cause: from the kernel's side to the store's, then single rows, then rates.
+// The kinds of trouble, from the best to the worst. If there are several, the greatest is reported. Among equally bad
+// ones the first cause is reported: first the kernel's side, then the store's, then single rows, then rates.
 enum class TroubleKind : std::uint8_t {
   none,
   // degraded
@@ -40,11 +40,11 @@ constexpr std::size_t kind_count = 18;
 
 struct Trouble {
   TroubleKind kind = TroubleKind::none;
-  std::string subject;  // what it is about: with the kind, all of the reason but its numbers
+  std::string subject;  // with the kind, everything in the reason except its numbers
   std::string reason;
 };
 
-// Which rates are over their limits. One that is ends only when it is clearly back.
+// Which rates exceed their limits. A rate stops doing so only when it is clearly back within its limit.
 struct RatesOver {
   bool sync_rate = false;
   bool latency = false;
@@ -54,14 +54,14 @@ struct RatesOver {
 
 struct Judgement {
   Trouble worst;
-  // When the judgement of this same report would change, if nothing else happens.
+  // When the judgement of this same report would change by the passage of time alone.
   std::optional<TimePoint> next_change;
 };
 
-// What the caller itself has found amiss, by its names.
+// Faults that the caller found, by the names it gave them.
 using Conditions = std::map<std::string, Health>;
 
-// Pure. `over` is what the judgement before left, and is brought up to date.
+// Judges a report. Pure. `over` holds the result of the previous judgement, and is updated.
 [[nodiscard]] Judgement judge(const HealthReport& report, const Conditions& conditions, const HealthOptions& options,
                               RatesOver& over, TimePoint now);
 

@@ -8,12 +8,12 @@
 namespace portsync::core {
 namespace {
 
-// How often a reason is told in which nothing but numbers has changed: each time is a line of a log.
+// How often to report a reason in which only numbers have changed, because each report is a line in a log.
 constexpr std::chrono::minutes numbers_interval{1};
 
 }  // namespace
 
-// A rate that was over its old limit is judged by the new one alone.
+// A rate that exceeded its old limit is judged by the new limit alone.
 void HealthState::set_options(const HealthOptions& options) {
   options_ = options;
   over_ = {};

@@ -12,7 +12,7 @@
 
 namespace portsync::core {
 
-// What is told of one judgement after another: a worse one at once, a better one when it has lasted. Pure.
+// Turns a series of judgements into reports: a worse one is reported at once, a better one after it has lasted. Pure.
 class HealthState {
  public:
   using WallTime = std::chrono::system_clock::time_point;
@@ -24,12 +24,12 @@ class HealthState {
   void set_report(const HealthReport& report) { report_ = report; }
   void set_condition(const std::string& name, const Health& condition) { conditions_[name] = condition; }
 
-  // Judges the report at this time. What health() was before, when it has changed. No call has an earlier time than the
-  // one before.
+  // Judges the report at this time. Returns the former health() if it has changed. `now` must not decrease from call to
+  // call.
   std::optional<Health> judge(TimePoint now, WallTime time);
 
   [[nodiscard]] const Health& health() const noexcept { return health_; }
-  // When judge() is due though nothing else happens.
+  // Returns when judge() is due even if nothing else happens.
   [[nodiscard]] std::optional<TimePoint> next_change() const noexcept { return next_change_; }
   [[nodiscard]] std::vector<HealthTransition> history() const { return {history_.begin(), history_.end()}; }
 
@@ -42,7 +42,7 @@ class HealthState {
   HealthReport report_;
   Conditions conditions_;
   RatesOver over_;
-  Trouble told_{TroubleKind::bad_condition, "", ""};  // the start: whatever comes is better, and told at once
+  Trouble told_{TroubleKind::bad_condition, "", ""};  // at the start: any judgement is better, and is reported at once
   Health health_;
   TimePoint told_at_;
   bool started_ = false;  // it has been healthy once

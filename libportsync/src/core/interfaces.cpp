@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: Apache-2.0
-// What the interfaces need once: the destructors that anchor their vtables here, and the library's version.
+// The parts that the interfaces need once: the destructors that anchor their vtables here, and the library's version.
 #include <portsync/pollable.hpp>
 #include <portsync/state_sink.hpp>
 #include <portsync/version.hpp>

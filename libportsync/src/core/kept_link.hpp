@@ -6,7 +6,7 @@
 
 namespace portsync::core {
 
-// A link that its source keeps (LinkEvent::lasting), borrowed, or a copy of one that the source does not.
+// A link: borrowed if its source keeps it (LinkEvent::lasting), otherwise a copy.
 class KeptLink {
  public:
   KeptLink() = default;
@@ -23,7 +23,7 @@ class KeptLink {
       state_ = copy_.get();
     }
   }
-  // The source no longer keeps what is borrowed, but has it still.
+  // Copies the borrowed link. The source will no longer keep it, but still has it now.
   void make_copy() { keep(*state_, false); }
 
   [[nodiscard]] bool lasting() const noexcept { return state_ != nullptr && !copy_; }
@@ -32,7 +32,7 @@ class KeptLink {
   [[nodiscard]] const LinkState* operator->() const noexcept { return state_; }
 
  private:
-  const LinkState* state_ = nullptr;  // the source's own, or the copy
+  const LinkState* state_ = nullptr;  // points into the source's table, or to the copy
   std::unique_ptr<LinkState> copy_;
 };
 

@@ -7,7 +7,7 @@
 
 namespace portsync::core {
 
-// Values below 2^sub_bits have a bucket each; above, each power of two has 2^sub_bits buckets.
+// Values below 2^sub_bits have a bucket each. Above, each power of two has 2^sub_bits buckets.
 std::size_t LatencyHistogram::bucket(std::uint64_t us) noexcept {
   us = std::min<std::uint64_t>(us, UINT32_MAX);
   if (us < (1U << sub_bits)) return us;

@@ -16,8 +16,8 @@ class LatencyHistogram {
 
   [[nodiscard]] std::uint64_t count() const noexcept { return count_; }
   [[nodiscard]] std::uint64_t max_us() const noexcept { return max_; }
-  // The upper bound of the bucket that holds the given fraction (0 to 1) of what was added, at most max_us(); 0 when
-  // empty.
+  // Returns the upper bound of the bucket that contains the given fraction (0 to 1) of the added values, at most
+  // max_us(); 0 when empty.
   [[nodiscard]] std::uint64_t quantile_us(double fraction) const noexcept;
 
  private:

@@ -53,7 +53,7 @@ std::string to_string(const HardwareAddress& address) {
   return text;
 }
 
-// What changes most often is compared first.
+// Compares first the members that change most often.
 bool operator==(const LinkState& a, const LinkState& b) noexcept {
   return a.ifindex == b.ifindex && a.flags == b.flags && a.operstate == b.operstate && a.mtu == b.mtu &&
          a.carrier_changes == b.carrier_changes && a.carrier_up_count == b.carrier_up_count &&

@@ -8,8 +8,8 @@
 namespace portsync::core {
 namespace {
 
-// Nearly all of a link is as it was: comparing a text costs less than copying it. All members are named, so that this
-// does not compile when there is another.
+// Assigns the members that differ. Nearly all members are unchanged, and comparing a text costs less than copying it.
+// All members are named, so that adding one breaks the build here.
 void assign(LinkState& to, const LinkState& from) {
   auto& [ifindex, name, flags, operstate, mtu, carrier_changes, carrier_up_count, carrier_down_count, address, master,
          parent, kind, slave_kind, phys_port_name, alternative_names, parent_netnsid] = to;
@@ -34,8 +34,8 @@ void assign(LinkState& to, const LinkState& from) {
   set(alternative_names, from.alternative_names);
 }
 
-// A link keeps its kind, and its counters only grow. An address may be set, but not often; that it was set while
-// notifications were lost is less likely than that another link has the ifindex.
+// A link keeps its kind, and its counters only grow. Its address may change, but rarely. A change while notifications
+// were lost is less likely than another link with the same ifindex.
 bool is_another_link(const LinkState& known, const LinkState& listed) {
   const auto fell = [](const std::optional<std::uint32_t>& before, const std::optional<std::uint32_t>& now) {
     return before && now && *now < *before;
@@ -92,7 +92,7 @@ void LinkTable::abort_snapshot() noexcept {
   forget_removed();
 }
 
-// No reply about them will come any more.
+// Called when no more replies about removed links can come.
 void LinkTable::forget_removed() noexcept {
   if (tombstones() == 0) return;
   for (auto it = entries_.begin(); it != entries_.end();) it = it->second.alive ? std::next(it) : entries_.erase(it);

@@ -9,42 +9,44 @@
 
 namespace portsync::core {
 
-// The links of a namespace by ifindex, fed with notifications and with the replies of snapshots, which may arrive in
-// any order relative to one another, and telling only what differs from what was known.
+// The links of a namespace by ifindex. It is fed with notifications and with the replies of snapshots, which may arrive
+// in any order relative to each other. It reports only what differs from the known state.
 //
-// A snapshot's reply may be older than a notification that was read before it, never the other way round: from
-// begin_snapshot() to end_snapshot() an ifindex touched by a notification (a removal leaves a tombstone) ignores
-// replies and survives the sweep. Pure: no descriptors, no clock.
+// A snapshot's reply may be older than a notification that was read before it, but never the other way round. So, from
+// begin_snapshot() to end_snapshot(), an ifindex touched by a notification ignores replies and survives the sweep. A
+// removal leaves a tombstone. Pure: no descriptors, no clock.
 class LinkTable {
  public:
   // Called inside every member below, with events that point into the table.
   explicit LinkTable(LinkSource::Handler handler) : handler_(std::move(handler)) {}
 
-  // A listing has been asked for: from here on it counts what notifications touch. Starts over one that has not ended.
+  // A listing has been requested. From here on, the table records which links notifications touch. Starts over one that
+  // has not ended.
   void begin_snapshot(Cause cause, TimePoint now);
-  // A reply of the listing.
+  // Stores a reply of the listing.
   void on_snapshot_link(const LinkState& link, TimePoint now);
-  // The known links that have neither been listed nor notified since: end_snapshot() would remove them.
+  // Returns the known links that have been neither listed nor notified since: end_snapshot() would remove them.
   [[nodiscard]] std::vector<std::int32_t> unlisted() const;
-  // The listing is complete: links that it did not list are removed (told with its cause).
+  // The listing is complete. Links that it did not list are removed, and reported with its cause.
   void end_snapshot(TimePoint now);
-  // The listing is not complete; nothing is swept.
+  // The listing is not complete; no link is removed.
   void abort_snapshot() noexcept;
 
-  // A notification: RTM_NEWLINK and RTM_DELLINK.
+  // Handles a notification: RTM_NEWLINK and RTM_DELLINK.
   void on_changed(const LinkState& link, TimePoint now);
   void on_removed(std::int32_t ifindex, TimePoint now);
 
-  // Notifications were lost: a link may have gone, and another one have been made with its ifindex. One that is next
-  // described with another address or kind, or with a carrier count that fell, is told as removed and new. Without a
-  // loss it is the same link with another address, for the removal would have been notified.
+  // Notifications were lost: a link may be gone, and a new one may have its ifindex. If the next description has
+  // another address or kind, or a lower carrier count, the link is reported as removed and new. Without a loss it is
+  // the same link with another address, because its removal would have been notified.
   void on_loss() noexcept { ++losses_; }
 
   void on_drained(TimePoint now);
 
   [[nodiscard]] bool snapshot_running() const noexcept { return snapshot_running_; }
   [[nodiscard]] std::size_t size() const noexcept { return alive_; }
-  // Removed links that are remembered for the sake of replies that may still come. None without a snapshot.
+  // Returns the number of removed links that are remembered because replies about them may still come. 0 without a
+  // snapshot.
   [[nodiscard]] std::size_t tombstones() const noexcept { return entries_.size() - alive_; }
   [[nodiscard]] std::uint64_t changes() const noexcept { return changes_; }
 
@@ -52,9 +54,9 @@ class LinkTable {
   struct Entry {
     LinkState link;
     bool alive = false;         // false: a tombstone
-    std::uint32_t losses = 0;   // losses before it was described last
+    std::uint32_t losses = 0;   // losses_ when it was last described
     std::uint64_t touched = 0;  // the snapshot during which a notification touched it
-    std::uint64_t listed = 0;   // the snapshot that listed it last
+    std::uint64_t listed = 0;   // the latest snapshot that listed it
   };
 
   [[nodiscard]] bool in_doubt(const Entry& entry) const noexcept {
@@ -66,7 +68,7 @@ class LinkTable {
 
   LinkSource::Handler handler_;
   std::unordered_map<std::int32_t, Entry> entries_;
-  LinkState before_;  // scratch: what the event's `before` points to
+  LinkState before_;  // scratch: the target of the event's `before`
   std::uint64_t snapshot_ = 0;
   std::uint64_t changes_ = 0;
   std::size_t alive_ = 0;

@@ -12,7 +12,7 @@ namespace {
 
 constexpr std::size_t longest_name = 15;  // IFNAMSIZ - 1
 
-// "Ethernet0.10": a VLAN on a port. intfmgrd keeps rows for those in the same table.
+// "Ethernet0.10": a VLAN on a port. intfmgrd stores rows for those in the same table.
 bool is_sub_interface(std::string_view name) {
   const auto dot = name.rfind('.');
   if (dot == std::string_view::npos || dot + 1 == name.size()) return false;

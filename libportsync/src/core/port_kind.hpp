@@ -6,7 +6,7 @@
 
 namespace portsync::core {
 
-// False for a VLAN (intfmgrd's) and a LAG (teamsyncd's), whatever they are called.
+// Returns false for a VLAN (handled by intfmgrd) and a LAG (handled by teamsyncd), whatever its name.
 [[nodiscard]] inline bool is_port_kind(const LinkState& link) noexcept {
   const std::string_view kind = link.kind;
   return kind != "vlan" && kind != "team";

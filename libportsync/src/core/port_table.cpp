@@ -12,7 +12,8 @@ void PortTable::change(const LinkState& link, bool lasting, const Touch& touch) 
   const auto [it, is_new] = links_.try_emplace(link.ifindex, link, lasting);
   Link& known = it->second;
   if (!is_new) known.kept.keep(link, lasting);
-  // Matching costs more than all the rest: a port that has kept its name is one still, unless its kind is another now.
+  // Matching costs more than the rest of this function. A port that kept its name is still a port, unless its kind
+  // changed.
   if (known.slot != none && ports_[known.slot].name == link.name && is_port_kind(link)) {
     touched_(known.slot, touch);
   } else {
@@ -29,7 +30,7 @@ void PortTable::keep_copies() {
 void PortTable::remove(std::int32_t ifindex, const Touch& touch) {
   const auto it = links_.find(ifindex);
   if (it == links_.end()) return;
-  // Out of the table before anybody is told: the port's link is gone, and so is what it pointed to.
+  // Remove the link from the table before any notification: the port's link is gone, and so is what it pointed to.
   auto node = links_.extract(it);
   set_robbed(node.mapped(), false);
   detach(node.mapped(), touch);
@@ -38,7 +39,7 @@ void PortTable::remove(std::int32_t ifindex, const Touch& touch) {
 void PortTable::set_filter(PortFilter filter, const Touch& touch) {
   filter_ = std::move(filter);
   absence_accepted_ = false;
-  // Known before anybody is told of a port that goes: whether its row goes depends on it.
+  // Determine this before notifying of removed ports, because it decides whether their rows are removed.
   ever_matched_ = std::any_of(links_.begin(), links_.end(),
                               [this](const auto& link) { return filter_.matches(*link.second.kept); });
   for (auto& [ifindex, link] : links_) {
@@ -93,7 +94,8 @@ void PortTable::release(Slot slot) {
   free_.push_back(slot);
 }
 
-// Moves a link to a port (or to none): the old port loses it, the new one has it, and who had the new one has none.
+// Moves a link to a port, or to none. The old port loses it, the new port has it, and the link that had the new port
+// has none.
 void PortTable::assign(Link& link, Slot slot, const Touch& touch) {
   if (link.slot != slot) detach(link, touch);
   link.slot = slot;

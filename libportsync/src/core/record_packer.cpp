@@ -8,7 +8,7 @@
 namespace portsync::core {
 namespace {
 
-// Before each value.
+// Precedes each value.
 struct Header {
   std::uint32_t name = 0;  // index in names_
   std::uint32_t size = 0;
@@ -43,7 +43,7 @@ void RecordPacker::unpack(std::string_view packed, PortRecord& record) const {
   record.fields.resize(count);
 }
 
-// `likely`: a record has the same fields as the one before, as a rule.
+// `likely`: the index to try first, because a record usually has the same fields as the previous one.
 std::uint32_t RecordPacker::number(std::string_view name, std::uint32_t likely) {
   if (likely < names_.size() && names_[likely] == name) return likely;
   const auto known = std::find(names_.begin(), names_.end(), name);

@@ -9,19 +9,19 @@
 
 namespace portsync::core {
 
-// Packs the fields of records into one text each, for a row is kept for as long as its port lives, and there are
-// thousands: a tenth of the memory, and no allocation when a text of the same length takes its place. Texts of one
+// Packs the fields of a record into one text. A row is stored for as long as its port lives, and there are thousands,
+// so this needs a tenth of the memory. Replacing a text by one of the same length allocates nothing. Two texts of one
 // packer are equal exactly when their fields are, in the same order.
 class RecordPacker {
  public:
   void pack(const PortRecord& record, std::string& packed);
-  // Sets the fields of the record; the name of its port is not packed.
+  // Sets the fields of the record. The packed text does not contain the port's name.
   void unpack(std::string_view packed, PortRecord& record) const;
 
  private:
   [[nodiscard]] std::uint32_t number(std::string_view name, std::uint32_t likely);
 
-  std::vector<std::string_view> names_;  // of fields, seen so far
+  std::vector<std::string_view> names_;  // all field names seen so far
 };
 
 }  // namespace portsync::core

@@ -6,17 +6,18 @@
 
 namespace portsync::core {
 
-// When a snapshot may follow a loss. The first few follow at once, since a snapshot costs milliseconds and stale rows
-// cost more; a stream of losses is then answered ever more rarely, down to one snapshot a second, and never given up.
+// Decides when a snapshot may follow a loss. The first few follow at once, because a snapshot costs milliseconds and
+// stale rows cost more. During a stream of losses, snapshots become rarer, down to one a second, but never stop.
 class ResyncPolicy {
  public:
   static constexpr int immediate = 3;
   static constexpr std::chrono::milliseconds first_pause{10};
   static constexpr std::chrono::milliseconds longest_pause{1000};
-  // Without a loss for this long, the next one is the first again.
+  // After this long without a loss, the next one counts as the first.
   static constexpr std::chrono::milliseconds forget_after{2000};
 
-  // A loss was noticed: when its snapshot may start. Does not move what an earlier loss, still waiting, was told.
+  // A loss was noticed. Returns when its snapshot may start. The time returned for an earlier loss that still waits
+  // stays valid.
   TimePoint on_loss(TimePoint now);
 
   // The snapshot has been started.

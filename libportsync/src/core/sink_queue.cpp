@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: Apache-2.0
-// The life of a row: marked, compared, sent, answered. Reading back is in sink_queue_read_back.cpp.
+// The life of a row: marked, compared, sent, acknowledged. Reading back is in sink_queue_read_back.cpp.
 #include "core/sink_queue.hpp"
 
 #include <algorithm>
@@ -11,11 +11,11 @@
 namespace portsync::core {
 namespace {
 
-// A sink that says "try again" for ever would be asked for ever: then it counts as a refusal.
+// After this many "try again" answers in a row, a row counts as refused. Otherwise it might be sent for ever.
 constexpr std::uint8_t attempts_in_a_row = 3;
-// A row on its way for less is as good as right: else a flood of changes would look like a failure.
+// A row in flight for less than this counts as right. Otherwise a flood of changes would look like a failure.
 constexpr std::chrono::seconds behind_after{1};
-// And the first row of a port for less than this: a thousand ports that are made at once are no failure either.
+// The same limit for the first row of a port, because a thousand ports created at once are no failure either.
 constexpr std::chrono::seconds new_port_behind_after{5};
 
 std::chrono::microseconds since(TimePoint start, TimePoint now) {
@@ -44,8 +44,8 @@ void SinkQueue::grow_rows(Slot count) {
 void SinkQueue::mark(Slot slot, const Touch& touch) {
   Row& marked = row(slot);
   if (context_.ports.link(slot) == nullptr && marked.stored == Stored::absent && !on_its_way(marked.stage)) {
-    // Came and went without ever being stored, unless it is no port because of a new filter: the read-back to come
-    // finds rows of the names that match, and may not find this one.
+    // The port came and went without being stored. But if it is no port because of a new filter, the coming read-back
+    // finds only rows of names that match, and may not find this one.
     if (is_known(store_) || context_.ports.filter().matches_name(context_.ports.name(slot))) {
       settle(slot);
       return;
@@ -56,7 +56,7 @@ void SinkQueue::mark(Slot slot, const Touch& touch) {
   move(marked, slot, RowEvent::touched, {touch.when, 1, touch.cause});
 }
 
-// The one place where a row's stage changes.
+// The only function that changes a row's stage.
 void SinkQueue::move(Row& moved, Slot slot, RowEvent event, const Pending& reason) {
   const RowStep step = next(moved.stage, event);
   if (step.next != moved.stage) {
@@ -80,12 +80,12 @@ void SinkQueue::move(Row& moved, Slot slot, RowEvent event, const Pending& reaso
   }
 }
 
-// A row that no link event is about differs.
+// Marks a row that differs although no link event concerns it.
 void SinkQueue::repair(Row& row, Slot slot) {
   move(row, slot, RowEvent::touched, {context_.now, 0, Cause::resync});
 }
 
-// Puts a waiting row into the queue; a queue over its bound becomes "compare all".
+// Adds a waiting row to the queue. A queue over its limit becomes "compare all".
 void SinkQueue::compare_later(Slot slot) {
   if (compare_all_) return;
   if (queue_.size() < context_.options.max_event_queue) {
@@ -98,7 +98,7 @@ void SinkQueue::compare_later(Slot slot) {
   collapsed_ = true;
 }
 
-// The row is right, or was a moment ago: what went wrong with it before is over.
+// The row is right, or was so a moment ago. Its earlier trouble is over.
 void SinkQueue::forget_trouble(Row& row, Slot slot) {
   row.attempts = 0;
   if (row.refusal) {
@@ -109,7 +109,7 @@ void SinkQueue::forget_trouble(Row& row, Slot slot) {
   if (std::exchange(row.first_sync, false)) --first_sync_left_;
 }
 
-// Nothing is left to do for this row.
+// Nothing remains to be done for this row.
 void SinkQueue::settle(Slot slot) {
   Row& settled = rows_[slot];
   if (settled.stage == RowStage::refused) std::erase(refused_, slot);
@@ -142,7 +142,7 @@ void SinkQueue::forget(Slot slot) {
 }
 
 bool SinkQueue::idle() const noexcept {
-  // Before the first snapshot nothing is known well enough to be written, and after stop() it will not be.
+  // Before the first snapshot nothing may be written, and after stop() no snapshot will come.
   if (context_.stopped && !context_.ready()) return true;
   return store_ == StoreState::closed || (store_ == StoreState::known && pending() == 0);
 }
@@ -152,7 +152,7 @@ void SinkQueue::run() {
   note_trouble();
   if (is_shut(store_)) return;
   if (rows_left_alone_ > 0 && is_known(store_) && may_remove()) take_up_left_alone();
-  if (retry_at_ && context_.now >= *retry_at_) retry_refused();  // which may want to read
+  if (retry_at_ && context_.now >= *retry_at_) retry_refused();  // it may request a read-back
   if (context_.ready() && (!read_again_at_ || context_.now >= *read_again_at_)) {
     if (store_ == StoreState::unknown) {
       read_back(Reading::all);
@@ -182,7 +182,7 @@ bool SinkQueue::may_send() const {
 void SinkQueue::send_batch() {
   try {
     fill_batch();
-  } catch (...) {  // of a projection or a sink: what was not handled still waits, what was is sent
+  } catch (...) {  // by a projection or a sink: unhandled rows still wait, handled ones are sent
     queue_.clear();
     compare_all_ = true;
     if (in_flight_ > 0) std::ignore = sink_.flush();
@@ -192,18 +192,18 @@ void SinkQueue::send_batch() {
   if (waiting_ > 0) hold_until_ = context_.now + context_.options.max_hold;
   if (in_flight_ == 0) return;
   ++context_.statistics.batches;
-  // A sink that cannot send says so by on_closed(), which gives the rows back.
+  // A sink that cannot send calls on_closed(), which makes the rows wait again.
   std::ignore = sink_.flush();
 }
 
-// Removals precede writes: a subscriber sees the old name of a link go before the new one comes.
+// Removals precede writes, so that a subscriber sees a link's old name go before its new name comes.
 void SinkQueue::fill_batch() {
-  sent_count_ = 0;  // nothing is on its way
+  sent_count_ = 0;  // nothing is in flight
   take_candidates();
   const bool left_alone = send_erases();
   send_puts();
   for (const Slot slot : candidates_) {
-    if (rows_[slot].stage == RowStage::waiting) compare_later(slot);  // no room
+    if (rows_[slot].stage == RowStage::waiting) compare_later(slot);  // the sink had no room
   }
   if (left_alone) count_left_alone();
 }
@@ -223,12 +223,12 @@ bool SinkQueue::is_replaced(const Row& row, const LinkState& link) const {
          row.known_ifindex != link.ifindex;
 }
 
-// True when rows were left alone.
+// Returns true when rows were left alone.
 bool SinkQueue::send_erases() {
   bool left_alone = false;
   for (const Slot slot : candidates_) {
     Row& erased = rows_[slot];
-    if (erased.stage != RowStage::waiting) continue;  // a slot may stand in the queue twice
+    if (erased.stage != RowStage::waiting) continue;  // a slot may occur in the queue twice
     const LinkState* link = context_.ports.link(slot);
     if (link != nullptr && !is_replaced(erased, *link)) continue;
     if (link == nullptr && (erased.stored == Stored::absent || !may_remove())) {
@@ -246,7 +246,7 @@ bool SinkQueue::send_erases() {
       continue;
     }
     sent(erased, slot, 0);
-    // The replacement is the next batch's.
+    // The replacement goes into the next batch.
     if (link != nullptr) move(erased, slot, RowEvent::touched, sent_[erased.sent].reason);
   }
   return left_alone;
@@ -278,7 +278,7 @@ void SinkQueue::send_puts() {
   }
 }
 
-// Made before the sink is told: what comes after must not fail.
+// Returns the next entry. It is created before the row goes to the sink, because nothing may fail afterwards.
 SinkQueue::Sent& SinkQueue::next_sent() {
   if (sent_count_ == sent_.size()) sent_.emplace_back();
   return sent_[sent_count_];
@@ -309,7 +309,7 @@ void SinkQueue::on_result(std::string_view port, Revision revision, std::error_c
     on_stored(slot);
     return;
   }
-  // A part of a refused row may be stored: in Redis a row and its entry in the index are two commands.
+  // A refused row may be stored in part: in Redis, a row and its index entry are two commands.
   if (error != Errc::try_again) answered.stored = Stored::unknown;
   answered.bounced = answered.bounced || sent_[answered.sent].bounced;
   move(answered, slot, RowEvent::not_stored, sent_[answered.sent].reason);
@@ -329,13 +329,13 @@ void SinkQueue::on_stored(Slot slot) {
   forget_trouble(stored, slot);
 
   SyncEvent event{.kind = erased ? SyncEvent::Kind::row_erased : SyncEvent::Kind::row_written, .sink = name_};
-  const std::string port = context_.ports.name(slot);  // a copy: the slot may be released below
+  const std::string port = context_.ports.name(slot);  // a copy, because the slot may be released below
   event.port = port;
   event.link = context_.ports.link(slot);
   if (!erased) event.record = &held(slot);
   if (was_known) {
     before_.port = port;
-    packer_.unpack(sent.record, before_);  // by the swap above
+    packer_.unpack(sent.record, before_);  // the former fields, swapped in above
     event.before = &before_;
   }
   event.cause = answered.cause;
@@ -345,7 +345,8 @@ void SinkQueue::on_stored(Slot slot) {
   count_outcome(false);
   if (answered.events > 0 && answered.cause != Cause::initial) {
     context_.latencies.add(event.latency);
-    // Ports that come and go do so by the thousand; how long the last of them waits is no measure of a change.
+    // Only changes of existing rows count. Ports come and go by the thousand, and the wait of the last of them does not
+    // measure the latency of a change.
     if (was_known && !erased) context_.recent_latencies.at(context_.now).add(event.latency);
   }
   if (erased) context_.release_if_unused(slot);
@@ -399,7 +400,7 @@ void SinkQueue::retry_refused() {
       move(row, slot, RowEvent::retry, row.waiting_for);
     }
   }
-  if (!refused_.empty()) request_audit(Scope::listed);  // on_found() and on_missing() go on with them
+  if (!refused_.empty()) request_audit(Scope::listed);  // on_found() and on_missing() then continue with them
 }
 
 void SinkQueue::retry(Row& row, Slot slot) {
@@ -407,8 +408,8 @@ void SinkQueue::retry(Row& row, Slot slot) {
   move(row, slot, RowEvent::retry, row.waiting_for);
 }
 
-// A refused write may have changed the row in part. When it is to be again what it was, a look tells whether there is
-// anything to write: an HSET of an unchanged row would wake every subscriber.
+// A refused write may have changed the row in part. If the row should again be what it was, read it first, because an
+// HSET of an unchanged row would wake every subscriber.
 bool SinkQueue::may_be_unchanged(Slot slot) {
   const Row& row = rows_[slot];
   const LinkState* link = context_.ports.link(slot);
@@ -419,7 +420,7 @@ bool SinkQueue::may_be_unchanged(Slot slot) {
   return packed_ == row.known;
 }
 
-// Asked after every round: it is a string that is nearly always empty.
+// Called after every round, which is cheap because the string is nearly always empty.
 void SinkQueue::note_trouble() {
   static const std::string none;
   const std::string& of_store = words_ == nullptr ? none : words_->trouble();
@@ -431,7 +432,7 @@ void SinkQueue::note_trouble() {
   context_.tell({.kind = SyncEvent::Kind::store_trouble, .sink = name_, .text = text});
 }
 
-// What the store itself says of an error of now.
+// Returns the store's own words for a current error.
 std::string SinkQueue::words_of(std::error_code error) const {
   std::string words = words_ == nullptr ? sink_.statistics().last_error : words_->error_text();
   return words.empty() ? error.message() : words;
@@ -440,7 +441,7 @@ std::string SinkQueue::words_of(std::error_code error) const {
 void SinkQueue::on_open() {
   const bool was_idle = store_ == StoreState::reopening;
   move(StoreEvent::opened);
-  // Others' edits since do not show on a living connection either: an audit finds them.
+  // Changes by other writers in the meantime do not show on a living connection either. An audit finds them.
   if (was_idle) return request_audit(Scope::all);
   read_again_at_.reset();
   last_error_.clear();
@@ -450,7 +451,7 @@ void SinkQueue::on_open() {
   context_.tell({.kind = SyncEvent::Kind::sink_opened, .sink = name_});
 }
 
-// What was on its way may or may not be stored, and others may write while we cannot look.
+// Rows in flight may or may not be stored, and other programs may write while the sink cannot be read.
 void SinkQueue::on_closed(std::error_code error) {
   const std::string text = words_ == nullptr ? error.message() : words_of(error);
   const bool news = store_ != StoreState::closed || error != last_error_ || text != error_words_;

@@ -24,49 +24,49 @@
 
 namespace portsync::core {
 
-// Keeps one sink's rows equal to the ports: what each row is known to hold, what is on its way, and which rows wait. A
-// port waits at most once, and the newest state wins. One batch is on its way at a time; what changes meanwhile is the
-// next.
+// Keeps one sink's rows equal to the ports. It records what each row is known to hold, which rows are in flight, and
+// which wait. A port waits at most once, and its newest state wins. One batch is in flight at a time; changes meanwhile
+// form the next one.
 //
-// Pure: the time is the context's, and the sink is the interface.
+// Pure: the context supplies the time, and the sink is an interface.
 class SinkQueue final : public StateSink::Observer, public ErasureObserver {
  public:
   SinkQueue(SyncContext& context, StateSink& sink, Projection projection, std::string name);
 
-  // The port came, went, or its link changed.
+  // The port came or went, or its link changed.
   void mark(Slot slot, const Touch& touch);
-  // Does what is due: reads back, retries, sends a batch. Called after every round of events.
+  // Does the work that is due: reads back, retries, sends a batch. Called after every round of events.
   void run();
-  // When run() has something to do that no event will announce.
+  // Returns when run() has work that no event will announce.
   [[nodiscard]] std::optional<TimePoint> deadline() const;
 
-  // Has the rows read back and compared as soon as may be.
+  // Requests that the rows are read back and compared as soon as possible.
   void request_audit(Scope scope);
-  // The same for all rows, and removes those of no link even if no link matches.
+  // Requests the same for all rows, and removes rows without a link even if no link matches.
   void request_forced_audit();
-  // The link of this port is gone: the next one is another, whatever its ifindex.
+  // The link of this port is gone. The next one is another link, whatever its ifindex.
   void mark_replaced(Slot slot);
 
-  // Has the row of a port read and compared as soon as may be. The answer is a row_checked event; an error that it
-  // carries says why the row was not read.
+  // Requests that the row of a port is read and compared as soon as possible. The result is a row_checked event. If it
+  // has an error, this is the reason why the row was not read.
   void request_check(std::string_view port);
 
-  // True when the sink holds nothing of this port and nothing of it is on its way.
+  // Returns true when the sink holds nothing of this port and nothing of it is in flight.
   [[nodiscard]] bool holds_nothing(Slot slot) const;
-  // The slot is given back, and will be another port's.
+  // The slot is released, and another port will use it.
   void forget(Slot slot);
 
   [[nodiscard]] StateSink& sink() const noexcept { return sink_; }
   [[nodiscard]] bool idle() const noexcept;
   [[nodiscard]] bool all_stored() const noexcept { return is_known(store_) && pending() == 0; }
-  // The sink is open and holds what the port's link is.
+  // Returns true when the sink is open and its row equals the port's link.
   [[nodiscard]] bool in_sync(Slot slot) const;
   [[nodiscard]] bool synchronized_once() const noexcept { return synchronized_once_; }
   [[nodiscard]] std::size_t pending() const noexcept { return waiting_ + in_flight_ + refused_.size(); }
   [[nodiscard]] std::size_t in_flight() const noexcept { return in_flight_; }
   [[nodiscard]] std::size_t rows_left_alone() const noexcept { return rows_left_alone_; }
   [[nodiscard]] SinkReport report() const;
-  // When something leaves what report() tells of the last minute.
+  // Returns when the next value leaves the last minute that report() covers.
   [[nodiscard]] std::optional<TimePoint> recent_end() const noexcept { return recent_.next_end(context_.now); }
 
   void on_open() override;
@@ -78,14 +78,14 @@ class SinkQueue final : public StateSink::Observer, public ErasureObserver {
 
  private:
   enum class Stored : std::uint8_t { absent, present, unknown };
-  // What a read-back reads: every row, the known rows, or the rows of checking_.
+  // The extent of a read-back: every row, the known rows, or the rows of checking_.
   enum class Reading : std::uint8_t { all, listed, checked };
   struct CheckedRow {
-    PortRecord record;  // without fields when it could not be read
+    PortRecord record;  // without fields when the row could not be read
     bool readable = true;
   };
 
-  // What happened to a row since it was last known to be right.
+  // The changes of a row since it was last known to be right.
   struct Pending {
     TimePoint since;           // when the oldest message was read
     std::uint32_t events = 0;  // link events; 0 = a repair
@@ -95,33 +95,33 @@ class SinkQueue final : public StateSink::Observer, public ErasureObserver {
   using ReadId = std::uint32_t;
 
   struct Row {
-    std::string known;               // Stored::present: what the sink holds, packed
+    std::string known;               // Stored::present: the fields that the sink holds, packed
     Pending waiting_for;             // waiting or refused
-    Revision last = 0;               // the latest sent: the one on its way, if there is one
-    std::uint32_t sent = 0;          // on its way: index in sent_
-    ReadId asked_for = 0;            // the read-back that listed it last
-    ReadId seen = 0;                 // the read-back that found it last
-    std::int32_t known_ifindex = 0;  // whose row it is; 0 = not known, another_link = one that is gone
+    Revision last = 0;               // the latest sent; the one in flight, if there is one
+    std::uint32_t sent = 0;          // in flight: index in sent_
+    ReadId asked_for = 0;            // the latest read-back that listed it
+    ReadId seen = 0;                 // the latest read-back that found it
+    std::int32_t known_ifindex = 0;  // the row's ifindex; 0 = unknown, another_link = a link that is gone
     Stored stored = Stored::absent;
     RowStage stage = RowStage::settled;
-    std::uint8_t attempts = 0;  // answered with try_again in a row
+    std::uint8_t attempts = 0;  // consecutive answers of try_again
     bool first_sync = false;    // counted in first_sync_left_
-    bool bounced = false;       // to be written although it looks the same
+    bool bounced = false;       // to be written although its fields are unchanged
     std::error_code refusal;
     TimePoint refused_since;
   };
 
   struct Outcomes {
     std::uint64_t writes = 0;
-    std::uint64_t failures = 0;  // of these
+    std::uint64_t failures = 0;  // number of refused rows among these
   };
 
-  // What of a row is on its way.
+  // A row in flight.
   struct Sent {
-    std::string record;  // what the sink will hold, packed
+    std::string record;  // the fields that the sink will hold, packed
     Pending reason;
-    std::int32_t ifindex = 0;  // whose row it will be; 0 = an erase is on its way
-    bool bounced = false;      // the row's, when it was sent
+    std::int32_t ifindex = 0;  // the ifindex that the row will belong to; 0 = an erase is in flight
+    bool bounced = false;      // Row::bounced at the time of sending
   };
 
   static constexpr std::int32_t another_link = -1;
@@ -132,7 +132,7 @@ class SinkQueue final : public StateSink::Observer, public ErasureObserver {
   }
   void grow_rows(Slot count);
   void move(Row& row, Slot slot, RowEvent event, const Pending& reason);
-  void move(Row& row, Slot slot, RowEvent event) { move(row, slot, event, Pending()); }  // one that gives no reason
+  void move(Row& row, Slot slot, RowEvent event) { move(row, slot, event, Pending()); }  // an event without a reason
   void repair(Row& row, Slot slot);
   void compare_later(Slot slot);
   void forget_trouble(Row& row, Slot slot);
@@ -145,13 +145,14 @@ class SinkQueue final : public StateSink::Observer, public ErasureObserver {
   void begin_write_only();
   [[nodiscard]] bool is_stale(const StoredRow& stored);
   [[nodiscard]] std::int32_t owner_of(Slot slot, const LinkState& link) const;
-  // `known`: what it was known to hold, for what could not be read.
+  // `known`: the fields that the row was known to hold, for those that could not be read.
   void project_stored(const StoredRow& stored, const LinkState* link, const PortRecord* known);
   void on_found(Slot slot, const StoredRow& stored);
   void on_unreadable(Row& row, Slot slot);
   void on_missing(Slot slot);
   void remove_stale();
-  // No rows are removed while no link matches: the filter, or the namespace, is more likely to be wrong.
+  // Returns false while no link has ever matched: no rows are removed then, because the filter or the namespace is
+  // probably wrong.
   [[nodiscard]] bool may_remove() const noexcept { return force_ || context_.ports.ever_matched(); }
   void count_left_alone();
   void take_up_left_alone();
@@ -164,7 +165,7 @@ class SinkQueue final : public StateSink::Observer, public ErasureObserver {
   [[nodiscard]] bool send_erases();
   void send_puts();
   [[nodiscard]] bool is_replaced(const Row& row, const LinkState& link) const;
-  // What the sink holds of a row; valid until the next call.
+  // Returns what the sink holds of a row; valid until the next call.
   [[nodiscard]] const PortRecord& held(Slot slot);
   Sent& next_sent();
   void sent(Row& row, Slot slot, std::int32_t ifindex);
@@ -179,55 +180,55 @@ class SinkQueue final : public StateSink::Observer, public ErasureObserver {
 
   SyncContext& context_;
   StateSink& sink_;
-  const StoreWords* words_;  // nullptr: the sink has none
+  const StoreWords* words_;  // nullptr: the sink does not implement it
   Projection projection_;
   std::string name_;
 
-  std::deque<Row> rows_;    // by slot; references stay good while it grows
-  Slot row_count_ = 0;      // rows_.size(), which costs a deque more than all else that a link's change does here
-  std::vector<Sent> sent_;  // of the batch on its way, and memory to be used again
+  std::deque<Row> rows_;    // by slot; references stay valid while it grows
+  Slot row_count_ = 0;      // rows_.size(): asking a deque costs more than the rest of a link's change here
+  std::vector<Sent> sent_;  // the batch in flight, and memory to reuse
   std::size_t sent_count_ = 0;
   RecordPacker packer_;
-  std::vector<Slot> queue_;       // the waiting ones, while they are few; may hold stale entries
+  std::vector<Slot> queue_;       // the waiting rows, while they are few; may hold stale entries
   std::vector<Slot> candidates_;  // scratch
   std::vector<Slot> refused_;
-  std::vector<PortRecord> stale_;      // rows found that no port has
+  std::vector<PortRecord> stale_;      // rows found in the store that no port has
   std::vector<std::string> checks_;    // ports whose rows are to be read
   std::vector<std::string> checking_;  // ports whose rows are being read
   std::vector<CheckedRow> checked_;    // rows that a check has found
-  PortRecord projected_;               // scratch, as the next three
+  PortRecord projected_;               // scratch, like the next three
   PortRecord held_;
   PortRecord before_;
   std::string packed_;
-  std::vector<std::string> fields_lost_;  // with the row that is answered next
+  std::vector<std::string> fields_lost_;  // by the erase() whose result comes next
   std::error_code last_error_;
-  std::string error_words_;                              // the server's own for it
-  std::optional<TimePoint> compared_;                    // by the latest read-back
+  std::string error_words_;                              // the server's own words for last_error_
+  std::optional<TimePoint> compared_;                    // when the latest read-back ended
   std::string compare_error_;                            // of the latest read-back
-  std::string trouble_;                                  // as it was told
+  std::string trouble_;                                  // as it was last reported
   std::unordered_map<Slot, std::string> refusal_words_;  // of the rows with a refusal
 
   Revision revision_ = 0;
-  Revision read_revision_ = 0;  // the latest when the read-back under way was asked for
+  Revision read_revision_ = 0;  // the latest revision when the read-back under way was requested
   ReadId read_id_ = 0;
   std::uint64_t drift_ = 0;  // found by the read-back under way
   std::size_t waiting_ = 0;
   std::size_t in_flight_ = 0;
   std::size_t first_sync_left_ = 0;
   std::size_t rows_left_alone_ = 0;
-  std::size_t likely_ = 0;     // the same, found by the read-back under way
-  std::size_t unclaimed_ = 0;  // rows that may be ours, found by the latest read-back of all
+  std::size_t likely_ = 0;     // rows left alone that only look like ours, counted by the read-back under way
+  std::size_t unclaimed_ = 0;  // rows that may be ours, found by the latest read-back of all rows
   std::size_t refusals_ = 0;   // rows with a refusal
   RecentWindow<Outcomes> recent_;
   std::optional<TimePoint> hold_until_;
-  std::optional<TimePoint> retry_at_;       // refused rows
-  std::optional<TimePoint> read_again_at_;  // a read-back that failed
-  std::optional<Scope> audit_;              // asked for
+  std::optional<TimePoint> retry_at_;       // when refused rows are retried
+  std::optional<TimePoint> read_again_at_;  // when a failed read-back is retried
+  std::optional<Scope> audit_;              // the requested audit
   StoreState store_ = StoreState::closed;
   Reading reading_ = Reading::all;  // the read-back under way
-  bool force_ = false;              // rows are removed even if no link matches, until all is done
-  bool collapsed_ = false;          // to be told
-  bool compare_all_ = true;         // instead of the queue
+  bool force_ = false;              // remove rows even if no link matches, until all work is done
+  bool collapsed_ = false;          // a collapse is to be reported
+  bool compare_all_ = true;         // use this instead of the queue
   bool synchronized_once_ = false;
 };
 

@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: Apache-2.0
-// What a sink holds, compared with what it should hold: after it opened, and at every audit.
+// Compares what a sink holds with what it should hold: after it opened, and at every audit.
 #include <algorithm>
 #include <utility>
 
@@ -21,7 +21,7 @@ void SinkQueue::request_check(std::string_view port) {
   if (!is_known(store_)) answer_checks(std::exchange(checks_, {}), Errc::not_open);
 }
 
-// The rows that a read-back asks for by name, marked as such.
+// Returns the rows that a read-back requests by name, and marks them as requested.
 std::vector<std::string_view> SinkQueue::rows_to_read(Reading reading) {
   std::vector<std::string_view> ports;
   const auto ask_for = [this, &ports](Slot slot) {
@@ -61,10 +61,10 @@ void SinkQueue::read_back(Reading reading) {
   likely_ = 0;
   ++read_id_;
   stale_.clear();
-  if (reading != Reading::checked) audit_.reset();  // all rows, or those that it asked for
+  if (reading != Reading::checked) audit_.reset();  // done: it covers all rows, or those that the audit requested
 }
 
-// Nothing can be read: every port is written, and what had been written of ports that are gone is removed.
+// The sink cannot be read. Every port is written, and the rows written for ports that are gone are removed.
 void SinkQueue::begin_write_only() {
   row_count_at_least(context_.ports.end());
   for (Slot slot = 0; slot < rows_.size(); ++slot) {
@@ -86,8 +86,8 @@ void SinkQueue::on_row(const StoredRow& stored) {
   }
 }
 
-// Of a row that no port has: it is ours to remove. A row that only looks like ours may be another writer's: it stays,
-// but counts while no link matches, for then the filter is likely to be wrong.
+// Returns true when a row that no port has is ours to remove. A row that only looks like ours may belong to another
+// writer, so it stays. It still counts while no link matches, because the filter is then probably wrong.
 bool SinkQueue::is_stale(const StoredRow& stored) {
   if (context_.ports.filter().matches_name(stored.port)) return true;
   static const PortFilter any_port{{"*"}, std::nullopt};
@@ -97,14 +97,15 @@ bool SinkQueue::is_stale(const StoredRow& stored) {
   return false;
 }
 
-// Whose row it is that is found: the link's that an earlier run knew, or else this one's.
+// Returns the ifindex that a found row belongs to: the one known from an earlier run, otherwise this link's.
 std::int32_t SinkQueue::owner_of(Slot slot, const LinkState& link) const {
   const auto earlier = context_.known_ifindexes.find(context_.ports.name(slot));
   return earlier == context_.known_ifindexes.end() ? link.ifindex : earlier->second;
 }
 
-// Sets held_ to what the store holds of the fields that the projection has, in its order. Without a link it is asked
-// with a made-up one: a link of this name may come before the row is removed, and is then compared with it.
+// Sets held_ to the stored values of the projection's fields, in the projection's order. Without a link, it projects a
+// made-up one to learn the fields. If a link of this name comes before the row is removed, its row is compared with
+// held_.
 void SinkQueue::project_stored(const StoredRow& stored, const LinkState* link, const PortRecord* known) {
   LinkState made_up;
   if (link == nullptr) {
@@ -134,7 +135,7 @@ void SinkQueue::on_found(Slot slot, const StoredRow& stored) {
     if (stored.readable) project_stored(stored, link, nullptr);
     checked_.push_back({stored.readable ? held_ : PortRecord{std::string(stored.port), {}}, stored.readable});
   }
-  if (on_its_way(found.stage) || found.last > read_revision_) return;  // read before what was sent since
+  if (on_its_way(found.stage) || found.last > read_revision_) return;  // read before the row was last sent
   if (!stored.readable) return on_unreadable(found, slot);
   const Stored believed = std::exchange(found.stored, Stored::present);
   const bool needs_known = !stored.unread_field.empty() && believed == Stored::present;
@@ -154,7 +155,7 @@ void SinkQueue::on_found(Slot slot, const StoredRow& stored) {
   if (found.stage == RowStage::refused) retry(found, slot);
 }
 
-// What was acknowledged is not written again because it cannot be compared; what was not is written once.
+// An acknowledged row is not written again only because it cannot be compared. An unacknowledged one is written once.
 void SinkQueue::on_unreadable(Row& row, Slot slot) {
   if (row.stored != Stored::present) {
     row.stored = Stored::unknown;
@@ -197,7 +198,7 @@ void SinkQueue::on_read_back(std::error_code error) {
   }
   row_count_at_least(context_.ports.end());
   for (Slot slot = 0; slot < rows_.size(); ++slot) {
-    // Not every row that is known now: what was on its way then was not listed.
+    // Not every row that is known now was listed: rows in flight at the time were not.
     const bool asked_for = reading_ == Reading::all || rows_[slot].asked_for == read_id_;
     if (context_.ports.in_use(slot) && asked_for && rows_[slot].seen != read_id_) on_missing(slot);
   }
@@ -215,7 +216,7 @@ void SinkQueue::on_read_back(std::error_code error) {
   move(StoreEvent::read_ended);
   if (first_reading) {
     finish_first_reading();
-    // Late writes of the connection before may land after this reading.
+    // Late writes of the previous connection may land after this reading, so read everything again.
     if (words_ != nullptr && !words_->trouble().empty()) {
       request_audit(Scope::all);
       read_again_at_ = context_.now + context_.options.retry_interval;
@@ -245,14 +246,14 @@ void SinkQueue::answer_checks(const std::vector<std::string>& ports, std::error_
   }
 }
 
-// Rows of ports that do not exist: they wait to be removed, and send_erases() leaves them alone when no link matches.
+// Makes the rows of nonexistent ports wait for removal. send_erases() leaves them alone when no link matches.
 void SinkQueue::remove_stale() {
   unclaimed_ = likely_;
   const std::vector<PortRecord> rows = std::exchange(stale_, {});
   for (const PortRecord& record : rows) {
     const Slot slot = context_.ports.intern(record.port);
     Row& stale = row(slot);
-    // A link of this name may have come since, and its row been written.
+    // A link of this name may have appeared since, and its row may have been written.
     if (on_its_way(stale.stage) || stale.last > read_revision_) continue;
     stale.stored = Stored::present;
     packer_.pack(record, stale.known);
@@ -273,7 +274,7 @@ void SinkQueue::count_left_alone() {
   if (left > 0) context_.tell({.kind = SyncEvent::Kind::rows_left_alone, .sink = name_, .count = left});
 }
 
-// A link matches, or it is meant that none does.
+// Called when a link matches again, or when it is intended that none does.
 void SinkQueue::take_up_left_alone() {
   for (Slot slot = 0; slot < rows_.size(); ++slot) {
     Row& left = rows_[slot];

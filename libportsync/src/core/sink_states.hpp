@@ -5,15 +5,15 @@
 #include <cstddef>
 #include <cstdint>
 
-// What SinkQueue knows, as two state machines without data: the stage of a row, and what is known of the store. Each
-// has one function that says what follows from what.
+// Two state machines without data that SinkQueue uses: the stage of a row, and the state of the store. Each has one
+// function that returns the next state.
 namespace portsync::core {
 
 enum class RowStage : std::uint8_t {
   settled,           // nothing to do
-  waiting,           // to be compared, and sent when it differs
-  sent,              // on its way
-  sent_and_waiting,  // on its way, and to be compared again after the answer
+  waiting,           // to be compared, and to be sent if it differs
+  sent,              // in flight
+  sent_and_waiting,  // in flight, and to be compared again after the reply
   refused,           // not to be sent before the retry, however often its link changes
 };
 constexpr std::size_t row_stage_count = 5;
@@ -21,19 +21,19 @@ constexpr std::size_t row_stage_count = 5;
 enum class RowEvent : std::uint8_t {
   touched,     // it may differ from the store
   sent,        // given to the sink
-  stored,      // the sink's answer
-  not_stored,  // the sink's answer, or the connection is lost
-  refused,     // by the sink, or too often not stored
+  stored,      // the sink's reply
+  not_stored,  // the sink's reply, or the connection was lost
+  refused,     // by the sink, or not stored too many times
   retry,       // the pause after a refusal is over
-  right,       // compared, and nothing is to be done
+  right,       // compared, and nothing needs to be done
 };
 constexpr std::size_t row_event_count = 7;
 
-// What a step does with the reason for which the row waits.
+// The effect of a step on the reason for which the row waits.
 enum class ReasonStep : std::uint8_t {
-  keep,   // as it is: the row waits already, or does not wait
-  set,    // the event's reason; the row joins the queue
-  merge,  // the event's reason joins the row's own
+  keep,   // unchanged: the row waits already, or does not wait
+  set,    // the event's reason replaces it; the row joins the queue
+  merge,  // the event's reason is added to the row's own
 };
 
 struct RowStep {
@@ -45,7 +45,7 @@ struct RowStep {
   return a.next == b.next && a.reason == b.reason;
 }
 
-// An event that a stage does not expect changes nothing.
+// Returns the next step. An unexpected event changes nothing.
 [[nodiscard]] constexpr RowStep next(RowStage stage, RowEvent event) noexcept {
   using enum RowStage;
   using enum ReasonStep;
@@ -62,22 +62,22 @@ struct RowStep {
   return table[static_cast<std::size_t>(event)][static_cast<std::size_t>(stage)];
 }
 
-// The row is to be compared as soon as may be.
+// Returns true when the row is to be compared as soon as possible.
 [[nodiscard]] constexpr bool waits(RowStage stage) noexcept {
   return stage == RowStage::waiting || stage == RowStage::sent_and_waiting;
 }
-// The sink has not answered yet.
+// Returns true when the sink has not replied yet.
 [[nodiscard]] constexpr bool on_its_way(RowStage stage) noexcept {
   return stage == RowStage::sent || stage == RowStage::sent_and_waiting;
 }
 
 enum class StoreState : std::uint8_t {
-  closed,     // cannot be written or read
+  closed,     // can neither be written nor read
   unknown,    // open; nothing is written before everything has been read back
   reading,    // everything is being read back
-  known,      // what it holds is known, row by row
-  auditing,   // the same, and being compared with what it really holds
-  reopening,  // known, and cannot be written just now: it has closed an idle connection, which is opened again at once
+  known,      // the contents of each row are known
+  auditing,   // known, and being compared with the real contents
+  reopening,  // known, but not writable now: the store closed an idle connection, which is reopened at once
 };
 constexpr std::size_t store_state_count = 6;
 
@@ -87,12 +87,12 @@ enum class StoreEvent : std::uint8_t {
   read_begun,
   read_ended,
   read_failed,
-  unreadable,  // a sink that can only be written: what it was given is all that there is to know
-  idle,        // it has closed the connection while nothing was on its way
+  unreadable,  // the sink is write-only: its contents are what it was given
+  idle,        // the store closed the connection while nothing was in flight
 };
 constexpr std::size_t store_event_count = 7;
 
-// An event that a state does not expect changes nothing.
+// Returns the next state. An unexpected event changes nothing.
 [[nodiscard]] constexpr StoreState next(StoreState state, StoreEvent event) noexcept {
   using enum StoreState;
   constexpr std::array<std::array<StoreState, store_state_count>, store_event_count> table{{
@@ -108,15 +108,15 @@ constexpr std::size_t store_event_count = 7;
   return table[static_cast<std::size_t>(event)][static_cast<std::size_t>(state)];
 }
 
-// What the store holds of each row is known.
+// Returns true when the contents of each row are known.
 [[nodiscard]] constexpr bool is_known(StoreState state) noexcept {
   return state == StoreState::known || state == StoreState::auditing || state == StoreState::reopening;
 }
-// Rows cannot be written or read.
+// Returns true when rows can neither be written nor read.
 [[nodiscard]] constexpr bool is_shut(StoreState state) noexcept {
   return state == StoreState::closed || state == StoreState::reopening;
 }
-// A read-back is under way.
+// Returns true while a read-back is under way.
 [[nodiscard]] constexpr bool is_reading(StoreState state) noexcept {
   return state == StoreState::reading || state == StoreState::auditing;
 }

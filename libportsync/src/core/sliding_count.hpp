@@ -8,7 +8,7 @@
 
 namespace portsync::core {
 
-// How much was added in the last `Slots` times `slot`; see RingWindow.
+// Counts additions of the last `Slots` times `slot`; see RingWindow.
 template <std::size_t Slots>
 class SlidingCount {
  public:

@@ -84,7 +84,7 @@ SnapshotPlan::Step SnapshotPlan::on_asked(Outcome outcome, TimePoint now) {
   if (outcome != Outcome::complete) return again(policy_.on_loss(now));
   if (known_ == Known::surely) {
     stage_ = Stage::idle;
-    interrupted_in_a_row_ = 0;  // no other listing is wanted for it
+    interrupted_in_a_row_ = 0;  // no further listing is wanted
   } else {
     known_ = Known::settled;
     want(now + settled_pause);

@@ -20,7 +20,7 @@ namespace portsync::core {
 
 class SinkQueue;
 
-// What the queues of all sinks share, owned by the engine.
+// The data that the queues of all sinks share. The engine owns it.
 struct SyncContext {
   SyncContext(SynchronizerOptions given, PortTable::Touched touched);
   ~SyncContext();
@@ -30,9 +30,9 @@ struct SyncContext {
   void tell(const SyncEvent& event) const {
     if (listener) listener(event);
   }
-  // Nothing is read or written before the links and the ports among them are known.
+  // Returns true once the links are known and which of them are ports. Until then nothing is read or written.
   [[nodiscard]] bool ready() const noexcept { return first_snapshot && options.ports_known; }
-  // Gives back the slot of a port without a link that no sink holds anything of.
+  // Releases the slot of a port that has no link and of which no sink holds anything.
   void release_if_unused(Slot slot);
 
   SynchronizerOptions options;
@@ -44,11 +44,11 @@ struct SyncContext {
   SynchronizerStatistics statistics;
   LatencyHistogram latencies;
   RecentWindow<LatencyHistogram> recent_latencies;
-  TimePoint now;                // of the process() call under way: a sink's answers carry no time
-  bool first_snapshot = false;  // complete
-  bool drained = false;         // the source has nothing more waiting
-  bool stopped = false;         // links are not followed any more
-  bool report_due = true;       // something has changed that health is told of at once
+  TimePoint now;                // of the current process() call, because a sink's replies carry no time
+  bool first_snapshot = false;  // the first snapshot is complete
+  bool drained = false;         // the source has no more messages waiting
+  bool stopped = false;         // links are no longer followed
+  bool report_due = true;       // something has changed that health is notified of at once
 };
 
 }  // namespace portsync::core

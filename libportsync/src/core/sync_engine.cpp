@@ -67,7 +67,7 @@ void SyncEngine::on_changed(const LinkEvent& event) {
   context_.ports.change(*event.link, event.lasting, {event.received, event.cause, bounced});
 }
 
-// The next link under this name is another one, even if it has the same ifindex.
+// The next link of this name is another link, even if it has the same ifindex.
 void SyncEngine::on_removed(const LinkEvent& event) {
   context_.drained = false;
   if (context_.options.replace_on_new_ifindex) {
@@ -103,7 +103,7 @@ void SyncEngine::run() {
   run_report();
 }
 
-// That every row equals the kernel is not told while rows are left alone.
+// Does not report that every row equals the kernel while rows are left alone.
 void SyncEngine::note_synchronized() {
   const auto all = [this](auto is) { return std::all_of(context_.queues.begin(), context_.queues.end(), is); };
   if (!context_.ready() || !all([](const auto& queue) { return queue->synchronized_once(); })) return;
@@ -114,7 +114,7 @@ void SyncEngine::note_synchronized() {
   context_.tell({.kind = SyncEvent::Kind::synchronized});
 }
 
-// Many a datagram that the source reads has nothing to tell: health is not told of those.
+// Most datagrams change nothing that health depends on. Report only when the source's own state changed.
 void SyncEngine::source_may_have_changed() {
   if (monitor_ == nullptr || context_.report_due) return;
   const LinkSourceStatistics source = source_.statistics();
@@ -124,9 +124,9 @@ void SyncEngine::source_may_have_changed() {
                         source.interrupted_in_a_row != reported_.interrupted_in_a_row;
 }
 
-// Health is told at once of what changes rarely. Of rows that wait it is told a second later, since their age counts,
-// or their answer by then, and once a second however many there are; and whenever something leaves what is told of the
-// last minute. Then a quiet switch has nothing to tell.
+// Reports rare changes at once. Reports waiting rows after one second, because the verdict depends on their age; by
+// then most are answered. From then on it reports once a second, however many rows wait. It also reports whenever a
+// value leaves the last minute. So a quiet switch causes no reports.
 void SyncEngine::run_report() {
   if (monitor_ == nullptr) return;
   if (context_.ports.no_port_since() != reported_.no_port_since) context_.report_due = true;
@@ -155,7 +155,7 @@ void SyncEngine::run_audit() {
   const std::uint32_t every = context_.options.full_audit_every;
   const bool full = every > 0 && ++audits_since_full_ >= every;
   if (full) audits_since_full_ = 0;
-  // A source that cannot ends in its own process(): that is where it is told.
+  // If the source fails here, its own process() returns the final error.
   std::ignore = audit(full ? Scope::all : Scope::listed);
 }
 
@@ -192,7 +192,7 @@ void SyncEngine::set_options(SynchronizerOptions options) {
 }
 
 void SyncEngine::stop() {
-  context_.ports.keep_copies();  // the source's links may go, which on_link() will not hear
+  context_.ports.keep_copies();  // the source may remove its links, and on_link() will not be called
   context_.stopped = true;
   context_.drained = true;
   next_audit_.reset();
@@ -283,7 +283,7 @@ HealthReport SyncEngine::health() const {
   return report;
 }
 
-// When something leaves what health() tells of the last minute.
+// Returns when the next value leaves the last minute that health() covers.
 std::optional<TimePoint> SyncEngine::recent_end() const {
   std::optional<TimePoint> first = context_.recent_latencies.next_end(context_.now);
   for (const auto& queue : context_.queues) first = earliest(first, queue->recent_end());

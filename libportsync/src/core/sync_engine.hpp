@@ -18,7 +18,7 @@
 
 namespace portsync::core {
 
-// The Synchronizer without its descriptors: source and sinks are the interfaces, the time is an argument.
+// The Synchronizer without its descriptors: source and sinks are interfaces, and the time is an argument.
 class SyncEngine {
  public:
   SyncEngine(LinkSource& source, SynchronizerOptions options);
@@ -32,9 +32,9 @@ class SyncEngine {
 
   [[nodiscard]] std::error_code start(TimePoint now);
 
-  // The time of what follows: to be called before the source or a sink is processed.
+  // Sets the time of all that follows. Call it before processing the source or a sink.
   void set_now(TimePoint now) { context_.now = now; }
-  // Does what is due; to be called after.
+  // Does the work that is due. Call it after processing the source or a sink.
   void run();
   [[nodiscard]] std::optional<TimePoint> deadline() const;
 
@@ -43,12 +43,12 @@ class SyncEngine {
   [[nodiscard]] std::error_code check(std::string_view port);
   void set_options(SynchronizerOptions options);
   void stop();
-  // The source was processed and told nothing: a probe was sent or answered, or a loss noticed.
+  // The source was processed and reported nothing: a probe was sent or answered, or a loss was noticed.
   void source_may_have_changed();
   // The sink has failed for good.
   void sink_failed(std::size_t sink, std::error_code error) { context_.queues[sink]->on_closed(error); }
 
-  // Rows on their way to the sink.
+  // Returns the number of rows that the sink has not acknowledged.
   [[nodiscard]] std::size_t unanswered(std::size_t sink) const noexcept { return context_.queues[sink]->in_flight(); }
 
   [[nodiscard]] bool drained() const noexcept;
@@ -80,12 +80,12 @@ class SyncEngine {
   std::optional<TimePoint> next_audit_;
   std::optional<TimePoint> next_report_;
   std::uint64_t link_events_ = 0;
-  TimePoint audits_since_;               // the audit interval is what it is
-  std::uint32_t audits_since_full_ = 0;  // of the known rows alone
+  TimePoint audits_since_;               // since when audit_interval has its present value
+  std::uint32_t audits_since_full_ = 0;  // since the last audit of all rows; these read the known rows alone
   bool started_ = false;
   bool synchronized_ = false;
   bool told_synchronized_ = false;
-  HealthReport reported_;  // the latest, without its sinks
+  HealthReport reported_;  // the latest report, without its sinks
 };
 
 }  // namespace portsync::core

@@ -8,9 +8,9 @@ namespace portsync::core {
 
 // When and why a port was touched.
 struct Touch {
-  TimePoint when;  // its message was read
+  TimePoint when;  // when its message was read
   Cause cause = Cause::notified;
-  bool bounced = false;  // to be written although the row looks the same, see SynchronizerOptions::write_bounces
+  bool bounced = false;  // write the row although it looks the same, see SynchronizerOptions::write_bounces
 };
 
 }  // namespace portsync::core
