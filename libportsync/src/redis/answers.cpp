@@ -17,7 +17,7 @@ std::error_code refusal(const Reply& reply, Answers::Outcome& outcome) {
   return outcome.error;
 }
 
-// The first error of a row is what it is told with.
+// Stores the first error of a row and ignores later ones. The sink reports the row with the first one.
 void refuse(Answers::Row& row, std::error_code error, std::string_view text) {
   if (row.error) return;
   row.error = error;
@@ -105,16 +105,16 @@ void Answers::on_multi(const Reply& reply, Outcome& outcome) {
   const auto error = refusal(reply, outcome);
   transaction_.refused = true;
   batches_.front().clean = false;
-  // For good; or just now: then the rows are told the same, and the next MULTI may do better.
+  // noperm and other are permanent refusals of MULTI. After any other error the next batch tries MULTI again.
   plain_ = plain_ || error == Errc::noperm || error == Errc::other;
 }
 
 void Answers::on_queued(const Expected& expected, const Reply& reply, Outcome& outcome) {
-  if (transaction_.refused) return on_result(expected, reply, outcome);  // done without it
+  if (transaction_.refused) return on_result(expected, reply, outcome);  // executed without the MULTI
   if (reply.is_error()) {
     on_result(expected, reply, outcome);
     if (expected.kind != Expected::Kind::queued_row) return;
-    // The command was not looked at: a WRONGTYPE says nothing of what the key holds.
+    // Redis refused to queue the command and has not executed it. So even WRONGTYPE is no fact about the key.
     batches_.front().clean = false;
     refuse(row(expected.row), classify(reply.text()), reply.text());
     return;
@@ -123,7 +123,7 @@ void Answers::on_queued(const Expected& expected, const Reply& reply, Outcome& o
   if (outcome.fits) transaction_.queued.push_back(expected);
 }
 
-// The answer to a command that was executed, or refused.
+// Handles the reply to a command that was executed or refused.
 void Answers::on_result(const Expected& expected, const Reply& reply, Outcome& outcome) {
   if (expected.kind == Expected::Kind::row && row(expected.row).looks) return on_fields(row(expected.row), reply);
   std::error_code error;
@@ -144,7 +144,7 @@ void Answers::on_result(const Expected& expected, const Reply& reply, Outcome& o
     return;
   }
   Row& answered = row(expected.row);
-  // What is not a hash holds nothing of ours, and goes on holding it.
+  // A key that is not a hash contains nothing of ours, so its erase() succeeds and leaves the key as it is.
   if (answered.is_erase && error == Errc::wrongtype) error.clear();
   if (error) batches_.front().clean = false;
   if (error) refuse(answered, error, reply.text());
@@ -173,7 +173,7 @@ void Answers::on_exec(const Reply& reply, Outcome& outcome) {
     return;
   }
   (void)refusal(reply, outcome);
-  // Some servers that are not Redis refuse EXEC and stay in the MULTI.
+  // Some servers other than Redis refuse EXEC and stay in the MULTI.
   outcome.stuck = !is_exec_abort(reply.text());
   plain_ = true;
   batches_.front().clean = false;

@@ -17,13 +17,13 @@
 
 namespace portsync::redis {
 
-// Knows what each answer is an answer to, and turns the answers to batches into one result per row, in the order of the
+// Matches each reply to its command, and turns the replies to batches into one result for each row, in the order of the
 // rows.
 //
-// A batch in a MULTI is answered by EXEC. A command that is refused while it is queued takes the others of its MULTI
-// with it (EXECABORT): the row has its own error, the others are to be tried again, and batches go without MULTI until
-// one with an index has gone without any refusal. So whatever is refused, the rest is written. A failing index never
-// fails a row.
+// The reply to EXEC contains the results of a batch in a MULTI. If Redis refuses a command while it queues it, EXEC
+// fails for the whole MULTI (EXECABORT). That row then gets its own error, and the other rows get try_again. After
+// that, batches are sent without MULTI until a batch with an index has succeeded without any refusal. So Redis writes
+// all that it does not refuse. A failing index never fails a row.
 //
 // Pure: no socket, no clock.
 class Answers {
@@ -32,46 +32,46 @@ class Answers {
     std::string port;
     Revision revision = 0;
     std::error_code error;
-    std::string text;            // of the error, in Redis' words
-    std::size_t unanswered = 0;  // commands
+    std::string text;            // the error in Redis' words
+    std::size_t unanswered = 0;  // number of commands without a reply
     bool is_erase = false;
-    bool looks = false;               // its first command lists the key's fields; an error of that is none of the row
-    bool done = false;                // to be told
-    std::vector<std::string> others;  // of these fields, the ones that are not ours
+    bool looks = false;               // its first command lists the key's fields, and may fail
+    bool done = false;                // the result can be taken
+    std::vector<std::string> others;  // the listed fields that are not ours
   };
 
-  // What came of one answer.
+  // The meaning of one reply.
   struct Outcome {
-    bool fits = true;       // false: the answer is not one to the command
+    bool fits = true;       // false: the reply does not fit the command
     bool is_read = false;   // it belongs to the read-back
     bool stuck = false;     // the server may still be in the MULTI
-    std::error_code error;  // the (last) refusal in it
-    std::string_view text;  // its text, borrowed from the answer
+    std::error_code error;  // the last refusal in the reply
+    std::string_view text;  // its text, borrowed from the reply
     bool index_written = false;
-    std::string_view index_refusal;        // why it was not, borrowed from the answer
-    std::optional<TimePoint> batch_since;  // it ends the batch that was sent then
+    std::string_view index_refusal;        // why the index was not written, borrowed from the reply
+    std::optional<TimePoint> batch_since;  // if the reply ends a batch: when that was sent
   };
 
-  // Rows that were collected or sent and whose result has not been taken.
+  // Returns the number of rows that were added and whose result has not been taken.
   [[nodiscard]] std::size_t rows() const noexcept { return rows_.size(); }
   Row& add(std::string_view port, Revision revision, bool is_erase);
 
-  // The rows added since the last time have been sent like this.
+  // To be called when the rows that were added since the last call have been sent with this layout.
   void on_batch_sent(const Batch::Layout& layout, TimePoint now);
-  // The same number of requests of the read-back, or one request whose answer does not matter.
+  // The read-back has sent `count` requests, or a DISCARD has been sent, whose reply does not matter.
   void on_reads_sent(std::size_t count);
   void on_discard_sent();
 
   [[nodiscard]] Outcome on_reply(const Reply& reply);
 
-  // The result of the oldest row, once it is there.
+  // Takes the result of the oldest row. Returns false if it is not known yet.
   [[nodiscard]] bool take_result(Row& row);
 
-  // The connection is gone: rows that are known to be refused stay to be told, the others are forgotten.
+  // The connection is gone. Keeps the rows whose result is known, refusals included, and drops the others.
   void on_closed();
   void on_opened() noexcept { plain_ = false; }
 
-  // Batches are to go without MULTI.
+  // Returns whether batches must be sent without MULTI.
   [[nodiscard]] bool plain() const noexcept { return plain_; }
   [[nodiscard]] std::uint64_t index_failures() const noexcept { return index_failures_; }
 
@@ -80,19 +80,19 @@ class Answers {
   struct Expected {
     enum class Kind : std::uint8_t { multi, queued_row, queued_index, exec, row, index, discard, read };
     Kind kind = Kind::read;
-    RowId row = 0;  // queued_row, row
+    RowId row = 0;  // for queued_row and row
     bool ends_batch = false;
   };
   struct SentBatch {
     TimePoint since;
-    RowId end = 0;  // of its rows
+    RowId end = 0;  // the id after its last row
     bool has_index = false;
     bool clean = true;  // nothing was refused
   };
-  // The MULTI whose answers are coming in.
+  // The MULTI whose replies are arriving.
   struct Transaction {
-    bool refused = false;          // the MULTI itself: what follows is executed one by one
-    std::vector<Expected> queued;  // what EXEC will answer, in order
+    bool refused = false;          // Redis refused the MULTI itself, so it executes the commands one by one
+    std::vector<Expected> queued;  // the results that EXEC's reply will contain, in order
   };
 
   Row& row(RowId id) noexcept { return rows_[id - first_row_]; }

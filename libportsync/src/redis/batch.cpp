@@ -8,7 +8,7 @@
 namespace portsync::redis {
 namespace {
 
-// Equal but for the index.
+// Returns whether the records are equal apart from the index.
 bool same_row(const PortRecord& a, const PortRecord& b) noexcept {
   const auto row_size = [](const PortRecord& record) {
     return record.fields.size() - (find_field(record, index_field) != nullptr ? 1U : 0U);
@@ -44,7 +44,7 @@ std::size_t Batch::erase(std::string_view port) {
     if (looks()) rows_.add({"HKEYS", key(port)});
     words_.insert(words_.end(), {"DEL", key(port)});
   } else {
-    words_.insert(words_.end(), {"HDEL", key(port)});  // Redis drops the key itself with its last field
+    words_.insert(words_.end(), {"HDEL", key(port)});  // Redis deletes the key together with its last field
     words_.insert(words_.end(), own_fields.begin(), own_fields.end());
   }
   rows_.add(words_);
@@ -61,8 +61,8 @@ void Batch::set_fields(const PortRecord& record) {
   if (words_.size() > 2) rows_.add(words_);
 }
 
-// A field that the record no longer has (an mtu that the kernel did not say) would stay for ever, and every audit would
-// find it again.
+// Removes the fields that the record no longer has (for example an mtu that the kernel did not report). Otherwise they
+// would stay for ever, and every audit would find them again.
 std::size_t Batch::remove_missing_fields(const PortRecord& record, const PortRecord* stored) {
   words_.clear();
   words_.insert(words_.end(), {"HDEL", key(record.port)});
@@ -104,15 +104,15 @@ void Batch::clear() noexcept {
   index_size_ = 0;
 }
 
-// A port may be erased and put in the same batch: what counts for the index, which has one command for all ports, is
-// the end.
+// Keeps only the last change of each port, because the index is written by one command for all ports. A port may be
+// erased and put in the same batch.
 void Batch::keep_last_change_of_each_port() {
   const auto begin = index_.begin();
   const auto end = begin + static_cast<std::ptrdiff_t>(index_size_);
   const auto by_port = [](const IndexChange& a, const IndexChange& b) { return a.port < b.port; };
   if (index_size_ < 2) return;
   std::stable_sort(begin, end, by_port);
-  // std::unique() keeps the first of equals: go backwards.
+  // std::unique() keeps the first of equal elements, so iterate backwards.
   const auto reverse_end = std::make_reverse_iterator(begin);
   const auto kept = std::unique(std::make_reverse_iterator(end), reverse_end,
                                 [](const IndexChange& a, const IndexChange& b) { return a.port == b.port; });

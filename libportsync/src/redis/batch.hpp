@@ -13,27 +13,27 @@
 
 namespace portsync::redis {
 
-// Collects the commands of one flush(): those of the rows in the order of the calls, and what becomes of the index,
-// which is one HSET and one HDEL at most, whatever number of ports. Pure. Its memory is kept from batch to batch.
+// Collects the commands of one flush(): those of the rows in the order of the calls, and those of the index. The index
+// takes one HSET and one HDEL at most, for any number of ports. Pure. Each batch reuses the memory of the previous one.
 class Batch {
  public:
   explicit Batch(const StateSinkOptions& options) : options_(options) {}
 
-  // Return the number of commands of the row: 0 when only the index changes, or nothing; 2 when fields come and others
-  // go.
+  // Add the commands of one row and return their number: 0 if only the index changes, or nothing; 2 if some fields are
+  // set and others are deleted.
   std::size_t put(const PortRecord& record, const PortRecord* stored);
   std::size_t erase(std::string_view port);
-  // The first command of an erase() lists the fields of the key that goes. Not in a transaction, which would go down
-  // with it if it is refused.
+  // Returns whether the first command of an erase() lists the fields of the key that it deletes. It never does in a
+  // transaction, because a refusal of that command would abort the transaction.
   [[nodiscard]] bool looks() const noexcept { return options_.erase == EraseMode::whole_key && !options_.index; }
 
   struct Layout {
     bool transaction = false;  // MULTI before, EXEC after
-    std::size_t rows = 0;      // commands
+    std::size_t rows = 0;      // number of the rows' commands
     std::size_t index_commands = 0;
   };
-  // Adds everything to `out` and starts the next batch. The index is written in a transaction with the rows if that is
-  // wanted, else after them.
+  // Adds all commands to `out` and starts the next batch. Writes the index in one transaction with the rows if
+  // `transaction` is true, and otherwise after them.
   Layout finish(CommandBuffer& out, bool transaction);
 
   void clear() noexcept;
@@ -54,7 +54,7 @@ class Batch {
   const StateSinkOptions& options_;
   CommandBuffer rows_;
   std::vector<IndexChange> index_;
-  std::size_t index_size_ = 0;  // of index_: the rest is memory to be used again
+  std::size_t index_size_ = 0;  // used elements of index_; the others are kept for their memory
   std::vector<std::string_view> words_;
   std::string key_;
 };

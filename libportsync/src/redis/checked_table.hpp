@@ -5,7 +5,7 @@
 
 namespace portsync::redis {
 
-// Options that name a table, as they are. Throws std::invalid_argument.
+// Returns the options unchanged. Throws std::invalid_argument if they do not name a table correctly.
 template <typename Options>
 [[nodiscard]] Options checked_table(Options options) {
   if (options.table.empty()) throw std::invalid_argument("redis: table is empty");

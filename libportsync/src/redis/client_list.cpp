@@ -7,7 +7,7 @@
 namespace portsync::redis {
 namespace {
 
-// What is before the separator; `text` becomes what is after it.
+// Returns the text before the separator, and removes it and the separator from `text`.
 std::string_view take_until(std::string_view& text, char separator) {
   const std::string_view taken = text.substr(0, text.find(separator));
   text.remove_prefix(std::min(text.size(), taken.size() + 1));

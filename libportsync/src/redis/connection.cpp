@@ -25,10 +25,10 @@ constexpr std::uint32_t resolver_id = 2;
 constexpr std::size_t max_units = 1024;
 constexpr std::size_t units_per_look_at_the_clock = 32;
 constexpr std::chrono::milliseconds max_turn{1};
-constexpr std::size_t max_received = std::size_t{256} << 10U;  // in a turn
-// An answer that comes at this rate has the time that it needs; one that comes slower is none.
+constexpr std::size_t max_received = std::size_t{256} << 10U;  // bytes in one turn
+// A reply at this rate or faster is given the time that it needs. A slower one counts as no reply.
 constexpr std::size_t slowest_link = 1024;  // bytes per second
-constexpr int refusals_limit = 3;           // of options.timeout: then a server that only refuses is left
+constexpr int refusals_limit = 3;  // times options.timeout: the connection then leaves a server that only refuses
 constexpr std::chrono::milliseconds shortest_probe_interval{250};
 
 std::error_code last_errno() noexcept {
@@ -60,7 +60,8 @@ Address unix_address(const std::string& path) {
   return address;
 }
 
-// What a subscribed connection is told without having asked, in RESP2. A PING of it is answered by an array, too.
+// Returns whether this is a message, which RESP2 sends to a subscribed connection as an array. The array's first
+// element decides, because the reply to a PING of such a connection is an array too.
 bool is_message(const Reply& reply) noexcept {
   if (!reply.is(Reply::Type::array) || reply.size() == 0) return false;
   return reply[0].text() == "message" || reply[0].text() == "pmessage";
@@ -84,7 +85,7 @@ bool Connection::Turn::more() noexcept {
 }
 
 Connection::Event Connection::Turn::next() {
-  drained_ = false;  // stays so when something throws
+  drained_ = false;  // stays false if next() throws
   const Event event = connection_.next();
   drained_ = event == Event::none;
   return event;
@@ -97,7 +98,8 @@ Connection::Connection(ConnectionOptions options, Lookup lookup)
       jitter_(static_cast<std::minstd_rand::result_type>(os::now().time_since_epoch().count())) {}
 
 Connection::~Connection() {
-  // Its thread may still hold the descriptor, so that closing ours would not take it out of the set.
+  // The resolver's thread may still hold a copy of the descriptor, so that closing ours would not remove it from the
+  // set.
   if (resolver_.running()) events_.remove(resolver_.fd());
   drop_socket();
 }
@@ -130,7 +132,7 @@ std::string Connection::shown(std::error_code error, std::string_view text) cons
   return tells ? error.message() : printable(text);
 }
 
-// While answers are awaited it is nearly always one of them: reading says so at no more cost than asking what waits.
+// Polls, unless replies are awaited. Then the cause is nearly always a reply, and reading costs no more than a poll.
 void Connection::look_at_events() {
   now_ = os::now();
   received_ = 0;
@@ -146,7 +148,8 @@ void Connection::poll() {
   epoll_event ready[os::EventSet::max_events];
   const int count = events_.poll(ready);
   for (int i = 0; i < count; ++i) {
-    // Finished after its attempt was given up: the result waits for the next attempt, and must not keep fd() readable.
+    // The resolver finished after its attempt was given up. Its result is kept for the next attempt, and must not keep
+    // fd() readable.
     if (ready[i].data.u32 == resolver_id && state_ != State::resolving) events_.remove(resolver_.fd());
     if (ready[i].data.u32 != socket_id) continue;
     if (state_ == State::connecting) {
@@ -198,7 +201,7 @@ Connection::Event Connection::next() {
   }
 }
 
-// Does what the state allows now. Event::none and the same state: nothing more to do.
+// Does the work that the state allows now. Event::none with an unchanged state means that nothing is left to do.
 Connection::Event Connection::advance() {
   switch (state_) {
     case State::idle:
@@ -240,7 +243,7 @@ Connection::Event Connection::advance() {
             break;
         }
         if (!readable_) return idle();
-        if (received_ >= max_received) return Event::none;  // what waits keeps fd() readable
+        if (received_ >= max_received) return Event::none;  // the unread bytes keep fd() readable
         const State before = state_;
         receive();
         if (state_ != before) return Event::none;
@@ -249,7 +252,7 @@ Connection::Event Connection::advance() {
   return Event::none;
 }
 
-// Nothing can be read now: time to judge.
+// Handles errors and time limits, once nothing can be read.
 Connection::Event Connection::idle() {
   if (write_error_) {
     fail(write_error_, write_error_.message());
@@ -262,7 +265,7 @@ Connection::Event Connection::idle() {
 }
 
 void Connection::begin_attempt() {
-  now_ = os::now();  // an attempt has all of its time, however long the turn has been
+  now_ = os::now();  // an attempt has its full time, even if this turn has taken long
   attempt_deadline_ = now_ + options_.timeout;
   if (options_.current_password) options_.password = options_.current_password();
   addresses_.clear();
@@ -273,7 +276,7 @@ void Connection::begin_attempt() {
     return;
   }
   state_ = State::resolving;
-  if (resolver_.running()) return;  // hanging since an earlier attempt: one thread is enough
+  if (resolver_.running()) return;  // it hangs since an earlier attempt, and one thread is enough
   Resolution numeric = look_up_numeric(options_.host, options_.port);
   if (!numeric.addresses.empty()) return take_addresses(std::move(numeric));
   try {
@@ -301,7 +304,7 @@ void Connection::connect_next() {
   }
   const auto* where = reinterpret_cast<const sockaddr*>(&address.storage);
   const bool connected = os::connect(socket_.get(), where, address.size) == 0;
-  // A unix socket whose backlog is full says EAGAIN, and will not tell when it no longer is.
+  // connect() fails with EAGAIN if the backlog of a unix socket is full, and nothing notifies us when it has room.
   if (!connected && errno != EINPROGRESS) return fail(last_errno(), last_errno().message());
   try {
     events_.add(socket_.get(), connected ? EPOLLIN : EPOLLOUT, socket_id);
@@ -326,7 +329,7 @@ void Connection::finish_connecting() {
 void Connection::begin_handshake() {
   reader_.reset();
   state_ = State::handshake;
-  // What came with the event that ended connecting is reported again, if it is still so.
+  // The next poll reports again whatever arrived with the event that ended connecting.
   readable_ = false;
   handshake_.start(options_, lost_, out_);
   watch_writable(false);
@@ -352,7 +355,7 @@ Connection::Event Connection::on_reply() {
   }
   if (!answered.probe) return Event::reply;
   statistics_.round_trip = std::chrono::duration_cast<std::chrono::microseconds>(os::now() - answered.since);
-  events_.relax();  // nothing happens: do not wake for the time limit of what has been answered
+  events_.relax();  // the probe is answered: its time limit no longer needs a wakeup
   return on_probe_reply();
 }
 
@@ -375,7 +378,8 @@ Connection::Event Connection::on_handshake_reply() {
   return Event::opened;
 }
 
-// What was lost on other servers is still to be killed, should one of them be met again.
+// Removes the lost connections that need no kill any more. Keeps those of other servers, because a later connection may
+// reach such a server again.
 void Connection::settle_lost() {
   const std::string& refusal = handshake_.kill_refusal();
   late_writes_ = refusal.empty() ? "" : "late writes of a lost connection cannot be prevented, " + shown({}, refusal);
@@ -386,13 +390,14 @@ void Connection::settle_lost() {
   });
 }
 
-// The oldest of this server's.
+// Returns the oldest lost connection of this server that is not killed yet.
 std::vector<ClientIdentity>::iterator Connection::unkilled() {
   return std::find_if(lost_.begin(), lost_.end(),
                       [this](const ClientIdentity& lost) { return lost.run_id == identity().run_id; });
 }
 
-// A status is no sign of a server that serves: "OK" to MULTI and "QUEUED" come from one that refuses each command.
+// Returns whether the server has only refused for too long. A status does not end the period, because a server that
+// refuses each command still replies "OK" to MULTI and "QUEUED".
 bool Connection::refuses_for_too_long(const Reply& reply) {
   if (reply.is(Reply::Type::status)) return false;
   if (!reply.is_error()) {
@@ -406,13 +411,13 @@ bool Connection::refuses_for_too_long(const Reply& reply) {
 
 Connection::Event Connection::on_probe_reply() {
   if (!reply().is_error()) {
-    if (reply().is(Reply::Type::integer)) {  // to CLIENT KILL
+    if (reply().is(Reply::Type::integer)) {  // the reply to CLIENT KILL
       if (const auto killed = unkilled(); killed != lost_.end()) lost_.erase(killed);
       if (unkilled() == lost_.end()) late_writes_.clear();
     }
     return Event::none;
   }
-  // Redis refuses PING for reasons that leave the connection as it is (MISCONF, LOADING, BUSY): it is alive.
+  // Redis may refuse PING for a reason that does not concern the connection (MISCONF, LOADING, BUSY). It is alive then.
   const Errc code = classify(reply().text());
   if (ends_connection(code)) fail(code, reply().text());
   return Event::none;
@@ -430,20 +435,22 @@ void Connection::receive() {
     fail(Errc::end_of_file, make_error_code(Errc::end_of_file).message());
   } else if (errno == EAGAIN) {
     readable_ = false;
-    if (!std::exchange(looked_, true)) poll();  // then it was something else
+    if (!std::exchange(looked_, true)) poll();  // the cause was not a reply
   } else if (errno != EINTR) {
     fail(last_errno(), last_errno().message());
   }
 }
 
-// A large answer over a slow link is no silence, and neither are many answers one after the other.
+// Returns when the oldest request times out. A large reply over a slow link gets more time, and each complete reply
+// restarts the time limit.
 std::optional<TimePoint> Connection::answer_deadline() const noexcept {
   if (unanswered_.empty()) return std::nullopt;
   const std::chrono::seconds needed(reader_.incomplete_bytes() / slowest_link);
   return std::max(unanswered_.front().since, answered_at_) + options_.timeout + needed;
 }
 
-// Where a lost connection could not be killed, the probe is the next attempt to: the permission may have come.
+// Sends a probe if the connection is quiet. If a lost connection is still to be killed, the probe is another CLIENT
+// KILL, because the permission may have been granted meanwhile.
 void Connection::probe_if_quiet() {
   if (probe_interval_.count() == 0 || !unanswered_.empty() || out_.commands() > counted_) return;
   if (now_ < last_traffic_ + probe_interval_) return;
@@ -471,7 +478,7 @@ void Connection::send() noexcept try {
   if (first && open()) events_.arm(deadline());
   if (!writable_watched_) write();
 } catch (const std::bad_alloc&) {
-  // What cannot be counted must not be sent: the connection is given up.
+  // An uncounted request must not be sent, so give the connection up.
   write_error_ = std::make_error_code(std::errc::not_enough_memory);
   readable_ = true;
   wake();
@@ -480,7 +487,8 @@ void Connection::send() noexcept try {
 void Connection::write() {
   count_new_commands(false);
   while (sent_ < out_.bytes().size() && !write_error_) {
-    const ssize_t size = os::send(socket_.get(), out_.bytes().data() + sent_, out_.bytes().size() - sent_, MSG_NOSIGNAL);
+    const ssize_t size =
+        os::send(socket_.get(), out_.bytes().data() + sent_, out_.bytes().size() - sent_, MSG_NOSIGNAL);
     if (size >= 0) {
       sent_ += static_cast<std::size_t>(size);
       statistics_.bytes_sent += static_cast<std::uint64_t>(size);
@@ -519,7 +527,7 @@ void Connection::fail(std::error_code error, std::string_view text) {
   const TimePoint now = os::now();
   const bool given_up = error.category() == error_category() && (ends_connection(static_cast<Errc>(error.value())) ||
                                                                  refuses_all(static_cast<Errc>(error.value())));
-  // A connection that has been of use is opened anew at once; whatever fails again and again is not.
+  // Reopen a connection at once if it was open for a while. After repeated failures, wait.
   const bool useful = was_open && now - opened_at_ >= options_.retry_interval && !given_up;
   const bool cut =
       error == Errc::end_of_file || error == std::errc::connection_reset || error == std::errc::broken_pipe;
@@ -549,13 +557,13 @@ void Connection::fail(std::error_code error, std::string_view text) {
   error_ = error;
 }
 
-// A probe is nothing: whether it is answered tells no more than that the connection is gone.
+// Returns whether no request awaits a reply. Probes do not count, because a probe without a reply loses nothing.
 bool Connection::nothing_on_its_way() const noexcept {
   return out_.commands() == counted_ &&
          std::all_of(unanswered_.begin(), unanswered_.end(), [](const Unanswered& sent) { return sent.probe; });
 }
 
-// Twice, for the first may have been an operator's CLIENT KILL.
+// Shortens the probe interval after the second idle close. The first may have been an operator's CLIENT KILL.
 void Connection::note_idle_close() {
   const auto quiet = std::chrono::duration_cast<std::chrono::milliseconds>(os::now() - last_traffic_);
   const auto before = std::exchange(idle_limit_, quiet);
@@ -564,7 +572,7 @@ void Connection::note_idle_close() {
       std::clamp(std::min(quiet, *before) / 2, std::min(shortest_probe_interval, probe_interval_), probe_interval_);
 }
 
-// A server that wants TLS hangs up, with an alert (0x15) or without a word.
+// Returns whether the server may require TLS. Such a server closes the connection, with or without an alert (0x15).
 bool Connection::may_want_tls(std::error_code error, std::string_view text) const {
   if (state_ != State::handshake || !handshake_.unanswered() || !options_.socket_path.empty()) return false;
   if (error == Errc::protocol) return text.find("\\x15") != std::string_view::npos;

@@ -28,28 +28,28 @@ struct ConnectionStatistics {
   std::uint64_t bytes_sent = 0;
   std::uint64_t opens = 0;
   std::uint64_t timeouts = 0;
-  std::chrono::microseconds round_trip{0};  // of the latest PING, or what the user set
+  std::chrono::microseconds round_trip{0};  // of the latest PING, or as set by note_round_trip()
   std::string last_error;
 };
 
-// A pipelined connection to Redis that connects again for ever, behind one descriptor that never changes. Never blocks.
+// A pipelined connection to Redis that reconnects for ever, behind one descriptor that never changes. Never blocks.
 //
-// Pulled, not pushing: its owner makes a Turn whenever fd() is readable, takes events from it one by one, and calls its
-// own observers between them. So no callback ever runs under hiredis or inside this class, and one that throws loses
-// nothing: what it left over is there at the next Turn.
+// It calls nobody. Its owner makes a Turn whenever fd() is readable, takes events from it one by one, and calls its own
+// observers between them. So no callback ever runs under hiredis or inside this class. A callback that throws loses
+// nothing, because the next Turn returns the remaining events.
 //
-// What is sent may have been executed even when no answer came. A connection that is given up is reset (SO_LINGER 0)
-// and, by its client id, killed from the next one before that is open: see Handshake. Where Redis refuses that, the
-// connection opens all the same, late_writes() says so, and the probe tries again.
+// Redis may execute a request even if no reply arrives. So a connection that is given up is reset (SO_LINGER 0), and
+// the next connection kills it by its client id before that next one is open: see Handshake. If Redis refuses the kill,
+// the connection opens anyway, late_writes() returns the reason, and the probe tries again.
 //
-// A server that closes a connection on which nothing was on its way, twice, is asked for a sign of life more often.
+// If the server closes a connection twice while nothing was on its way, the probes become more frequent.
 class Connection {
  public:
   //   opened  commands() may be used
-  //   reply   reply() is the answer to the oldest command that has none yet
+  //   reply   reply() is the reply to the oldest unanswered command
   //   message reply() is a message of a channel: see expect_messages()
-  //   closed  no longer open, or an attempt to open has failed: error(). Commands without an answer will get none.
-  //           Errc::idle: there were none, and it is opened again at once
+  //   closed  the connection is closed, or an attempt to open it has failed: see error(). Unanswered commands get no
+  //           reply. Errc::idle: there were none, and the connection opens again at once
   enum class Event : std::uint8_t { none, opened, reply, message, closed };
 
   // Throws std::system_error, std::invalid_argument.
@@ -59,38 +59,39 @@ class Connection {
   Connection& operator=(const Connection&) = delete;
 
   [[nodiscard]] int fd() const noexcept { return events_.fd(); }
-  // From start() on it connects.
+  // Begins to connect, and to reconnect after each loss.
   void start() noexcept;
-  // Ends that, and the connection; what has not been told never is. start() begins anew.
+  // Closes the connection, and ends reconnecting. Drops the events that have not been taken. start() may be called
+  // again.
   void stop() noexcept;
-  // For an owner that subscribes: messages come between the answers, one of which each (P)SUBSCRIBE to one name has. To
-  // be called before start().
+  // Enables Event::message, for an owner that subscribes. Messages arrive between the replies. Each (P)SUBSCRIBE to one
+  // name has one reply. To be called before start().
   void expect_messages() noexcept { messages_ = true; }
 
   [[nodiscard]] bool open() const noexcept { return state_ == State::open; }
-  // While open: add requests here; they leave with the next send(), or at the end of the Turn. The owner bounds how
-  // much it adds without having been answered.
+  // While open: add requests here. The next send(), or the end of the Turn, sends them. The owner must limit the number
+  // of its unanswered requests.
   [[nodiscard]] CommandBuffer& commands() noexcept { return out_; }
   void send() noexcept;
-  // While open: gives the connection up, which is told as closed. `text` is for people.
+  // While open: gives the connection up, so that Event::closed follows. `text` is for people.
   void close(std::error_code error, std::string_view text);
   // Makes fd() readable at once.
   void wake() noexcept { events_.arm(TimePoint{}); }
 
-  // Valid until the next Turn::next(), also over close().
+  // Valid until the next Turn::next(), even after close().
   [[nodiscard]] Reply reply() const noexcept { return Reply(*reply_); }
   [[nodiscard]] std::error_code error() const noexcept { return error_; }
-  // The same for people, in the server's own words where it said why.
+  // The same for people, in the server's own words if it gave a reason.
   [[nodiscard]] const std::string& error_text() const noexcept { return error_text_; }
-  // Why writes of a lost connection may still land, for people; "" = none may.
+  // Returns why writes of a lost connection may still be executed, for people; "" = none may.
   [[nodiscard]] const std::string& late_writes() const noexcept { return late_writes_; }
-  // Of the connection that is, or was last, open; being connected changes it.
+  // Returns the identity of the connection that is open, or was open last. It changes while connecting.
   [[nodiscard]] const ClientIdentity& identity() const noexcept { return handshake_.identity(); }
 
   [[nodiscard]] const ConnectionStatistics& statistics() const noexcept { return statistics_; }
-  // Remembers a text for statistics().last_error, unless it holds the password.
+  // Stores a text as statistics().last_error: see shown().
   void note_error(std::error_code error, std::string_view text);
-  // What may be shown of a text: see printable(); the message of `error` when the password is in it.
+  // Returns printable(text), or the message of `error` if the text contains the password.
   [[nodiscard]] std::string shown(std::error_code error, std::string_view text) const;
   void note_round_trip(std::chrono::microseconds time) noexcept { statistics_.round_trip = time; }
 
@@ -98,12 +99,12 @@ class Connection {
   class Turn {
    public:
     explicit Turn(Connection& connection);
-    // Sends, and sees to it that fd() becomes readable when there is more to do.
+    // Sends the requests, and arranges that fd() becomes readable when there is more to do.
     ~Turn();
     Turn(const Turn&) = delete;
     Turn& operator=(const Turn&) = delete;
 
-    // Ask before each unit of work, next() or an observer's call: false when it is enough for now.
+    // To be called before each unit of work: next(), or a call of an observer. Returns false when the turn must end.
     [[nodiscard]] bool more() noexcept;
     [[nodiscard]] Event next();
 
@@ -114,9 +115,9 @@ class Connection {
   };
 
  private:
-  // connected: connecting has ended, well or not.
+  // connected: connecting has ended, with success or with an error.
   enum class State : std::uint8_t { idle, waiting, resolving, next_address, connecting, connected, handshake, open };
-  // Requests sent together that have `count` answers to come.
+  // Requests that were sent together and await `count` replies.
   struct Unanswered {
     bool probe = false;
     std::size_t count = 0;
@@ -158,21 +159,21 @@ class Connection {
   [[nodiscard]] std::chrono::milliseconds retry_pause();
   [[nodiscard]] std::string endpoint() const;
 
-  ConnectionOptions options_;  // as given, but for the password
+  ConnectionOptions options_;  // as given, except for the password
   os::EventSet events_;
   Resolver resolver_;
   State state_ = State::idle;
-  bool messages_ = false;  // are expected
+  bool messages_ = false;  // messages are expected
   TimePoint now_;
 
   std::vector<Address> addresses_;
-  std::size_t address_ = 0;  // the one after that which is tried
+  std::size_t address_ = 0;  // index after the address that is being tried
   os::Descriptor socket_;
-  bool readable_ = false;  // as far as is known
-  bool looked_ = false;    // this Turn has asked what waits
+  bool readable_ = false;  // the socket may be readable
+  bool looked_ = false;    // this Turn has polled
   bool writable_watched_ = false;
   std::size_t received_ = 0;     // bytes, in this Turn
-  std::error_code write_error_;  // told only after what can still be read was read: it may say why
+  std::error_code write_error_;  // reported only after all input was read, because that may contain the reason
 
   CommandBuffer out_;
   std::size_t sent_ = 0;     // bytes of out_
@@ -181,7 +182,8 @@ class Connection {
   ReplyReader reader_;
   ReplyPtr reply_;
   Handshake handshake_;
-  // Given up while open with something on its way, and not known to be killed; the oldest first, some of other servers.
+  // Connections that were given up while requests were on their way, and that are not known to be killed. The oldest is
+  // first. Some belong to other servers.
   std::vector<ClientIdentity> lost_;
   std::string late_writes_;
 
@@ -189,11 +191,12 @@ class Connection {
   TimePoint retry_at_;
   TimePoint opened_at_;
   TimePoint last_traffic_;
-  TimePoint answered_at_;                    // the latest complete answer
-  std::optional<TimePoint> refusing_since_;  // nothing but refusals of a kind: refuses_all()
+  TimePoint answered_at_;                    // when the latest complete reply arrived
+  std::optional<TimePoint> refusing_since_;  // since when all replies are refusals: see refuses_all()
   std::chrono::milliseconds probe_interval_;
-  std::optional<std::chrono::milliseconds> idle_limit_;  // after which the server closed the connection the last time
-  bool closed_ = false;                                  // to be told
+  std::optional<std::chrono::milliseconds>
+      idle_limit_;       // how long the connection was quiet when the server last closed it
+  bool closed_ = false;  // Event::closed is due
   std::error_code error_;
   std::string error_text_;
   std::minstd_rand jitter_;

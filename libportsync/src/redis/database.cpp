@@ -29,7 +29,7 @@ Answer::Type type_of(const Reply& reply) noexcept {
   return Answer::Type::nil;
 }
 
-// As deep as the reader of answers lets them be.
+// Copies a reply with its elements. ReplyReader limits the depth of this recursion.
 Answer to_answer(const Reply& reply) {
   Answer answer{type_of(reply), std::string(reply.text()), reply.integer(), {}};
   answer.elements.reserve(reply.size());
@@ -37,7 +37,8 @@ Answer to_answer(const Reply& reply) {
   return answer;
 }
 
-// "HGETALL PORT|Ethernet0". The second word of EVAL is a script, which says itself what it was refused.
+// Returns the name of a command for error texts, such as "HGETALL PORT|Ethernet0". Leaves out the second word of EVAL,
+// which is the script: its error names the refused command.
 std::string name_of(const std::vector<std::string_view>& words) {
   std::string name(words.front());
   if (words.size() > 1 && words.front() != "EVAL") (name += ' ') += words[1];
@@ -68,13 +69,13 @@ class RedisDatabase final : public Database {
   Observer* observer_ = nullptr;
   struct Command {
     Handler handler;
-    std::string name;  // with its key, for what is said of its refusal
+    std::string name;  // with its key, for the text of a refusal
   };
 
-  std::deque<Command> unanswered_;  // in order
+  std::deque<Command> unanswered_;  // in the order of sending
   std::string run_id_;
   bool told_open_ = false;
-  bool closed_ = false;  // to be told, after each of unanswered_
+  bool closed_ = false;  // on_closed() is due, after the handlers of unanswered_
   std::error_code close_error_;
   os::ProcessFlag processing_;
 };
@@ -112,7 +113,7 @@ std::error_code RedisDatabase::process() {
     if (tell_lost() || tell_closed()) continue;
     switch (turn.next()) {
       case Connection::Event::none:
-      case Connection::Event::message:  // not expected: there are none
+      case Connection::Event::message:  // cannot occur: not enabled
         return {};
       case Connection::Event::opened:
         on_opened();
@@ -136,7 +137,7 @@ void RedisDatabase::on_opened() {
   observer_->on_open();
 }
 
-// The handler is taken out first: whatever is thrown from here on, the next answer goes to the next one.
+// Removes the handler first, so that after an exception the next reply still goes to the next handler.
 void RedisDatabase::on_reply(const Reply& reply) {
   const auto [handler, name] = std::move(unanswered_.front());
   unanswered_.pop_front();

@@ -70,7 +70,8 @@ constexpr std::array<std::pair<std::string_view, Errc>, 11> words{{
     {"MASTERDOWN", Errc::masterdown},
 }};
 
-// What a command in a script was refused for. Redis 7 says it as it is; Redis 6 behind where the script was:
+// Returns the error of a command in a script. Redis 7 replies with that error alone. Redis 6 puts the position in the
+// script before it:
 // "ERR Error running script (call to f_6d…): @user_script:1: @user_script: 1: -READONLY You can't write …".
 std::string_view said_in_script(std::string_view text) noexcept {
   constexpr std::string_view place = "@user_script:";

@@ -15,7 +15,7 @@ void Handshake::start(const ConnectionOptions& options, std::span<const ClientId
     out.add({"AUTH", options.password});
     add(Step::auth);
   }
-  // Also for database 0: it is the first request that a server which wants a password refuses.
+  // Sent for database 0 too, because it is the first request that a server with a password refuses.
   database_ = std::to_string(options.database);
   out.add({"SELECT", database_});
   add(Step::select);
@@ -38,13 +38,13 @@ Handshake::State Handshake::on_reply(const Reply& reply, CommandBuffer& out) {
 Handshake::State Handshake::on_error(Step step, std::string_view text, CommandBuffer& out) {
   const Errc code = classify(text);
   if (step == Step::auth) {
-    // "ERR Client sent AUTH, but no password is set", "ERR invalid password" and the like. The text is not kept, for
-    // some servers repeat in it what they were sent.
+    // "ERR Client sent AUTH, but no password is set", "ERR invalid password" and the like. The text is not kept,
+    // because some servers repeat the password in it.
     const Errc meaning = code == Errc::other ? Errc::wrongpass : code;
     return fail(meaning, "AUTH: " + make_error_code(meaning).message());
   }
-  // Names, ids and kills are a convenience that an ACL or an old server may refuse. A server that is merely busy or
-  // loading would do it later, and must.
+  // An ACL or an old server may refuse names, ids and kills, and the connection opens without them. If the server is
+  // only busy or loading, the handshake fails, because a later one will succeed.
   const bool refused_for_good = code == Errc::noperm || code == Errc::other;
   if (step != Step::select && refused_for_good) {
     on_refused(step, text);
@@ -78,7 +78,7 @@ Handshake::State Handshake::on_answer(Step step, const Reply& reply, CommandBuff
       if (expected) identity_.run_id = info_value(reply.text(), "run_id");
       break;
     case Step::kill:
-      expected = reply.is(Reply::Type::integer);  // how many were killed
+      expected = reply.is(Reply::Type::integer);  // the number of killed connections
       break;
   }
   return expected ? after(out) : fail(Errc::protocol, "an unexpected answer while connecting");
@@ -90,7 +90,8 @@ Handshake::State Handshake::after(CommandBuffer& out) {
   return next_ < count_ ? State::running : State::done;
 }
 
-// Who is not known cannot be killed: ids start again with every server process, and would name somebody else.
+// Kills the lost connections to this server process. One without a known run_id cannot be killed, because each server
+// process counts client ids anew: the id may belong to another client.
 void Handshake::kill_lost(CommandBuffer& out) {
   for (const ClientIdentity& lost : lost_) {
     if (!lost.known() || !identity_.known()) {

@@ -13,7 +13,8 @@
 
 namespace portsync::redis {
 
-// One connection, as its server knows it. The id alone is not enough: a restarted server counts from 1 again.
+// Identifies a connection to its server. The client id alone is not enough, because a restarted server counts from 1
+// again.
 struct ClientIdentity {
   std::string run_id;
   std::string client_id;
@@ -21,34 +22,34 @@ struct ClientIdentity {
   [[nodiscard]] bool known() const noexcept { return !run_id.empty() && !client_id.empty(); }
 };
 
-// What is said on a new connection before it is open: who we are, which database; and, when earlier connections to
-// the same server process were lost, that they are to be killed, so that nothing they still carry can land after newer
-// writes. Sent in one go, but for the CLIENT KILL, which needs the answers. Pure: no socket, no clock.
+// The requests on a new connection before it is open. They authenticate, set the client's name and select the database.
+// They also kill earlier connections to the same server process that were lost, so that no late write of those can
+// follow newer writes. All are sent together, except CLIENT KILL, which needs the replies. Pure: no socket, no clock.
 class Handshake {
  public:
   static constexpr std::size_t max_lost = 4;
 
   enum class State : std::uint8_t { running, done, failed };
 
-  // Adds the requests. `options` is borrowed until the end; `lost` are connections that may still carry writes, also to
-  // other servers, at most max_lost: those to this one are killed.
+  // Adds the requests. Borrows `options` until the handshake ends. `lost` are connections that may still carry writes,
+  // at most max_lost, to this server and to others. Only those to this server are killed.
   void start(const ConnectionOptions& options, std::span<const ClientIdentity> lost, CommandBuffer& out);
 
-  // The answer to the next request; may add another request.
+  // Handles the reply to the next request. May add another request.
   [[nodiscard]] State on_reply(const Reply& reply, CommandBuffer& out);
 
-  // Why it failed, in words for people: nothing of what the server said to AUTH is in them.
+  // Returns why the handshake failed. The text is for people, and contains nothing of the server's reply to AUTH.
   [[nodiscard]] std::error_code error() const noexcept { return error_; }
   [[nodiscard]] const std::string& error_text() const noexcept { return error_text_; }
 
-  // Known after done, as far as the server let us ask.
+  // Valid after done, except for the parts that the server refused to report.
   [[nodiscard]] const ClientIdentity& identity() const noexcept { return identity_; }
 
-  // After done: which request Redis refused, and in which words, so that a lost connection could not be killed ("CLIENT
-  // KILL: NOPERM …"); "" = none was lost, or each was killed.
+  // After done: returns the refused request, and Redis' words, if a lost connection could not be killed ("CLIENT KILL:
+  // NOPERM …"). "" = none was lost, or each was killed.
   [[nodiscard]] const std::string& kill_refusal() const noexcept { return kill_refusal_; }
 
-  // No request has been answered yet.
+  // Returns whether no reply has arrived yet.
   [[nodiscard]] bool unanswered() const noexcept { return next_ == 0; }
 
  private:
@@ -63,8 +64,8 @@ class Handshake {
   State fail(Errc code, std::string text);
 
   std::array<Step, 5 + max_lost> steps_{};
-  std::size_t count_ = 0;  // requests sent
-  std::size_t next_ = 0;   // answered
+  std::size_t count_ = 0;  // number of requests sent
+  std::size_t next_ = 0;   // number of replies
   std::string database_;
   std::span<const ClientIdentity> lost_;
   ClientIdentity identity_;
@@ -74,7 +75,7 @@ class Handshake {
   std::string error_text_;
 };
 
-// The value of a line of INFO's answer ("run_id:<value>\r\n"), or "".
+// Returns the value of a line of INFO's reply ("run_id:<value>\r\n"), or "".
 [[nodiscard]] std::string_view info_value(std::string_view info, std::string_view name) noexcept;
 
 }  // namespace portsync::redis

@@ -16,7 +16,7 @@ namespace {
 
 constexpr std::uint32_t database_id = 1;
 constexpr std::uint32_t subscriber_id = 2;
-// Whoever loads a configuration writes hundreds of rows one after the other.
+// A program that loads a configuration writes hundreds of rows in a series. Read once after this time.
 constexpr std::chrono::milliseconds events_together{100};
 
 std::unique_ptr<TableSubscriber> make_follower(const KeyReaderOptions& options) {
@@ -47,7 +47,8 @@ class RedisKeyReader final : public KeyReader, private Database::Observer, priva
     return database_->start(*this);
   }
 
-  // Without a connection the next one's reading serves, and one that has not been sent yet serves, too.
+  // Reads again. Does nothing without a connection, because the next one begins with a read. Does nothing more if the
+  // current read has not been sent yet.
   void refresh() override {
     if (!reading_) {
       read();
@@ -64,7 +65,7 @@ class RedisKeyReader final : public KeyReader, private Database::Observer, priva
     try {
       return process_all();
     } catch (...) {
-      events_.arm(TimePoint{});  // the rest of this round is the next one's
+      events_.arm(TimePoint{});  // the next process() continues
       throw;
     }
   }
@@ -94,7 +95,8 @@ class RedisKeyReader final : public KeyReader, private Database::Observer, priva
     read();
   }
 
-  // What made us give it up says more than that we did, and one that was idle is opened again at once.
+  // Keeps the earlier error if we closed the connection ourselves, because it contains the reason. Ignores an idle
+  // close, because the connection opens again at once.
   void on_closed(std::error_code error) override {
     reading_ = false;
     if (error != std::errc::operation_canceled && error != Errc::idle) error_ = database_->last_error();
@@ -110,7 +112,7 @@ class RedisKeyReader final : public KeyReader, private Database::Observer, priva
         [this] { return table_.names([this](auto error, const Names& names) { on_names(error, names); }); });
   }
 
-  // Goes on with `next` if the database is what it says it is.
+  // Calls `next` if the database is initialized.
   template <typename Next>
   std::error_code if_initialized(Next next) {
     if (options_.initialized_key.empty()) return next();
@@ -139,14 +141,14 @@ class RedisKeyReader final : public KeyReader, private Database::Observer, priva
     handler_(names);
   }
 
-  // Rows may be on their way in, or have been taken away for others to come.
+  // Reads again later, because the rows may be incomplete: they are being loaded or replaced.
   void not_known() {
     reading_ = false;
     error_ = options_.initialized_key + " is not 1: it is being loaded, or has lost its data";
     read_within(options_.connection.retry_interval);
   }
 
-  // An error reply is one that may pass (LOADING): the next connection, after the pause, tries again.
+  // Closes the connection. The next one, after the pause, tries again, because an error reply may pass (LOADING).
   void fail(std::error_code error) {
     reading_ = false;
     error_ = error == Errc::protocol ? error.message() : database_->last_error();
@@ -156,14 +158,14 @@ class RedisKeyReader final : public KeyReader, private Database::Observer, priva
   const KeyReaderOptions options_;
   os::EventSet events_;
   std::unique_ptr<Database> database_;
-  std::unique_ptr<TableSubscriber> subscriber_;  // nullptr: nothing is followed
+  std::unique_ptr<TableSubscriber> subscriber_;  // nullptr: no subscription
   TableReader table_;
   Handler handler_;
   std::string error_;
   std::optional<TimePoint> read_at_;
-  bool wanted_ = false;  // a reading, after the one under way
+  bool wanted_ = false;  // read again after the current read
   bool reading_ = false;
-  bool unsent_ = false;  // the one under way: process() has not been called since
+  bool unsent_ = false;  // process() has not been called since the current read began
   os::ProcessFlag processing_;
 };
 

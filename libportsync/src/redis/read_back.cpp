@@ -13,7 +13,8 @@ namespace {
 
 constexpr std::size_t index_chunk = 256;
 
-// Refused for what the key is, or for what we may: not for now, and the rest of the table can be read.
+// Returns whether a refusal concerns only this key: its type, or our permission. Such a refusal is permanent, and the
+// rest of the table can be read.
 bool concerns_key_only(Errc code) noexcept {
   return code == Errc::wrongtype || code == Errc::noperm || code == Errc::other;
 }
@@ -73,7 +74,7 @@ void ReadBack::abort() noexcept {
 ReadBack::Step ReadBack::advance(CommandBuffer& out) {
   if (!active_) return Step::none;
   if (failure_) {
-    // Answers to what has been asked are still to come.
+    // The replies to earlier requests are still to come.
     const std::size_t outstanding = requests_.size() + stale_;
     const std::error_code failure = failure_;
     abort();
@@ -112,7 +113,8 @@ bool ReadBack::complete() const noexcept {
   return requests_.empty() && wanted_.empty() && cursor_.empty();
 }
 
-// Nobody else writes the index. All four fields may be another portsyncd's.
+// Returns the owner of the row. A row with an index entry is ours, because no other program writes the index. A row
+// with all four fields may be another portsyncd's.
 StoredRow::Owner ReadBack::owner() const noexcept {
   if (!fields_.empty() && fields_.back().first == index_field) return StoredRow::Owner::ours;
   return fields_.size() == own_fields.size() ? StoredRow::Owner::likely : StoredRow::Owner::unknown;
@@ -240,7 +242,7 @@ ReadBack::Step ReadBack::on_scan(const Reply& reply) {
   return seen_.size() > max_rows || ++scans_ > max_scans ? Step::nonsense : Step::none;
 }
 
-// SCAN may tell a key more than once.
+// Adds a port once, because SCAN may return a key more than once.
 void ReadBack::want(std::string_view port) {
   if (!port.empty() && seen_.emplace(port).second) wanted_.emplace_back(port);
 }
@@ -253,7 +255,7 @@ ReadBack::Step ReadBack::on_row(const Reply& reply) {
   if (reply.is_error()) {
     const Errc code = classify(reply.text());
     if (!concerns_key_only(code)) return fail(code, prefix_ + port_, reply.text());
-    // What is not a hash has no fields of ours. Of what may not be read nothing is known.
+    // A key that is not a hash has no fields of ours. Nothing is known about a key that we may not read.
     readable_ = code == Errc::wrongtype;
     if (!readable_ && ++unread_rows_ == 1) set_words(row_refusal_, prefix_ + port_, reply.text());
     take_index_entry();
@@ -263,13 +265,14 @@ ReadBack::Step ReadBack::on_row(const Reply& reply) {
   for (std::size_t i = 0; i < own_fields.size(); ++i) {
     if (reply[i].is(Reply::Type::string)) fields_.emplace_back(own_fields[i], reply[i].text());
   }
-  if (fields_.empty()) return Step::none;  // others' fields only; an index entry is told at the end
+  if (fields_.empty())
+    return Step::none;  // the row has other programs' fields only; an index entry is reported at the end
   take_index_entry();
   return Step::row;
 }
 
 void ReadBack::take_index_entry() {
-  // What was read of an index that takes no writes is no drift: nobody could mend it.
+  // If the index refuses writes, ignore its entries. A difference there is no drift, because no write can fix it.
   if (!index_refusal_.empty()) {
     unread_field_ = index_field;
     return;

@@ -17,47 +17,49 @@
 
 namespace portsync::redis {
 
-// What a glob of Redis (SCAN MATCH) takes literally.
+// Escapes a text so that a glob of Redis (SCAN MATCH) matches it literally.
 [[nodiscard]] std::string escape_glob(std::string_view text);
 
-// Reads the rows of the table, or of some ports: the index first, then an HMGET of our fields for each row, pipelined,
-// a bounded number at a time. Rows are looked for with SCAN, never KEYS. Pure: takes answers, adds requests, tells rows
-// one by one. What is refused is not taken for absent: see StoredRow.
+// Reads back the rows of the table, or of some ports: the index first, then an HMGET of our fields for each row,
+// pipelined, a bounded number at a time. Finds rows with SCAN, never with KEYS. Pure: takes replies, adds requests,
+// returns rows one by one. A row that Redis refuses to read does not count as absent: see StoredRow.
 class ReadBack {
  public:
   static constexpr std::size_t max_outstanding = 1024;
-  static constexpr std::size_t max_rows = std::size_t{1} << 20U;   // of one read-back: more is not a table of ports
-  static constexpr std::size_t max_scans = std::size_t{1} << 20U;  // a cursor that never ends
+  static constexpr std::size_t max_rows = std::size_t{1}
+                                          << 20U;  // of one read-back: a larger table is not a table of ports
+  static constexpr std::size_t max_scans = std::size_t{1} << 20U;  // of one read-back: the cursor of more never ends
 
-  //   none      nothing to tell
+  //   none      nothing to report
   //   row       row() was found
   //   ended     complete, or failed with error()
-  //   nonsense  the answer is not one to what was asked
+  //   nonsense  the reply does not fit the request
   enum class Step : std::uint8_t { none, row, ended, nonsense };
 
   explicit ReadBack(const StateSinkOptions& options) : options_(options) {}
 
   [[nodiscard]] bool active() const noexcept { return active_; }
-  // `try_index`: a write to the index was refused; it is only taken for good when one that changes nothing is not.
+  // `try_index`: a write to the index was refused earlier. Tries one that changes nothing. The index counts as working
+  // only if that succeeds.
   void begin(Scope scope, const std::vector<std::string_view>& ports, bool try_index = false);
-  // The connection is gone: no answers will come.
+  // The connection is gone, and no replies will arrive.
   void abort() noexcept;
 
-  // Adds the requests that are due, or tells what needs no further answer. Call until it says none.
+  // Adds the requests that are due, or returns a step that needs no further reply. Call it until it returns none.
   [[nodiscard]] Step advance(CommandBuffer& out);
-  // The answer to the oldest request that has none.
+  // Handles the reply to the oldest unanswered request.
   [[nodiscard]] Step on_reply(const Reply& reply);
 
   // Valid until the next call.
   [[nodiscard]] StoredRow row() const noexcept { return {port_, &fields_, owner(), unread_field_, readable_}; }
-  // After ended: why it failed, and in which words of Redis, with the key.
+  // After ended: why it failed; the text has the key and Redis' words.
   [[nodiscard]] std::error_code error() const noexcept { return error_; }
   [[nodiscard]] const std::string& error_text() const noexcept { return error_text_; }
-  // After ended: how many rows could not be read and what was said of the first; "" = all could.
+  // After ended: how many rows could not be read, and Redis' words about the first one; "" = all could be read.
   [[nodiscard]] std::string unread_rows() const;
-  // After ended: what was said of the index; "" = it could be read.
+  // After ended: Redis' refusal of the index; "" = none.
   [[nodiscard]] const std::string& index_refusal() const noexcept { return index_refusal_; }
-  // Read-backs that the index was refused to: the rows were then told without their entries.
+  // Returns how often a read-back was refused the index. The rows were then reported without their entries.
   [[nodiscard]] std::uint64_t index_failures() const noexcept { return index_failures_; }
 
  private:
@@ -80,26 +82,26 @@ class ReadBack {
 
   const StateSinkOptions& options_;
   bool active_ = false;
-  std::size_t stale_ = 0;  // requests of a read-back that has failed: their answers mean nothing any more
+  std::size_t stale_ = 0;  // outstanding requests of a failed read-back, whose replies are ignored
   std::deque<Request> requests_;
-  std::string prefix_;  // of a row's key
+  std::string prefix_;  // the prefix of a row's key
   std::string pattern_;
-  std::string cursor_;     // the next SCAN's; "" = no more
+  std::string cursor_;     // of the next SCAN; "" = no further one
   bool scanning_ = false;  // a SCAN is outstanding
   std::size_t scans_ = 0;
   bool ask_index_ = false;
   bool try_index_ = false;
-  std::unordered_set<std::string> seen_;                   // ports that have been wanted
-  std::deque<std::string> wanted_;                         // to be asked for
-  std::deque<std::string> asked_;                          // outstanding
-  std::deque<std::string> index_wanted_;                   // Scope::listed: to be asked for
-  std::deque<std::string> index_asked_;                    // outstanding
-  std::map<std::string, std::string, std::less<>> index_;  // entries whose row has not been told
-  std::error_code failure_;                                // to be told
+  std::unordered_set<std::string> seen_;                   // ports that were added to wanted_
+  std::deque<std::string> wanted_;                         // rows to request
+  std::deque<std::string> asked_;                          // rows whose reply is outstanding
+  std::deque<std::string> index_wanted_;                   // Scope::listed: index entries to request
+  std::deque<std::string> index_asked_;                    // index entries whose reply is outstanding
+  std::map<std::string, std::string, std::less<>> index_;  // entries whose row has not been reported
+  std::error_code failure_;                                // to be reported by Step::ended
   std::error_code error_;
   std::string error_text_;
   std::string index_refusal_;
-  std::string row_refusal_;  // of the first row that could not be read
+  std::string row_refusal_;  // Redis' words about the first row that could not be read
   std::size_t unread_rows_ = 0;
   std::uint64_t index_failures_ = 0;
   std::string port_;

@@ -13,7 +13,7 @@
 
 namespace portsync::redis {
 
-// Where a socket can be connected to.
+// An address that a socket can connect to.
 struct Address {
   sockaddr_storage storage{};
   socklen_t size = 0;
@@ -21,33 +21,32 @@ struct Address {
 
 struct Resolution {
   std::vector<Address> addresses;
-  std::string error;  // for people, when there are none
+  std::string error;  // for people, if there are no addresses
 };
 
-// Turns a name and a port into addresses; may block. Runs in a thread of its own.
+// Resolves a name and a port into addresses. May block. Runs in a thread of its own.
 using Lookup = std::function<Resolution(const std::string& host, std::uint16_t port)>;
 
-// getaddrinfo(3).
+// Resolves with getaddrinfo(3).
 [[nodiscard]] Resolution look_up(const std::string& host, std::uint16_t port);
 
-// The same for what is an address already: never blocks. Finds nothing for a name.
+// The same for a numeric address. Never blocks. Finds nothing for a name.
 [[nodiscard]] Resolution look_up_numeric(const std::string& host, std::uint16_t port);
 
-// Looks a name up in a short-lived thread, one at a time. There is no way to stop getaddrinfo(): destroying the
-// Resolver leaves a thread that hangs in it alone (see os::Background).
+// Resolves names, one at a time, in a short-lived thread. getaddrinfo() cannot be stopped, so the destructor does not
+// wait for a thread that hangs in it (see os::Background).
 class Resolver {
  public:
   explicit Resolver(Lookup lookup) : lookup_(std::move(lookup)) {}
 
-  // Throws std::system_error (no thread, no descriptor).
+  // Throws std::system_error if no thread or no descriptor is available.
   void start(const std::string& host, std::uint16_t port);
 
   [[nodiscard]] bool running() const noexcept { return lookup_running_.has_value(); }
-  // Readable when it has finished; -1 when not running.
+  // Readable when the lookup has finished; -1 if none is running.
   [[nodiscard]] int fd() const noexcept { return running() ? lookup_running_->fd() : -1; }
   [[nodiscard]] bool finished() const { return running() && lookup_running_->finished(); }
-  // When finished: the result, and it is no longer running. fd() may be closed, and its number used again, from here
-  // on.
+  // When finished: returns the result and ends the lookup. It may close fd(), whose number may then be reused.
   [[nodiscard]] Resolution take();
 
  private:

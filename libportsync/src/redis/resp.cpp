@@ -23,7 +23,7 @@ void add_count(std::string& bytes, char type, std::size_t count) {
   bytes.append(text.data(), end);
 }
 
-// What the reader is at; it keeps its tasks in an array in 0.14 and behind pointers from 1.0 on.
+// Returns the reader's current task. hiredis keeps its tasks in an array in 0.14, and behind pointers from 1.0 on.
 template <typename Reader>
 const redisReadTask& task_of(const Reader& reader) noexcept {
   if constexpr (requires { reader.rstack; }) {
@@ -35,11 +35,11 @@ const redisReadTask& task_of(const Reader& reader) noexcept {
 
 }  // namespace
 
-// Not by redisFormatCommandArgv(): its eleven sprintf() were 40 % of what a row cost us.
+// Does not use redisFormatCommandArgv(), because its eleven sprintf() calls took 40 % of the time of a row.
 void CommandBuffer::add(std::span<const std::string_view> words) {
   std::size_t size = longest_count;
   for (const std::string_view word : words) size += longest_count + word.size() + 2;
-  bytes_.reserve(bytes_.size() + size);  // all or nothing: what follows does not allocate
+  bytes_.reserve(bytes_.size() + size);  // all or nothing: the code below does not allocate
   add_count(bytes_, '*', words.size());
   for (const std::string_view word : words) {
     add_count(bytes_, '$', word.size());
@@ -71,8 +71,8 @@ Reply::Type Reply::type() const noexcept {
     case REDIS_REPLY_ERROR:
       return Type::error;
     default:
-      return Type::nil;  // RESP3 types that the reader lets through (null, boolean, double) say nothing that we asked
-                         // for
+      return Type::nil;  // The reader accepts some RESP3 types (null, boolean, double), which are no reply to any
+                         // of our requests
   }
 }
 
@@ -96,9 +96,9 @@ void ReplyDeleter::operator()(redisReply* reply) const noexcept {
   ::freeReplyObject(reply);
 }
 
-// hiredis' own functions, with ours in front. hiredis bounds neither the elements of an array (0.14: up to 2^31,
-// allocated at once) nor, from 1.0 on, their nesting (freed by recursion), and 1.x asserts inside a RESP3 attribute:
-// one line of a hostile server would do. Returning nullptr makes the reader fail.
+// Checks each element before it calls hiredis' own function. hiredis does not limit the elements of an array (0.14: up
+// to 2^31, allocated at once), nor, from 1.0 on, their nesting (freed by recursion). And 1.x asserts inside a RESP3
+// attribute. So one line of a hostile server could end the process. Returning nullptr makes the reader fail.
 struct ReplyReader::Functions {
   redisReplyObjectFunctions original{};
   redisReplyObjectFunctions guarded{};
@@ -160,7 +160,7 @@ void ReplyReader::reset() {
 }
 
 void ReplyReader::feed(const char* data, std::size_t size) noexcept {
-  // A failure is kept by the reader and told by next().
+  // The reader stores a failure, and next() returns it.
   [[maybe_unused]] const int result = ::redisReaderFeed(reader_, data, size);
   incomplete_bytes_ += size;
   fed_ = true;
@@ -180,12 +180,13 @@ ReplyReader::Result ReplyReader::next(ReplyPtr& reply) noexcept {
   return Result::reply;
 }
 
-// Whether what is still to come of an incomplete answer can be within the bounds. hiredis looks for the end of a line
-// from its beginning whenever more has come: a line without an end would take the more time the longer it is.
+// Returns whether an incomplete reply can still be within the limits. A line without an end must be limited too:
+// hiredis searches for the end of a line from its beginning whenever data arrives, so that a longer line costs more
+// each time.
 bool ReplyReader::may_go_on() const noexcept {
   if (incomplete_bytes_ > max_bytes) return false;
   if (reader_->ridx < 0) return true;
-  const std::string_view rest(reader_->buf + reader_->pos, reader_->len - reader_->pos);  // behind the type's byte
+  const std::string_view rest(reader_->buf + reader_->pos, reader_->len - reader_->pos);  // after the byte of the type
   if (task_of(*reader_).type != REDIS_REPLY_STRING) return rest.size() <= max_line;
   const std::string_view length = rest.substr(0, rest.substr(0, longest_count).find('\r'));
   if (length.size() == longest_count) return false;

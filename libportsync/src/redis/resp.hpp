@@ -14,13 +14,14 @@ struct redisReply;
 
 namespace portsync::redis {
 
-// Requests in RESP, one after the other, as they will be sent (https://redis.io/docs/reference/protocol-spec).
+// A buffer of requests in RESP, in the order in which they will be sent
+// (https://redis.io/docs/reference/protocol-spec).
 class CommandBuffer {
  public:
   void add(std::span<const std::string_view> words);
   void add(std::initializer_list<std::string_view> words) { add(std::span(words.begin(), words.size())); }
   void append(const CommandBuffer& other);
-  // Keeps the memory.
+  // Removes the requests and keeps the memory.
   void clear() noexcept;
 
   [[nodiscard]] const std::string& bytes() const noexcept { return bytes_; }
@@ -31,7 +32,7 @@ class CommandBuffer {
   std::size_t commands_ = 0;
 };
 
-// An answer, or an element of one. Borrows what it shows.
+// A view of a reply, or of an element of one. It borrows the data.
 class Reply {
  public:
   enum class Type : std::uint8_t { nil, status, string, integer, array, error };
@@ -41,9 +42,9 @@ class Reply {
   [[nodiscard]] Type type() const noexcept;
   [[nodiscard]] bool is(Type type) const noexcept { return this->type() == type; }
   [[nodiscard]] bool is_error() const noexcept { return is(Type::error); }
-  [[nodiscard]] std::string_view text() const noexcept;  // status, string and error; else ""
-  [[nodiscard]] long long integer() const noexcept;      // integer; else 0
-  [[nodiscard]] std::size_t size() const noexcept;       // array; else 0
+  [[nodiscard]] std::string_view text() const noexcept;  // of a status, string or error; otherwise ""
+  [[nodiscard]] long long integer() const noexcept;      // of an integer; otherwise 0
+  [[nodiscard]] std::size_t size() const noexcept;       // of an array; otherwise 0
   [[nodiscard]] Reply operator[](std::size_t index) const noexcept;
 
  private:
@@ -55,13 +56,15 @@ struct ReplyDeleter {
 };
 using ReplyPtr = std::unique_ptr<redisReply, ReplyDeleter>;
 
-// Cuts a stream into answers, with bounds on what the other side can make us hold: a daemon of 64 MiB must survive any
-// answer. The largest that is asked for is the index of 65,536 ports. RESP2 only, for we never ask for more.
+// Splits a stream into replies. It limits the memory that the server can make us allocate, because a daemon of 64 MiB
+// must survive any reply. The largest reply that we request is the index of 65,536 ports. RESP2 only, because we never
+// request RESP3.
 class ReplyReader {
  public:
-  static constexpr std::size_t max_bytes = std::size_t{8} << 20U;     // of one answer, as it is sent
-  static constexpr std::size_t max_elements = std::size_t{1} << 17U;  // of one answer, at all its levels together
-  static constexpr std::size_t max_line = std::size_t{64} << 10U;     // of a status or an error, which have no length
+  static constexpr std::size_t max_bytes = std::size_t{8} << 20U;     // of one reply, as sent
+  static constexpr std::size_t max_elements = std::size_t{1} << 17U;  // of one reply, on all its levels together
+  static constexpr std::size_t max_line = std::size_t{64}
+                                          << 10U;  // of a status or an error, which have no length prefix
   static constexpr int max_depth = 7;
 
   enum class Result : std::uint8_t { reply, incomplete, broken };
@@ -73,13 +76,13 @@ class ReplyReader {
   ReplyReader& operator=(const ReplyReader&) = delete;
 
   void feed(const char* data, std::size_t size) noexcept;
-  // broken is final.
+  // Returns the next complete reply, if any. Result::broken is final.
   [[nodiscard]] Result next(ReplyPtr& reply) noexcept;
-  // Forgets everything, for another stream. Throws std::bad_alloc.
+  // Starts with a new stream and drops all data. Throws std::bad_alloc.
   void reset();
-  // Why it is broken.
+  // Returns why the stream is broken.
   [[nodiscard]] const char* error() const noexcept;
-  // Fed since the last complete answer.
+  // Returns how many bytes were fed since the last complete reply.
   [[nodiscard]] std::size_t incomplete_bytes() const noexcept { return incomplete_bytes_; }
 
  private:
@@ -89,8 +92,8 @@ class ReplyReader {
 
   redisReader* reader_ = nullptr;
   std::size_t incomplete_bytes_ = 0;
-  std::size_t elements_ = 0;  // of the answer under way
-  bool fed_ = false;          // since the answer was found incomplete: else there is no point in looking again
+  std::size_t elements_ = 0;  // of the incomplete reply
+  bool fed_ = false;          // data arrived since the reply was found incomplete; otherwise parsing again is useless
 };
 
 }  // namespace portsync::redis

@@ -13,7 +13,7 @@
 namespace portsync::redis {
 namespace {
 
-constexpr std::size_t max_rows = 512;  // without an answer: more cost the caches more than the turns they save
+constexpr std::size_t max_rows = 512;  // unanswered rows: with more, cache misses cost more time than the saved turns
 
 class RedisStateSink final : public StateSink, public StoreWords {
  public:
@@ -60,17 +60,17 @@ class RedisStateSink final : public StateSink, public StoreWords {
   Answers answers_;
   ReadBack read_back_;
   Observer* observer_ = nullptr;
-  ErasureObserver* erasures_ = nullptr;  // the same, if it wants to know
+  ErasureObserver* erasures_ = nullptr;  // observer_, if it implements this interface
   bool told_open_ = false;
-  bool opened_ = false;  // to be told, after what is to be told as closed
-  bool closed_ = false;  // to be told, after the results that are known
+  bool opened_ = false;  // on_open() is due, after a due on_closed()
+  bool closed_ = false;  // on_closed() is due, after the known results
   std::error_code close_error_;
   std::string close_text_;
-  std::string run_id_;         // of the server that was open last
-  std::string error_text_;     // of what is told now
-  std::string unread_rows_;    // trouble
-  std::string index_trouble_;  // trouble
-  Answers::Row told_;          // its memory is used again
+  std::string run_id_;         // of the last server that was open
+  std::string error_text_;     // of the event that is being reported
+  std::string unread_rows_;    // see trouble()
+  std::string index_trouble_;  // see trouble()
+  Answers::Row told_;          // kept for its memory
 
   SinkStatistics statistics_;
   os::ProcessFlag processing_;
@@ -91,7 +91,7 @@ std::error_code RedisStateSink::process() {
     if (tell_result() || tell_closed() || tell_opened() || tell_read_back()) continue;
     switch (turn.next()) {
       case Connection::Event::none:
-      case Connection::Event::message:  // not expected: there are none
+      case Connection::Event::message:  // cannot occur: not enabled
         return {};
       case Connection::Event::opened:
         on_opened();
@@ -107,7 +107,8 @@ std::error_code RedisStateSink::process() {
   return {};
 }
 
-// A server process of which nothing is known holds what it likes, also when the connection to the one before was idle.
+// Reports a lost connection if another server process answers after an idle close, because nothing is known about its
+// contents.
 void RedisStateSink::on_opened() {
   opened_ = true;
   const std::string& run_id = connection_.identity().run_id;
@@ -129,7 +130,8 @@ bool RedisStateSink::tell_opened() {
   return true;
 }
 
-// Rows whose refusal is known are told before; what became of the others is not known, which is what on_closed() says.
+// Rows whose refusal is known are reported before on_closed(). The result of the others is unknown, which is what
+// on_closed() reports.
 void RedisStateSink::on_closed() {
   closed_ = true;
   close_error_ = connection_.error();
@@ -224,7 +226,7 @@ std::error_code RedisStateSink::flush() {
     ++statistics_.batches;
     connection_.send();
   } else if (!processing_) {
-    connection_.wake();  // rows without anything to write are told, too
+    connection_.wake();  // rows without any command get a result too
   }
   return {};
 }
@@ -257,7 +259,7 @@ void RedisStateSink::note_index(const Answers::Outcome& outcome) {
   connection_.note_error(outcome.error, index_trouble_);
 }
 
-// One that failed says nothing of rows that it has not read.
+// Stores the result of a read-back. A failed read-back does not change unread_rows_ and index_trouble_.
 void RedisStateSink::note_read_back() {
   if (const std::error_code error = read_back_.error()) {
     error_text_ = connection_.shown(error, read_back_.error_text());

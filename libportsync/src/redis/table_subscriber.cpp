@@ -36,10 +36,10 @@ class RedisTableSubscriber final : public TableSubscriber {
   void give_up();
 
   const TableSubscriberOptions options_;
-  const std::string prefix_;  // of the channels
+  const std::string prefix_;  // the prefix of the channels' names
   Connection connection_;
   Observer* observer_ = nullptr;  // nullptr: stopped
-  std::size_t awaited_ = 0;       // answers to what was subscribed
+  std::size_t awaited_ = 0;       // outstanding replies to the subscriptions
   os::ProcessFlag processing_;
 };
 
@@ -78,7 +78,7 @@ std::error_code RedisTableSubscriber::process() {
   return {};
 }
 
-// One command for each name, so that each has one answer.
+// Sends one command for each name, so that each command has one reply.
 void RedisTableSubscriber::subscribe() {
   CommandBuffer& out = connection_.commands();
   if (options_.names.empty()) out.add({"PSUBSCRIBE", escape_glob(prefix_) + "*"});
@@ -86,7 +86,8 @@ void RedisTableSubscriber::subscribe() {
   awaited_ = out.commands();
 }
 
-// An error reply is one that may pass (LOADING, NOPERM): the next connection, after the pause, tries again.
+// Closes the connection after an error. The next one, after the pause, tries again, because an error may pass (LOADING,
+// NOPERM).
 void RedisTableSubscriber::on_reply(const Reply& reply) {
   if (reply.is_error()) return connection_.close(classify(reply.text()), reply.text());
   const std::string_view expected = options_.names.empty() ? "psubscribe" : "subscribe";
@@ -94,9 +95,9 @@ void RedisTableSubscriber::on_reply(const Reply& reply) {
   if (--awaited_ == 0) observer_->on_subscribed();
 }
 
-// What comes before the last answer is left out: the observer reads after that.
+// Ignores messages before the last reply, because the observer reads the table after that.
 void RedisTableSubscriber::on_message(const Reply& message) {
-  const std::size_t channel = options_.names.empty() ? 2 : 1;  // a pmessage has its pattern first
+  const std::size_t channel = options_.names.empty() ? 2 : 1;  // a pmessage begins with its pattern
   if (message.size() != channel + 2) return give_up();
   std::string_view name = message[channel].text();
   if (!name.starts_with(prefix_)) return give_up();

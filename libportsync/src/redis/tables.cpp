@@ -10,15 +10,15 @@
 namespace portsync::redis {
 namespace {
 
-constexpr std::size_t max_rows = 65'536;        // more is not a table of SONiC's
-constexpr std::size_t max_outstanding = 1'024;  // HGETALL of one reading
-constexpr std::size_t max_staged_rows = 128;    // by one script: Redis does nothing else meanwhile
+constexpr std::size_t max_rows = 65'536;        // a larger table is not one of SONiC's
+constexpr std::size_t max_outstanding = 1'024;  // HGETALL commands of one read
+constexpr std::size_t max_staged_rows = 128;    // by one script, because Redis does nothing else meanwhile
 constexpr std::size_t max_staged_words = 65'536;
 
 using Names = std::set<std::string, std::less<>>;
 using ErrorHandler = std::function<void(std::error_code)>;
 
-// HGETALL's answer.
+// Takes the fields from HGETALL's reply.
 std::error_code take_fields(const Answer& answer, FieldValues& fields) {
   const auto& words = answer.elements;
   if (answer.type != Answer::Type::array || words.size() % 2 != 0) return Errc::protocol;
@@ -33,8 +33,8 @@ Database::Handler error_only(ErrorHandler handler) {
   };
 }
 
-// One handler for several commands: called when the last has been answered, with the first error. Each command gets a
-// share before any of them is answered.
+// Joins several commands to one handler. It is called after the last reply, with the first error. Each command must get
+// its share before the first reply.
 class Joint {
  public:
   explicit Joint(ErrorHandler handler) : state_(std::make_shared<State>(State{std::move(handler), 0, {}})) {}
@@ -56,7 +56,7 @@ class Joint {
   std::shared_ptr<State> state_;
 };
 
-// EXISTS' answer.
+// Handles EXISTS' reply: inserts the name if the key exists.
 Database::Handler insert_if_found(std::shared_ptr<Names> found, std::string name, ErrorHandler done) {
   return [found = std::move(found), name = std::move(name), done = std::move(done)](std::error_code error,
                                                                                     const Answer& answer) {
@@ -66,7 +66,7 @@ Database::Handler insert_if_found(std::shared_ptr<Names> found, std::string name
   };
 }
 
-// For a call that asks for nothing: it is answered in its turn, too, from process().
+// Sends a PING for a call that requests nothing, so that its handler too is called in its turn and from process().
 std::error_code ask_nothing(Database& database, ErrorHandler handler) {
   return database.command({"PING"}, error_only(std::move(handler)));
 }
@@ -132,7 +132,7 @@ class Reading : public std::enable_shared_from_this<Reading> {
     TableRow row{name, {}};
     if (!error) error = take_fields(answer, row.fields);
     if (!error && !row.fields.empty()) rows_.push_back(std::move(row));
-    // What is not a hash is not a row.
+    // A key that is not a hash is not a row.
     if (error && error != Errc::wrongtype && !error_) error_ = error;
     ask_rows();
   }
@@ -147,24 +147,25 @@ class Reading : public std::enable_shared_from_this<Reading> {
 
   Database& database_;
   const std::string prefix_;
-  const TableReader::NamesHandler names_handler_;  // one of the two
+  const TableReader::NamesHandler names_handler_;  // either this or the next one is set
   const TableReader::RowsHandler rows_handler_;
   Names names_;
   std::size_t scans_ = 0;
-  Names::const_iterator next_;  // to be asked for
+  Names::const_iterator next_;  // the next row to request
   std::size_t outstanding_ = 0;
   std::error_code error_;
   std::vector<TableRow> rows_;
 };
 
-// What is refused of a row does not keep the others from being staged; the first refusal is the answer. The name is put
-// among those that wait when the rest of the row is there: a consumer that found it there without the rest would trip
-// over it. It is taken out again when its message is refused: a name that waits already gets no message, and so would
-// never get one. Nobody sees the order otherwise, for a script is atomic. Fields go by 500, for Lua unpacks no more than
-// some thousands of words.
+// Stages rows. If a command of a row is refused, the script still stages the other rows. It returns the first refusal.
 //
-// KEYS: those that wait, those to be deleted, and each row's staged hash. ARGV: the channel, which is no key, and for
-// each row its name, the number of words to come, and these; none = the row is deleted.
+// The script adds a name to the set of waiting names only after the rest of the row is staged, because a consumer fails
+// on a name without its row. If PUBLISH is refused, the script removes the name again: a name that is already in the
+// set gets no message, and so would never get one. Apart from refusals the order does not matter, because a script is
+// atomic. Fields are set 500 at a time, because Lua unpacks no more than some thousands of words.
+//
+// KEYS: the set of waiting names, the set of names to delete, and each row's staged hash. ARGV: the channel (which is
+// no key), and for each row its name, the number of words that follow, and those words; 0 = delete the row.
 constexpr std::string_view script = R"(local refusal
 local function call(...)
   local answer = redis.pcall(...)
@@ -185,7 +186,7 @@ for row = 3, #KEYS do
 end
 return refusal or redis.status_reply('OK'))";
 
-// Collects rows and has a script stage them whenever there are enough for one.
+// Collects rows, and runs the script whenever there are enough of them.
 class Staging {
  public:
   Staging(Database& database, const std::string& table, const std::string& separator, int number, ErrorHandler handler)
@@ -221,7 +222,7 @@ class Staging {
     arguments_.push_back(name);
     arguments_.push_back(std::to_string(words));
   }
-  // Only the first can be refused: when the database is not open.
+  // Only the first command can fail: if the database is not open.
   void run_if(bool due) {
     if (!due || error_) return;
     const std::string key_count = std::to_string(2 + staged_keys_.size());
@@ -238,7 +239,7 @@ class Staging {
   Database& database_;
   const std::string waiting_;
   const std::string deleted_;
-  const std::string staged_;  // a staged hash's key without the name
+  const std::string staged_;  // the prefix of a staged hash's key
   const std::string channel_;
   const Joint joint_;
   std::vector<std::string> staged_keys_;
