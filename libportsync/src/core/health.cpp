@@ -52,7 +52,7 @@ class Judge {
   }
   void trouble(TroubleKind kind, const std::string& reason) { trouble(kind, reason, reason); }
 
-  // Returns false before the deadline.
+  // Returns true once the deadline has passed. Until then it makes the deadline a time of the next change.
   bool overdue(const std::optional<TimePoint>& since) { return overdue(since, max_stall_); }
   bool overdue(const std::optional<TimePoint>& since, Clock::duration limit) {
     if (!since) return false;

@@ -12,7 +12,7 @@ namespace {
 
 constexpr std::size_t most_unanswered = 1024;
 
-// Rows are given to the functions at once; the answers wait for process(), as every sink's do.
+// Passes rows to the functions at once. As in every sink, process() delivers the results.
 class CallbackSink final : public StateSink {
  public:
   CallbackSink(std::function<std::error_code(const PortRecord&)> put,
@@ -33,7 +33,7 @@ class CallbackSink final : public StateSink {
     try {
       answer();
     } catch (...) {
-      events_.arm(os::now());  // the other answers are the next call's
+      events_.arm(os::now());  // the next call delivers the remaining results
       throw;
     }
     return {};

@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: Apache-2.0
-// The state machine of core with a timer and the clocks.
+// core's state machine, with a timer and the clocks.
 #include <portsync/health_monitor.hpp>
 #include <utility>
 
@@ -53,7 +53,7 @@ class TimedHealthMonitor final : public HealthMonitor {
     events_.arm(state_.next_change());
     if (!before || !listener_) return;
     const os::HandlerGuard telling(processing_);
-    const Listener listener = listener_;  // it may set another one
+    const Listener listener = listener_;  // a copy, because the listener may set another one
     listener(*before, Health(state_.health()));
   }
 

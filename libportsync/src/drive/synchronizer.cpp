@@ -28,7 +28,8 @@ class Synchronizer::Impl {
     monitor_ = &monitor;
   }
 
-  // Of a listener that sets another one, the rest of this round is its own: it must not be destroyed while it runs.
+  // If a listener sets another one, the old one still gets the rest of this round, because it must not be destroyed
+  // while it runs.
   void set_listener(Listener listener) {
     if (processing_) {
       next_listener_ = std::move(listener);
@@ -57,7 +58,7 @@ class Synchronizer::Impl {
     try {
       return dispatch_ready();
     } catch (...) {
-      run_soon();  // the rest of this round is the next one's
+      run_soon();  // the next call does the rest of this round
       throw;
     }
   }
@@ -78,15 +79,15 @@ class Synchronizer::Impl {
     return error;
   }
 
-  // Who is likely to be ready: the sink whose answer is awaited, else the source. To ask which it is would cost each
-  // change two more system calls than it needs. False when it had nothing: then it is somebody else. Nobody waits for
-  // long, for there are most_guesses in a row.
+  // Processes the object that is most likely ready: the sink that owes a reply, otherwise the source. Asking epoll
+  // would cost each change two more system calls. Returns false when that object had nothing, because then another one
+  // is ready. No other object waits for long, because at most most_guesses such guesses are made in a row.
   bool dispatch_likely(std::error_code& error) {
     const std::size_t none = sinks_.size();
     std::size_t busy = none;
     for (std::size_t i = 0; i < sinks_.size(); ++i) {
       if (engine_.unanswered(i) == 0) continue;
-      if (busy != none) return false;  // one of several
+      if (busy != none) return false;  // several sinks owe a reply
       busy = i;
     }
     if (busy != none) {
@@ -107,7 +108,7 @@ class Synchronizer::Impl {
     run_soon();
   }
 
-  // What was asked for from outside process() is done inside it.
+  // Schedules process(), which does the work that was requested outside of it.
   void run_soon() { events_.arm(os::now()); }
 
   std::error_code dispatch(std::uint32_t id) {
@@ -120,7 +121,7 @@ class Synchronizer::Impl {
     return error;
   }
 
-  // A sink that failed for good must not take the others with it.
+  // If a sink has failed for good, the other sinks must still work.
   std::error_code dispatch_sink(std::size_t sink) {
     engine_.set_now(os::now());
     if (const std::error_code error = sinks_[sink]->process()) {
@@ -140,8 +141,8 @@ class Synchronizer::Impl {
   HealthMonitor* monitor_ = nullptr;
   std::vector<StateSink*> sinks_;
   os::EventSet events_;
-  std::optional<Listener> next_listener_;  // from the next process() on
-  int guesses_ = 0;                        // right ones in a row
+  std::optional<Listener> next_listener_;  // takes effect with the next process()
+  int guesses_ = 0;                        // consecutive right guesses
   bool started_ = false;
   bool stopped_ = false;
   os::ProcessFlag processing_;

@@ -22,7 +22,7 @@ namespace {
 constexpr std::size_t most_unanswered = 1024;
 constexpr std::uint32_t output_id = 1;
 
-// A name may hold any bytes; JSON may not.
+// A name may contain any bytes, but JSON must be valid UTF-8: other bytes are replaced.
 std::string json_text(std::string_view text) {
   return nlohmann::json(text).dump(-1, ' ', false, nlohmann::json::error_handler_t::replace);
 }
@@ -33,25 +33,25 @@ bool is_regular_file(int fd) {
   return S_ISREG(status.st_mode);
 }
 
-// A terminal that polls as writable may have room for a byte and block for the rest: it is opened anew, non-blocking.
+// A terminal that polls as writable may take one byte and block for the rest. So it is opened anew, non-blocking.
 os::Descriptor own_terminal(int fd) {
   if (!os::isatty(fd)) return {};
   const std::string path = "/proc/self/fd/" + std::to_string(fd);
   return os::Descriptor(os::open(path.c_str(), O_WRONLY | O_NONBLOCK | O_NOCTTY | O_CLOEXEC));
 }
 
-// The descriptor is as it was, but takes nothing now: the file system is full, the quota used up, the file as large as
-// it may be. Somebody may make room.
+// Returns true for an error that may pass: the file system is full, the quota is used up, or the file has its maximum
+// size. The descriptor is intact, and space may be freed.
 bool has_no_room(int error) {
   return error == ENOSPC || error == EDQUOT || error == EFBIG || error == ENOBUFS || error == ENOMEM;
 }
 
-// Lines wait in one buffer; a row is answered when the descriptor has taken the last byte of its line. When there is no
-// room, every row that waits is answered with the error: its owner tries again, with what the row is by then.
+// Lines wait in one buffer. A row is acknowledged when the descriptor has taken the last byte of its line. When there
+// is no space, every waiting row is refused with the error. The caller tries again, with the row's state at that time.
 //
-// The descriptor is somebody else's and may be shared: it is not made non-blocking. A write of at most PIPE_BUF bytes
-// to a pipe or socket that polls as writable does not block, and one to a file never does for long. Such a write ends
-// with a line where it can, so that a program that ends between two writes leaves whole lines.
+// The descriptor is borrowed and may be shared, so it is not made non-blocking. A write of at most PIPE_BUF bytes to a
+// pipe or socket that polls as writable does not block, and a write to a file never blocks for long. Such a write ends
+// at the end of a line where possible, so that a program that ends between two writes leaves whole lines.
 class JsonLinesSink final : public StateSink {
  public:
   explicit JsonLinesSink(const JsonLinesOptions& options)
@@ -78,7 +78,7 @@ class JsonLinesSink final : public StateSink {
       refuse();
       if (gone_) close();
     } catch (...) {
-      events_.arm(os::now());  // the other answers are the next call's
+      events_.arm(os::now());  // the next call delivers the remaining results
       throw;
     }
     return {};
@@ -121,7 +121,7 @@ class JsonLinesSink final : public StateSink {
     if (!statistics_.open) return Errc::not_open;
     ++statistics_.batches;
     write_out();
-    if (written_ > 0 || full_ || gone_) events_.arm(os::now());  // the answers are process()'s
+    if (written_ > 0 || full_ || gone_) events_.arm(os::now());  // process() delivers the results
     return {};
   }
 
@@ -159,7 +159,7 @@ class JsonLinesSink final : public StateSink {
     return is_file_ || (os::poll(&poll_fd, 1, 0) > 0 && (poll_fd.revents & (POLLOUT | POLLERR | POLLHUP)) != 0);
   }
 
-  // At most PIPE_BUF bytes of what waits, up to the end of a line unless one line alone is longer.
+  // Returns at most PIPE_BUF waiting bytes, up to the end of a line, or part of a line that is longer than that.
   [[nodiscard]] std::string_view next_piece(std::size_t sent) const {
     const std::string_view piece = std::string_view(buffer_).substr(sent, PIPE_BUF);
     const std::size_t end = piece.rfind('\n');
@@ -199,7 +199,7 @@ class JsonLinesSink final : public StateSink {
     watching_ = wanted;
   }
 
-  // Nothing of what waits is kept: a row's newest state is offered again.
+  // Discards the waiting lines, because the caller offers a row's newest state again.
   void refuse() {
     if (full_) {
       refusal_ = std::exchange(full_, {});
@@ -216,8 +216,8 @@ class JsonLinesSink final : public StateSink {
     }
   }
 
-  // A line that did not fit: its first bytes go again, so that the file ends with a whole one. Where they cannot, since
-  // somebody else has written behind them or it is no file, the next line begins after a line feed.
+  // Removes the first bytes of a line that did not fit, so that the file ends with a whole line. This fails if another
+  // program has written behind them, or if the output is no regular file. Then the next line begins after a line feed.
   void take_back_part_of_a_line() {
     const auto part = static_cast<off_t>(std::exchange(written_, 0));
     if (part == 0) return;
@@ -252,16 +252,16 @@ class JsonLinesSink final : public StateSink {
   os::EventSet events_;
   Observer* observer_ = nullptr;
   std::string buffer_;
-  std::deque<Row> rows_;        // not answered yet
-  std::deque<Row> refused_;     // the same, and their lines are gone
+  std::deque<Row> rows_;        // not acknowledged yet
+  std::deque<Row> refused_;     // not acknowledged either, and their lines are discarded
   std::error_code refusal_;     // why
   std::size_t line_start_ = 0;  // in buffer_
   std::size_t written_ = 0;     // bytes of rows_ that the descriptor has taken
-  std::error_code full_;        // why the descriptor takes nothing now; the rows that wait have not been answered yet
-  std::error_code gone_;        // why the descriptor takes no more
+  std::error_code full_;        // why the descriptor takes nothing now; the waiting rows have not been refused yet
+  std::error_code gone_;        // why the descriptor will take nothing any more
   SinkStatistics statistics_;
   bool owes_feed_ = false;  // the output ends in the middle of a line
-  bool closed_ = false;     // and that it was told
+  bool closed_ = false;     // and on_closed() was called
   bool watching_ = false;
   os::ProcessFlag processing_;
 };

@@ -19,12 +19,12 @@ namespace portsync::os {
 struct BackgroundThread::Shared {
   enum class Stage : std::uint8_t { idle, wanted, running, finished };
 
-  std::mutex mutex;  // guards all that follows
+  std::mutex mutex;  // guards all members below
   std::condition_variable changed;
   Stage stage = Stage::idle;
-  bool abandoned = false;    // its owner has gone: one last job, when it is wanted, and the thread ends
-  std::unique_ptr<Job> job;  // wanted and finished
-  Descriptor event;          // closed by its owner alone, so that it is gone when the owner is
+  bool abandoned = false;    // its owner is gone: a job that is wanted still runs, then the thread ends
+  std::unique_ptr<Job> job;  // set in Stage::wanted and Stage::finished
+  Descriptor event;          // only the owner closes it, so that it is gone when the owner is
 };
 
 BackgroundThread::BackgroundThread() : shared_(std::make_shared<Shared>()) {
@@ -33,7 +33,7 @@ BackgroundThread::BackgroundThread() : shared_(std::make_shared<Shared>()) {
 }
 
 BackgroundThread::~BackgroundThread() {
-  std::unique_ptr<Job> unused;  // destroyed without the lock
+  std::unique_ptr<Job> unused;  // destroyed after the lock is released
   {
     const std::lock_guard lock(shared_->mutex);
     shared_->abandoned = true;
@@ -46,7 +46,7 @@ BackgroundThread::~BackgroundThread() {
 void BackgroundThread::start(std::unique_ptr<Job> job) {
   assert(!running_ && "one job at a time");
   if (!has_thread_) {
-    const BlockedSignals blocked;  // inherited by the thread
+    const BlockedSignals blocked;  // the thread inherits it
     std::thread([shared = shared_] { run_jobs(shared); }).detach();
     has_thread_ = true;
   }
@@ -71,7 +71,7 @@ void BackgroundThread::run_jobs(const std::shared_ptr<Shared>& shared) {
     lock.lock();
     if (shared->abandoned) {
       lock.unlock();
-      return;  // and the job goes, with its result
+      return;  // which destroys the job and its result
     }
     shared->job = std::move(job);
     shared->stage = Shared::Stage::finished;

@@ -9,8 +9,8 @@
 
 namespace portsync::os {
 
-// Blocks every signal of the calling thread while it lives. A thread that is made meanwhile inherits that: a signal
-// meant for the program must not be taken by a thread that it knows nothing of.
+// Blocks every signal of the calling thread during its lifetime. A thread created meanwhile inherits the mask, so that
+// it never takes a signal meant for the program.
 class BlockedSignals {
  public:
   BlockedSignals() noexcept {
@@ -26,8 +26,8 @@ class BlockedSignals {
   sigset_t before_{};
 };
 
-// A thread that runs one job at a time and sleeps between them. It is made by the first start() and ends after the
-// object has gone; nobody ever waits for it. What Background<Result> stands on.
+// A thread that runs one job at a time and sleeps between them. The first start() creates it, and it ends after the
+// object is gone. Nothing ever waits for it. Background<Result> is built on it.
 class BackgroundThread {
  public:
   struct Job {
@@ -39,17 +39,18 @@ class BackgroundThread {
   BackgroundThread();
   BackgroundThread(const BackgroundThread&) = delete;
   BackgroundThread& operator=(const BackgroundThread&) = delete;
-  // A job that was started goes on alone: the thread owns it and the state that the two share.
+  // A running job continues: the thread owns it and the state that thread and object share.
   ~BackgroundThread();
 
-  // Not while another runs. Throws std::system_error (no thread); nothing has been started then.
+  // Starts a job. Must not be called while another runs. Throws std::system_error (no thread); then nothing was
+  // started.
   void start(std::unique_ptr<Job> job);
-  // From start() to take().
+  // Returns true from start() to take().
   [[nodiscard]] bool running() const noexcept { return running_; }
   [[nodiscard]] bool finished() const;
-  // When finished.
+  // Returns the job. Call it when finished() is true.
   [[nodiscard]] std::unique_ptr<Job> take();
-  // Readable when finished; the same for the object's life.
+  // Returns a descriptor that is readable when the job has finished; the same for the object's life.
   [[nodiscard]] int fd() const noexcept;
 
  private:
@@ -68,28 +69,28 @@ class BackgroundThread {
 //   …                                            // fd() is readable: the call has returned
 //   const std::error_code error = background.take();
 //
-// A call that was started is made. Destroying the object does not wait for it: the thread keeps what the call has
-// captured, and drops the result. So the function must own, or share, whatever it touches. What it has captured is
-// destroyed, on the thread, before the call counts as finished. To be used by one thread.
+// Every started call is completed. Destroying the object does not wait for it: the thread keeps the captures of the
+// function and drops the result. So the function must own or share whatever it touches. Its captures are destroyed, on
+// the thread, before the call counts as finished. Only one thread may use the object.
 template <typename Result>
 class Background {
  public:
-  // Not while another call runs. Throws std::system_error (no thread); then nothing runs.
+  // Starts a call. Must not be called while another runs. Throws std::system_error (no thread); then nothing runs.
   template <typename Work>
   void start(Work work) {
     thread_.start(std::make_unique<Call<Work>>(std::move(work)));
   }
   [[nodiscard]] bool running() const noexcept { return thread_.running(); }
-  // The call has returned or thrown, and take() has not been called.
+  // Returns true when the call has returned or thrown, and take() has not been called.
   [[nodiscard]] bool finished() const { return thread_.finished(); }
-  // When finished: what the call returned. Throws what it threw.
+  // Returns the result of the call, or throws what it threw. Call it when finished() is true.
   [[nodiscard]] Result take() {
     const std::unique_ptr<BackgroundThread::Job> job = thread_.take();
     auto& outcome = static_cast<Outcome&>(*job);
     if (outcome.error) std::rethrow_exception(outcome.error);
     return std::move(*outcome.result);
   }
-  // Readable when finished; the same for the object's life.
+  // Returns a descriptor that is readable when the call has finished; the same for the object's life.
   [[nodiscard]] int fd() const noexcept { return thread_.fd(); }
 
  private:

@@ -6,7 +6,7 @@
 
 namespace portsync::os {
 
-// The time. The only place of the library that reads a clock.
+// Return the time. This is the only place in the library that reads a clock.
 [[nodiscard]] TimePoint now() noexcept;
 [[nodiscard]] std::chrono::system_clock::time_point wall_time() noexcept;
 

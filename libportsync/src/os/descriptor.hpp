@@ -20,7 +20,7 @@ class Descriptor {
   [[nodiscard]] int get() const noexcept { return fd_; }
   explicit operator bool() const noexcept { return fd_ >= 0; }
 
-  // Closes it, and owns `fd` instead.
+  // Closes the descriptor, and owns `fd` instead.
   void reset(int fd = -1) noexcept;
 
  private:

@@ -45,7 +45,7 @@ void EventSet::remove(int fd) noexcept {
 
 void EventSet::arm(std::optional<TimePoint> deadline) noexcept {
   if (!deadline || (armed_ && *armed_ <= *deadline)) return;
-  // 0 would disarm: a deadline in the past is 1 ns after the clock's start.
+  // 0 would disarm the timer, so the earliest deadline is 1 ns after the clock's start.
   const auto since_start = std::max(deadline->time_since_epoch(), std::chrono::nanoseconds{1});
   const auto seconds = std::chrono::duration_cast<std::chrono::seconds>(since_start);
   itimerspec spec{};

@@ -11,7 +11,7 @@
 
 namespace portsync::os {
 
-// The one descriptor of a Pollable: an epoll set, with a timer that is in it.
+// The one descriptor of a Pollable: an epoll set that includes a timer.
 class EventSet {
  public:
   static constexpr std::uint32_t timer_id = 0;
@@ -27,14 +27,15 @@ class EventSet {
   void modify(int fd, std::uint32_t events, std::uint32_t id);
   void remove(int fd) noexcept;
 
-  // Makes the set readable at `deadline`, or never. Costs a system call only when it must fire earlier than it would: a
-  // timer that fires too early is harmless, since its owner looks at the time.
+  // Makes the set readable at `deadline`, or never. Makes a system call only if the timer must fire earlier than it is
+  // set to. A timer that fires too early is harmless, because its owner checks the time.
   void arm(std::optional<TimePoint> deadline) noexcept;
-  // Has the next arm() set the timer to a later time, too: for when a wake-up for nothing costs more than that call.
+  // Lets the next arm() also set the timer to a later time. Use it where a needless wake-up costs more than the system
+  // call.
   void relax() noexcept { armed_.reset(); }
 
-  // What is ready now, without waiting: ids and EPOLL* events. The timer is reset when it was among them. Returns the
-  // count.
+  // Stores the ids and EPOLL* events that are ready now, and returns their count. Does not wait. Resets the timer if it
+  // is among them.
   int poll(epoll_event (&ready)[max_events]) noexcept;
 
  private:

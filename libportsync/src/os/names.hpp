@@ -3,7 +3,7 @@
 
 #include <netdb.h>
 
-// The system's name resolution, as its manual page has it; see os/socket.hpp for why it is a function of ours.
+// The system's name resolution, as its manual page describes it. See os/socket.hpp for why the library wraps it.
 namespace portsync::os {
 
 [[nodiscard]] int getaddrinfo(const char* host, const char* port, const addrinfo* hints, addrinfo** found) noexcept;

@@ -5,8 +5,9 @@
 
 namespace portsync::os {
 
-// Whether an object is inside process(), or calls a handler from elsewhere. A member of the object, and its last one:
-// so that it is destroyed first, and asserts that no handler of the object destroys it, while all of it is still there.
+// Records whether an object is inside process(), or calls a handler from elsewhere. It must be the object's last
+// member, so that it is destroyed first. Its destructor asserts that no handler of the object destroys the object,
+// while all other members still exist.
 class ProcessFlag {
  public:
   ProcessFlag() = default;
@@ -22,7 +23,7 @@ class ProcessFlag {
   int depth_ = 0;
 };
 
-// Held while process() runs: asserts that it is not entered again from a handler. Also right when a handler throws.
+// Held while process() runs. Asserts that no handler calls process() again. Works also when a handler throws.
 class ProcessGuard {
  public:
   explicit ProcessGuard(ProcessFlag& flag) noexcept : flag_(flag) {
@@ -37,7 +38,7 @@ class ProcessGuard {
   ProcessFlag& flag_;
 };
 
-// Held while a handler is called that other functions than process() call, too; these may be called by the handler.
+// Held while a handler runs that functions other than process() call, too. The handler may call those functions.
 class HandlerGuard {
  public:
   explicit HandlerGuard(ProcessFlag& flag) noexcept : flag_(flag) { ++flag_.depth_; }

@@ -7,8 +7,9 @@
 
 #include <cstddef>
 
-// The system calls on sockets that this library makes, as their manual pages have them: -1 and errno for an error. They
-// are functions of ours so that a program may be linked with others, on a simulated system: tests/sim/os.
+// The system calls on sockets that this library makes, as their manual pages describe them: they return -1 and set
+// errno on error. The library wraps them so that a program can be linked with replacements, on a simulated system:
+// tests/sim/os.
 namespace portsync::os {
 
 [[nodiscard]] int socket(int domain, int type, int protocol) noexcept;
@@ -19,7 +20,7 @@ int setsockopt(int fd, int level, int name, const void* value, socklen_t size) n
 [[nodiscard]] ssize_t send(int fd, const void* data, std::size_t size, int flags) noexcept;
 [[nodiscard]] ssize_t recv(int fd, void* data, std::size_t size, int flags) noexcept;
 [[nodiscard]] ssize_t recvmsg(int fd, msghdr* message, int flags) noexcept;
-[[nodiscard]] int recvmmsg(int fd, mmsghdr* messages, unsigned count, int flags) noexcept;  // without a time limit
+[[nodiscard]] int recvmmsg(int fd, mmsghdr* messages, unsigned count, int flags) noexcept;  // without a timeout
 // Waits for the events of `sockets`; `timeout` in milliseconds.
 [[nodiscard]] int poll(pollfd* sockets, nfds_t count, int timeout) noexcept;
 
