@@ -6,6 +6,7 @@
 #include <algorithm>
 #include <array>
 #include <portsync/link_state.hpp>
+#include <utility>
 
 namespace sim {
 namespace {
@@ -61,7 +62,7 @@ void Judge::on_key(int database, const std::string& key, std::uint64_t client) {
   if (client == 0) edited_[key] = world_.now();
   if (key.starts_with(prefix)) touched_.insert(key.substr(prefix.size()));
   if (key == table) {
-    for (const auto& [name, since] : wrong_) touched_.insert(name);
+    for (const auto& [name, wrong] : wrong_) touched_.insert(name);
     if (client == 0) set_filter(filter_);
   }
   if (client == 0 || setup_.whole_key) return;
@@ -77,7 +78,7 @@ void Judge::on_key(int database, const std::string& key, std::uint64_t client) {
 }
 
 // An HSET that changes nothing wakes every subscriber of the switch for nothing. One that meets what another program
-// wrote meanwhile is excused.
+// wrote meanwhile is excused, and one of a process that may not read what there is.
 void Judge::on_command(std::uint64_t, int database, const std::vector<std::string_view>& words) {
   if (database != state_db || words[0] != "HSET") return;
   ++writes_;
@@ -86,7 +87,9 @@ void Judge::on_command(std::uint64_t, int database, const std::vector<std::strin
     for (std::size_t i = 2; i + 1 < words.size(); i += 2) touched_.emplace(words[i]);
   }
   const Hash* hash = server_.hash(state_db, key);
-  if (hash == nullptr || setup_.whole_key) return;
+  const RedisRefusals& refusals = server_.refusals;
+  const bool cannot_know = !refusals.keys.empty() || !refusals.commands.empty() || !refusals.everything.empty();
+  if (hash == nullptr || setup_.whole_key || cannot_know) return;
   for (std::size_t i = 2; i + 1 < words.size(); i += 2) {
     const auto found = hash->find(words[i]);
     if (found == hash->end() || found->second != words[i + 1]) return;
@@ -139,28 +142,32 @@ Hash Judge::actual(const std::string& name) const {
 
 void Judge::compare() {
   for (const std::string& name : touched_) {
-    const std::optional<Hash> wanted = judged(name) ? expected(name) : std::nullopt;
-    const bool right = !judged(name) || actual(name) == wanted.value_or(Hash());
-    if (right) {
+    if (!judged(name)) {
       wrong_.erase(name);
-    } else {
-      wrong_.emplace(name, world_.now());
+      continue;
     }
+    std::optional<Hash> wanted = expected(name);
+    if (actual(name) == wanted.value_or(Hash())) {
+      wrong_.erase(name);
+      continue;
+    }
+    const auto found = wrong_.find(name);
+    if (found != wrong_.end() && found->second.wanted == wanted) continue;
+    wrong_[name] = {world_.now(), std::move(wanted)};
   }
   touched_.clear();
 }
 
-const std::map<std::string, Time>& Judge::wrong() {
+const std::map<std::string, Judge::Wrong>& Judge::wrong() {
   compare();
   return wrong_;
 }
 
 std::string Judge::describe_wrong() {
   std::string text;
-  for (const auto& [name, since] : wrong()) {
-    const std::optional<Hash> wanted = expected(name);
-    text += name + " is " + text_of(actual(name)) + "and should be " + (wanted ? text_of(*wanted) : "nothing") +
-            "; for " + std::to_string((world_.now() - since) / millisecond) + " ms. ";
+  for (const auto& [name, wrong] : this->wrong()) {
+    text += name + " is " + text_of(actual(name)) + "and should be " + (wrong.wanted ? text_of(*wrong.wanted) : "nothing") +
+            "; for " + std::to_string((world_.now() - wrong.since) / millisecond) + " ms. ";
   }
   return text;
 }
@@ -186,10 +193,9 @@ void Judge::check_honesty(const portsync::Health& health, Time slack) {
   }
   if (!healthy_since_) healthy_since_ = world_.now();
   if (wrong_.empty() || world_.now() - *healthy_since_ <= second) return;
-  for (const auto& [name, since] : wrong_) {
-    const bool known = expected(name).has_value();
-    const Time audits = known ? setup_.audit_interval : setup_.audit_interval * setup_.full_audit_every;
-    if (world_.now() - since <= audits + second + slack) continue;
+  for (const auto& [name, wrong] : wrong_) {
+    const Time audits = wrong.wanted ? setup_.audit_interval : setup_.audit_interval * setup_.full_audit_every;
+    if (world_.now() - wrong.since <= audits + second + slack) continue;
     return fail("honesty", "Healthy, though " + describe_wrong());
   }
 }

@@ -48,7 +48,11 @@ class Judge {
   // add before it is noticed.
   void look(const std::optional<portsync::Health>& health, Time slack);
   // Rows that are not as they ought to be, and since when.
-  [[nodiscard]] const std::map<std::string, Time>& wrong();
+  struct Wrong {
+    Time since;
+    std::optional<Hash> wanted;  // a row that is wrong in another way is wrong since then
+  };
+  [[nodiscard]] const std::map<std::string, Wrong>& wrong();
   [[nodiscard]] std::string describe_wrong();
   [[nodiscard]] bool has_port() const;
 
@@ -69,7 +73,7 @@ class Judge {
   RedisServer& server_;
   portsync::PortFilter filter_;
   std::set<std::string> touched_;
-  std::map<std::string, Time> wrong_;
+  std::map<std::string, Wrong> wrong_;
   std::optional<Time> healthy_since_;
   std::set<std::int32_t> ignored_;
   std::map<std::string, Time> edited_;  // key -> when another program changed it last

@@ -18,6 +18,7 @@ void Swss::start() {
   running_ = true;
   ++run_;
   seen_.clear();
+  for (const auto& [ifindex, link] : kernel_.links()) seen_.insert(link.name);  // these may be adopted
   for (const std::string& name : ports()) {
     server_.act(config_db, {"HSET", "PORT|" + name, "lanes", "1,2", "alias", name, "adv_speeds@", "100,200"});
   }
@@ -87,6 +88,8 @@ void Swss::take(const std::string& name, bool deleted) {
 void Swss::make_netdevs() {
   if (server_.hash(appl_db, "PORT_TABLE:PortConfigDone") == nullptr) return;
   for (const std::string& port : ports()) {
+    const Link* link = kernel_.find(port);
+    if (link != nullptr && link->kind == "team") kernel_.remove(link->ifindex);
     if (kernel_.find(port) == nullptr) kernel_.set_admin(kernel_.add({.name = port, .kind = ""}), true);
   }
 }
@@ -104,7 +107,7 @@ void Swss::check_init_done() {
   for (const std::string& port : ports()) {
     const Link* link = kernel_.find(port);
     const auto wrong = judge_.wrong().find(port);
-    const bool row_is_old = wrong != judge_.wrong().end() && world_.now() - wrong->second > 2 * second;
+    const bool row_is_old = wrong != judge_.wrong().end() && world_.now() - wrong->second.since > 2 * second;
     const char* missing = seen_.count(port) == 0                                   ? "has no netdev"
                           : server_.hash(appl_db, "PORT_TABLE:" + port) == nullptr ? "is not in APPL_DB"
                           : link != nullptr && row_is_old && server_.hash(state_db, "PORT_TABLE|" + port) == nullptr ? "has no row"
