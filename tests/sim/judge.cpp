@@ -80,6 +80,8 @@ void Judge::on_key(int database, const std::string& key, std::uint64_t client) {
 // An HSET that changes nothing wakes every subscriber of the switch for nothing. One that meets what another program
 // wrote meanwhile is excused, and one of a process that may not read what there is.
 void Judge::on_command(std::uint64_t, int database, const std::vector<std::string_view>& words) {
+  const RedisRefusals& refusals = server_.refusals;
+  if (!refusals.keys.empty() || !refusals.commands.empty() || !refusals.everything.empty()) refused_ = world_.now();
   if (database != state_db || words[0] != "HSET") return;
   ++writes_;
   const std::string key(words[1]);
@@ -87,9 +89,9 @@ void Judge::on_command(std::uint64_t, int database, const std::vector<std::strin
     for (std::size_t i = 2; i + 1 < words.size(); i += 2) touched_.emplace(words[i]);
   }
   const Hash* hash = server_.hash(state_db, key);
-  const RedisRefusals& refusals = server_.refusals;
-  const bool cannot_know = !refusals.keys.empty() || !refusals.commands.empty() || !refusals.everything.empty();
+  const bool cannot_know = refused_ && world_.now() - *refused_ < 60 * second;
   if (hash == nullptr || setup_.whole_key || cannot_know) return;
+  if (key == table && refused_row()) return;  // see README.md, "Known and not mended"
   for (std::size_t i = 2; i + 1 < words.size(); i += 2) {
     const auto found = hash->find(words[i]);
     if (found == hash->end() || found->second != words[i + 1]) return;
@@ -97,6 +99,13 @@ void Judge::on_command(std::uint64_t, int database, const std::vector<std::strin
   const auto edited = edited_.find(key);
   if (edited != edited_.end() && world_.now() - edited->second < 60 * second) return;
   fail("redundant", "HSET " + key + " changes nothing");
+}
+
+bool Judge::refused_row() const {
+  const Keyspace& keys = server_.keyspace(state_db);
+  return std::any_of(keys.begin(), keys.end(), [](const auto& entry) {
+    return entry.first.starts_with(prefix) && !std::holds_alternative<Hash>(entry.second);
+  });
 }
 
 void Judge::add_foreign(const std::string& key, const std::string& field, const std::string& value) {

@@ -64,6 +64,7 @@ class Judge {
   [[nodiscard]] std::optional<Hash> expected(const std::string& name) const;
   [[nodiscard]] Hash actual(const std::string& name) const;
   [[nodiscard]] bool judged(const std::string& name) const;
+  [[nodiscard]] bool refused_row() const;
   void compare();
   void check_honesty(const portsync::Health& health, Time slack);
 
@@ -75,6 +76,7 @@ class Judge {
   std::set<std::string> touched_;
   std::map<std::string, Wrong> wrong_;
   std::optional<Time> healthy_since_;
+  std::optional<Time> refused_;  // when something was refused last
   std::set<std::int32_t> ignored_;
   std::map<std::string, Time> edited_;  // key -> when another program changed it last
   std::map<std::string, Hash> foreign_;

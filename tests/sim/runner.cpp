@@ -247,6 +247,8 @@ class Runner {
     while (!judge_.failure() && !healthy() && world().now() < health_limit) run_for(second);
     if (judge_.failure()) return;
     if (!healthy()) return judge_.fail("recovery", "still " + to_string(process_->health()));
+    // A link that was replaced while nobody could hear it is found by an audit, and its row, though equal, made anew.
+    if (setup_.whole_key) run_for(setup_.audit_interval + 2 * second);
     if (setup_.sonic && !swss_.init_done()) return judge_.fail("missing", "PortInitDone was not said");
     quiet();
     faults(true);
