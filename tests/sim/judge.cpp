@@ -50,6 +50,13 @@ void Judge::ignore(std::int32_t ifindex) {
   if (const Link* link = kernel_.find(ifindex)) touched_.insert(link->name);
 }
 
+void Judge::on_process_started() {
+  for (const std::int32_t ifindex : ignored_) {
+    if (const Link* link = kernel_.find(ifindex)) touched_.insert(link->name);
+  }
+  ignored_.clear();
+}
+
 void Judge::on_link_gone(const Link& link) {
   ignored_.erase(link.ifindex);
   touched_.insert(link.name);
@@ -80,8 +87,6 @@ void Judge::on_key(int database, const std::string& key, std::uint64_t client) {
 // An HSET that changes nothing wakes every subscriber of the switch for nothing. One that meets what another program
 // wrote meanwhile is excused, and one of a process that may not read what there is.
 void Judge::on_command(std::uint64_t, int database, const std::vector<std::string_view>& words) {
-  const RedisRefusals& refusals = server_.refusals;
-  if (!refusals.keys.empty() || !refusals.commands.empty() || !refusals.everything.empty()) refused_ = world_.now();
   if (database != state_db || words[0] != "HSET") return;
   ++writes_;
   const std::string key(words[1]);
@@ -89,7 +94,7 @@ void Judge::on_command(std::uint64_t, int database, const std::vector<std::strin
     for (std::size_t i = 2; i + 1 < words.size(); i += 2) touched_.emplace(words[i]);
   }
   const Hash* hash = server_.hash(state_db, key);
-  const bool cannot_know = refused_ && world_.now() - *refused_ < 60 * second;
+  const bool cannot_know = server_.last_refusal() != 0 && world_.now() - server_.last_refusal() < 60 * second;
   if (hash == nullptr || setup_.whole_key || cannot_know) return;
   if (key == table && refused_row()) return;  // see README.md, "Known and not mended"
   for (std::size_t i = 2; i + 1 < words.size(); i += 2) {
@@ -187,6 +192,14 @@ bool Judge::has_port() const {
   });
 }
 
+bool Judge::differs_in_index_alone(const std::string& name, const Wrong& wrong) const {
+  Hash is = actual(name);
+  Hash wanted = wrong.wanted.value_or(Hash());
+  is.erase(index_field);
+  wanted.erase(index_field);
+  return is == wanted;
+}
+
 void Judge::look(const std::optional<portsync::Health>& health, Time slack) {
   compare();
   if (!health) healthy_since_.reset();
@@ -202,7 +215,11 @@ void Judge::check_honesty(const portsync::Health& health, Time slack) {
   }
   if (!healthy_since_) healthy_since_ = world_.now();
   if (wrong_.empty() || world_.now() - *healthy_since_ <= second) return;
+  // The index alone, after a refusal of it: see README.md, "Known and not mended".
+  const bool index_was_refused = setup_.index && server_.last_refusal() != 0 &&
+                                 world_.now() - server_.last_refusal() < setup_.audit_interval * 2 + 2 * second;
   for (const auto& [name, wrong] : wrong_) {
+    if (index_was_refused && differs_in_index_alone(name, wrong)) continue;
     const Time audits = wrong.wanted ? setup_.audit_interval : setup_.audit_interval * setup_.full_audit_every;
     if (world_.now() - wrong.since <= audits + second + slack) continue;
     return fail("honesty", "Healthy, though " + describe_wrong());

@@ -39,6 +39,8 @@ class Judge {
   // A link of an earlier swss: it has no row until it is replaced.
   void ignore(std::int32_t ifindex);
   void on_link_gone(const Link& link);
+  // One that starts anew takes all links as they are, or sets them down itself.
+  void on_process_started();
   // Another program's fields, which must stay.
   void add_foreign(const std::string& key, const std::string& field, const std::string& value);
   void forget_foreign() { foreign_.clear(); }
@@ -65,6 +67,7 @@ class Judge {
   [[nodiscard]] Hash actual(const std::string& name) const;
   [[nodiscard]] bool judged(const std::string& name) const;
   [[nodiscard]] bool refused_row() const;
+  [[nodiscard]] bool differs_in_index_alone(const std::string& name, const Wrong& wrong) const;
   void compare();
   void check_honesty(const portsync::Health& health, Time slack);
 
@@ -76,7 +79,6 @@ class Judge {
   std::set<std::string> touched_;
   std::map<std::string, Wrong> wrong_;
   std::optional<Time> healthy_since_;
-  std::optional<Time> refused_;  // when something was refused last
   std::set<std::int32_t> ignored_;
   std::map<std::string, Time> edited_;  // key -> when another program changed it last
   std::map<std::string, Hash> foreign_;

@@ -236,7 +236,7 @@ bool Kernel::rename(std::int32_t ifindex, const std::string& name) {
   Link* link = find_link(ifindex);
   if (link == nullptr || link->netns != 0 || names_.count(name) != 0) return false;
   names_.erase(link->name);
-  if (observer_) observer_(*link, true);
+  changed(*link);  // nobody has that name now
   link->name = name;
   names_[name] = ifindex;
   changed(*link);

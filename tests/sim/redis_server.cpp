@@ -215,6 +215,7 @@ void RedisServer::dispatch(Client& client, const Words& words) {
     complaint = "ERR wrong number of arguments for '" + resp::full_name(command, words) + "' command";
   }
   if (!complaint.empty()) {
+    last_refusal_ = world_.now();
     if (client.in_transaction && command != "exec" && command != "discard") client.aborted = true;
     return resp::error(client.out, complaint);
   }

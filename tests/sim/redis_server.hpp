@@ -71,6 +71,8 @@ class RedisServer final : public Listener {
   }
   void set_idle_timeout(Time timeout);  // 0 = none
   RedisRefusals refusals;
+  // When a command was refused last; 0 = never.
+  [[nodiscard]] Time last_refusal() const noexcept { return last_refusal_; }
   std::size_t max_clients = 10'000;
 
   [[nodiscard]] std::size_t clients() const noexcept { return clients_.size(); }
@@ -139,6 +141,7 @@ class RedisServer final : public Listener {
   std::string run_id_;
   bool running_ = true;
   Time paused_until_ = 0;
+  Time last_refusal_ = 0;
   bool resuming_ = false;
   Time idle_timeout_ = 0;
   bool looks_for_idle_ = false;

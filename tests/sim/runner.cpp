@@ -97,6 +97,7 @@ class Runner {
   // ---- the process
 
   void start_process() {
+    judge_.on_process_started();
     // A factory may fail for want of a descriptor: a supervisor would start it again.
     for (int attempt = 0; attempt < 100 && !process_; ++attempt) {
       try {

@@ -10,7 +10,7 @@ from support.link_model import Operation
 from support.random_run import Run
 
 SEEDS = range(1, 11)
-PORTS = 8
+PORTS = 16
 
 # A real operation as steps of the simulator: act, delay in ns, three numbers. What has no counterpart is left out: the
 # simulator's own seeds have more of it.
