@@ -29,23 +29,23 @@ using std::chrono::microseconds;
 using std::chrono::milliseconds;
 using std::chrono::seconds;
 
-constexpr seconds ready_limit = 15s;  // then READY=1 without Redis, else a boot without it would hang
+constexpr seconds ready_limit = 15s;  // then READY=1 without Redis, so that a boot does not hang
 constexpr seconds stop_limit = 5s;
 constexpr seconds default_audit_interval = 60s;
 constexpr seconds statistics_interval = 60s;
 constexpr seconds databases_interval = 1s;
-constexpr seconds later = 1s;  // for what could not be told at once
+constexpr seconds later = 1s;  // between attempts to log or report what was held back
 
 portsync::TimePoint now() {
   return portsync::Clock::now();
 }
 
-// "" = of any mode.
+// Returns the beginning of a client name. An empty `mode` means all modes.
 std::string client_name_prefix(const std::string& mode) {
   return "portsyncd-" + mode + (mode.empty() ? "" : "-");
 }
 
-// Two containers may have the same process ids.
+// Adds a random number, because processes in two containers may have the same pid.
 std::string make_client_name(const Config& config) {
   char random[9] = "";
   std::snprintf(random, sizeof random, "%08x", std::random_device()());
@@ -68,13 +68,13 @@ portsync::HealthOptions health_options(const Config& config) {
   return options;
 }
 
-// A batch held for longer than half of what a row may take would break the promise about latency by itself.
+// Limits the hold to half of max_latency_us, because a longer hold alone could exceed the latency limit of a row.
 microseconds effective_hold(const Config::Performance& performance) {
   return std::min<microseconds>(milliseconds(performance.batch_timeout_ms),
                                 microseconds(performance.max_latency_us / 2));
 }
 
-// "SIGHUP of uid=0 pid=4711".
+// Returns "SIGHUP of uid=0 pid=4711".
 std::string text_of(const char* signal, const EventLoop::Sender& sender) {
   return LogLine(std::string(signal) + " of").add("uid", sender.uid).add("pid", sender.pid).text();
 }
@@ -128,7 +128,8 @@ portsync::redis::ConnectionOptions App::connection(const DatabaseAddress& addres
       address, config_.database, [this] { return password_; }, client_name_);
 }
 
-// xcvrd and teammgrd live on the DEL of a key, and on a whole row under a new ifindex.
+// In sonic mode, erases the whole key. xcvrd and teammgrd depend on the DEL of a key, and on a complete row when the
+// ifindex is new.
 portsync::redis::StateSinkOptions App::redis_options() const {
   portsync::redis::StateSinkOptions options;
   options.connection = connection(databases_.state_db);
@@ -162,7 +163,8 @@ bool App::databases_have_changed() const {
   return !any_error(wanted.problems) && wanted.databases_unknown.empty() && !(wanted.databases == databases_);
 }
 
-// The file comes late, and is written in place: until the first row it is not known that it named the right server.
+// Checks the file again until the first row is stored. SONiC may write it late and writes it in place, so until then
+// the file may have named the wrong server.
 void App::look_at_databases_later() {
   if (sonic_ || output_ != Output::redis || config_.database.sonic_db_config.empty()) return;
   loop_.after(databases_interval, [this] {
@@ -182,7 +184,8 @@ void App::keep_management_ports() {
   management_ports_ = std::make_unique<ManagementPorts>(loop_, *monitor_, std::move(options), state_db.separator);
 }
 
-// Who was away while a netdev was made anew must say so by DEL and HSET, though the row looks the same.
+// Loads the known ifindexes. If a netdev was recreated while portsyncd was not running, its row must be written with
+// DEL and HSET even if it looks the same.
 void App::know_ifindexes() {
   if (!sonic_) return;
   try {
@@ -223,7 +226,8 @@ void App::make_control() {
                       to_redis ? server_name(databases_.state_db) : "standard output", config_.sync.mode});
 }
 
-// Rows matter more than numbers of them: without an address to listen on portsyncd goes on.
+// Starts the metrics. If the address cannot be listened on, portsyncd runs without metrics, because the rows matter
+// more.
 void App::serve_metrics() {
   const std::string& listen = config_.metrics.listen;
   if (listen.empty()) return;
@@ -235,7 +239,7 @@ void App::serve_metrics() {
   }
 }
 
-// Nothing but portsyncctl depends on it: portsyncd runs without.
+// Starts the control socket. If that fails, portsyncd runs without it, because only portsyncctl needs it.
 void App::start_control_server() {
   try {
     const std::string path = make_runtime_directory() + "/" + control_socket_name;
@@ -284,7 +288,7 @@ void App::set_configured_ports(const portsync::redis::KeyReader::Names& names) {
 
 void App::connect_signals() {
   std::signal(SIGPIPE, SIG_IGN);
-  std::signal(SIGXFSZ, SIG_IGN);  // a log or a file of rows that may not grow is told by EFBIG
+  std::signal(SIGXFSZ, SIG_IGN);  // writing a file that may not grow then fails with EFBIG
   for (const int number : {SIGTERM, SIGINT}) {
     loop_.on_signal(number, [this, number](const EventLoop::Sender& sender) { on_stop(number, sender); });
   }
@@ -299,7 +303,7 @@ std::optional<int> App::run() {
   return status;
 }
 
-// What systemd shows of an instance that has ended: its verdict on the rows is not true any more.
+// Returns the status that systemd shows after the end. It replaces the health, which is not true any more.
 std::string App::last_words(int status) const {
   const std::size_t pending = sync_->statistics().pending;
   const std::string rows = pending > 0 ? ": " + std::to_string(pending) + " rows not written" : "";
@@ -339,7 +343,7 @@ std::optional<int> App::run_until_end() {
   return status;
 }
 
-// A port that is configured later is found at the next reading.
+// Starts to read the configured ports. Later readings find ports that are configured later.
 bool App::start_port_reader() {
   if (!port_reader_) return true;
   loop_.on_readable(port_reader_->fd(), [this] { on_port_reader_readable(); });
@@ -416,7 +420,7 @@ void App::on_readable() {
 
 void App::on_event(const portsync::SyncEvent& event) {
   using Kind = portsync::SyncEvent::Kind;
-  if (event.kind == Kind::sink_closed && output_ == Output::json_lines) {  // Redis comes back; a reader does not
+  if (event.kind == Kind::sink_closed && output_ == Output::json_lines) {  // a reader does not come back
     const bool gone = event.error == std::errc::broken_pipe || event.error == std::errc::connection_reset;
     return fail((gone ? "Nobody reads standard output any more: " : "Standard output cannot be written: ") +
                 event.error.message());
@@ -446,7 +450,7 @@ void App::on_stop(int signal_number, const EventLoop::Sender& sender) {
   if (sync_->drained()) finish();
 }
 
-// All or nothing: what is read is valid as a whole, or everything stays as it is.
+// Applies the new configuration completely, or changes nothing if it has an error.
 Control::Outcome App::reload() {
   if (stopping_) return ControlError{ControlError::Kind::not_possible, "portsyncd is stopping"};
   const LoadedConfig wanted = load_();
@@ -486,7 +490,7 @@ Control::Outcome App::apply_reload(const LoadedConfig& wanted) {
   event_log_.set_max_latency(microseconds(config_.performance.max_latency_us));
   monitor_->set_options(health_options(config_));
   if (second_writer_) second_writer_->look_again();
-  // What has changed is told by the more talkative of the two levels.
+  // Logs the changes while the more verbose of the old and the new level is in effect.
   const log::Level level = log::parse_level(config_.logging.level).value_or(log::Level::info);
   log::set_level(std::min(level, log::level()));
   if (take_password(wanted)) plan.applied.emplace_back("the password in database.redis_password_file");
@@ -502,7 +506,7 @@ Control::Outcome App::apply_reload(const LoadedConfig& wanted) {
   return std::nullopt;
 }
 
-// For every connection that is made from now on; one that is open has shown the old one, and goes on.
+// Stores the new password for later connections. Open connections stay: they have authenticated with the old one.
 bool App::take_password(const LoadedConfig& wanted) {
   const bool same_file = wanted.config.database.redis_password_file == config_.database.redis_password_file;
   if (!same_file || wanted.password == password_) return false;
@@ -510,7 +514,7 @@ bool App::take_password(const LoadedConfig& wanted) {
   return true;
 }
 
-// A file that logrotate has moved away is let go, whatever becomes of the reload.
+// Closes a log file that logrotate has moved away and opens a new one, even if the reload is refused.
 void App::reopen_log() const {
   try {
     log::open({config_.logging.target, config_.logging.file});
@@ -546,7 +550,8 @@ void App::log_receive_buffer() const {
   line.add("receive_buffer_bytes", effective);
   if (std::cmp_greater_equal(effective, config_.netlink.receive_buffer_bytes)) return log::info(line.text());
   line.add("wanted", config_.netlink.receive_buffer_bytes);
-  // The default is a wish: without the capability portsyncd is as healthy. What somebody has asked for is not.
+  // A smaller buffer than the default is no fault, because portsyncd runs well without the capability. A smaller buffer
+  // than the operator set is a warning.
   const bool asked_for = config_.netlink.receive_buffer_bytes != Config().netlink.receive_buffer_bytes;
   log::write(asked_for ? log::Level::warning : log::Level::info,
              line.text() + "; CAP_NET_ADMIN or a higher net.core.rmem_max would give it");

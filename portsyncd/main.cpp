@@ -25,7 +25,7 @@
 namespace portsyncd {
 namespace {
 
-// For an operator and his editor: bare lines, what was asked for on standard output.
+// Prints problems as plain lines on standard error, and the result on standard output. Operators and editors read them.
 int report_config(const LoadedConfig& loaded, const Options& options) {
   for (const Problem& problem : loaded.problems) {
     const bool is_error = problem.severity == Problem::Severity::error;
@@ -44,8 +44,8 @@ int report_config(const LoadedConfig& loaded, const Options& options) {
   return exit_clean;
 }
 
-// To where the configuration says; where that cannot be had, to standard error, which says so: a log that went nowhere
-// would be worse.
+// Opens the configured log. If that fails, logs to standard error and writes the reason there, because the log must not
+// be lost.
 void open_log(const Config::Logging& wanted) {
   log::set_level(log::parse_level(wanted.level).value_or(log::Level::info));
   try {
@@ -65,13 +65,13 @@ void log_start(const LoadedConfig& loaded) {
   log_problems(loaded.problems);
 }
 
-// An end before there is an App that reports it.
+// Reports to systemd that the process ends before an App exists. Returns `status`.
 int failed(int status, const std::string& why) {
   ServiceNotifier().status("Failed: " + std::string(meaning_of(status)) + ": " + why);
   return status;
 }
 
-// As App::run(); with the status of what stops it from being made.
+// Makes an App and returns the result of App::run(). If the App cannot be made, logs why and returns an exit status.
 std::optional<int> run(const LoadedConfig& loaded, const RestartMarker& marker, App::LoadConfig load,
                        App::Output output) {
   try {
@@ -109,7 +109,7 @@ int run(int argc, const char* const* argv) {
     }
     const auto output = options.json_lines ? App::Output::json_lines : App::Output::redis;
     if (const auto status = run(loaded, marker, load, output)) return *status;
-    // As at a restart, but for a file that is wrong by now.
+    // Loads the configuration as a restart would. If it has an error by now, keeps the old one.
     LoadedConfig again = load();
     if (any_error(again.problems)) {
       log_problems(again.problems);

@@ -10,7 +10,7 @@ namespace portsyncd {
 namespace {
 
 bool is_address(int family, const std::string& host) {
-  in6_addr room{};  // the longer of the two
+  in6_addr room{};  // large enough for both families
   return ::inet_pton(family, host.c_str(), &room) == 1;
 }
 

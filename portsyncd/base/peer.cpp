@@ -16,7 +16,7 @@ Peer peer_of(int fd) {
   for (;;) {
     size = static_cast<socklen_t>(peer.groups.size() * sizeof(gid_t));
     const bool told = ::getsockopt(fd, SOL_SOCKET, SO_PEERGROUPS, peer.groups.data(), &size) == 0;
-    const bool too_small = !told && errno == ERANGE;  // then `size` is what it takes
+    const bool too_small = !told && errno == ERANGE;  // then `size` is the size needed
     peer.groups.resize(told || too_small ? size / sizeof(gid_t) : 0);
     if (!too_small) break;
   }

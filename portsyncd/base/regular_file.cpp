@@ -17,7 +17,7 @@ constexpr std::size_t most_bytes_of_a_secret = 64UL * 1024;
 class File {
  public:
   explicit File(const std::string& path)
-      // Opening a FIFO without O_NONBLOCK waits for its writer.
+      // Without O_NONBLOCK, opening a FIFO would wait for its writer.
       : path_(path), fd_(::open(path.c_str(), O_RDONLY | O_CLOEXEC | O_NONBLOCK | O_NOCTTY)) {
     if (fd_ < 0) fail();
   }

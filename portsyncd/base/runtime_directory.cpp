@@ -13,14 +13,14 @@ namespace portsyncd {
 std::string runtime_directory() {
   const char* value = std::getenv("RUNTIME_DIRECTORY");
   const std::string_view directories = value == nullptr ? "" : value;
-  return std::string(directories.substr(0, directories.find(':')));  // systemd.exec(5): there may be several
+  return std::string(directories.substr(0, directories.find(':')));  // systemd.exec(5): may list several
 }
 
 std::string make_runtime_directory() {
   std::string directory = runtime_directory();
   if (directory.empty()) directory = default_runtime_directory;
   if (::mkdir(directory.c_str(), 0755) == 0) {
-    ::chmod(directory.c_str(), 0755);  // whatever the umask
+    ::chmod(directory.c_str(), 0755);  // regardless of the umask
     return directory;
   }
   const int why = errno;

@@ -9,10 +9,10 @@
 namespace portsyncd {
 namespace {
 
-constexpr std::size_t longest_name = 64;  // of what is worth comparing
+constexpr std::size_t longest_name = 64;  // longer names are not compared
 
 std::size_t edit_distance(std::string_view a, std::string_view b) {
-  std::array<std::size_t, longest_name + 1> row{};  // for a's beginning so far and each beginning of b
+  std::array<std::size_t, longest_name + 1> row{};  // distances of a's current prefix to each prefix of b
   std::iota(row.begin(), row.end(), std::size_t{0});
   for (std::size_t i = 0; i < a.size(); ++i) {
     std::size_t diagonal = std::exchange(row[0], i + 1);

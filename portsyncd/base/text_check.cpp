@@ -19,7 +19,7 @@ bool is_continuation(std::string_view text, std::size_t at) {
   return at < text.size() && (static_cast<unsigned char>(text[at]) & 0xc0U) == 0x80U;
 }
 
-// Bytes of the character that begins here, 0 when it is not valid UTF-8 (RFC 3629).
+// Returns the number of bytes of the character that begins at `at`, 0 if it is not valid UTF-8 (RFC 3629).
 std::size_t character_size(std::string_view text, std::size_t at) {
   const auto byte = static_cast<unsigned char>(text[at]);
   if (byte < 0x80) return 1;
@@ -54,7 +54,8 @@ std::optional<TextFault> check_characters(std::string_view text) {
   return std::nullopt;
 }
 
-// Just past the string or comment that begins here; a string that is not closed ends with its line or the text.
+// Returns the position after the string or comment that begins at `at`. An unclosed string ends with its line or the
+// text.
 std::size_t skip_string(std::string_view text, std::size_t at) {
   const char quote = text[at];
   const std::string_view rest = text.substr(at);

@@ -22,7 +22,7 @@ Key::Slot at(Config& config) {
   return &(config.*Section.*Member);
 }
 
-constexpr std::int64_t most_bytes = 4096;  // of a string that has no bound of its own
+constexpr std::int64_t most_bytes = 4096;  // of a string without a bound of its own
 constexpr std::int64_t day = 86'400;
 constexpr std::string_view any;
 
@@ -36,7 +36,7 @@ constexpr Key::Format listen_format{listen_address_format,
 
 constexpr Key::Format host{host_format, [](std::string_view text) { return is_host(std::string(text)); }};
 
-// The order is the shipped file's and of --show-config.
+// The order is that of the shipped file and of --show-config.
 constexpr std::array table{
     Key{"database", "redis_host", at<database, &C::Database::redis_host>, 1, 253, any, Effect::at_start, &host},
     Key{"database", "redis_port", at<database, &C::Database::redis_port>, 1, 65535, any, Effect::at_start},
@@ -147,7 +147,7 @@ std::string describe_text(std::string_view text) {
   if (!is_utf8(text)) return "bytes that are not UTF-8";
   if (text.size() <= most_shown) return "the string " + quoted(text);
   std::size_t end = most_shown;
-  while ((static_cast<unsigned char>(text[end]) & 0xc0U) == 0x80U) --end;  // not in the middle of a character
+  while ((static_cast<unsigned char>(text[end]) & 0xc0U) == 0x80U) --end;  // do not cut a character
   return "the string " + quoted(text.substr(0, end)) + " and " + std::to_string(text.size() - end) + " bytes more";
 }
 
@@ -205,7 +205,8 @@ bool within(const Key& key, std::size_t size) {
   return std::cmp_greater_equal(size, key.min) && std::cmp_less_equal(size, key.max);
 }
 
-// Assigns a value that fits the key; false when it does not. An integer does for a float, a boolean for "true"/"false".
+// Assigns the value if it fits the key, else returns false. A float key accepts an integer. A string key with the
+// choices "true" and "false" accepts a boolean.
 struct Assign {
   const Key& key;
   const Value& value;
@@ -221,7 +222,7 @@ struct Assign {
     const auto* real = std::get_if<double>(&value);
     if (integer == nullptr && real == nullptr) return false;
     const double d = integer != nullptr ? static_cast<double>(*integer) : *real;
-    if (!(d >= static_cast<double>(key.min) && d <= static_cast<double>(key.max))) return false;  // not a number, too
+    if (!(d >= static_cast<double>(key.min) && d <= static_cast<double>(key.max))) return false;  // also refuses NaN
     *slot = d;
     return true;
   }
@@ -290,7 +291,7 @@ std::string suggest_key(std::string_view section, std::string_view name) {
   const Key* nearest = nullptr;
   NearestName meant(name);
   for (const Key& key : table) {
-    // Another section's key counts as one letter further off.
+    // A key of another section counts as one letter more distant.
     if (meant.consider(key.name, key.section == section ? 0 : 1)) nearest = &key;
   }
   if (nearest == nullptr) return "";

@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: Apache-2.0
-// Compiles with toml11 3.7 and 4.4, whose locations and syntax errors differ.
+// Works with toml11 3.7 and 4.4, which differ in their locations and syntax errors.
 #include "config/config_file.hpp"
 
 #include <algorithm>
@@ -20,7 +20,7 @@
 namespace portsyncd {
 namespace {
 
-constexpr std::size_t most_bytes = 64U * 1024;  // toml11 takes time with the square of it: 1 MiB can last a minute
+constexpr std::size_t most_bytes = 64U * 1024;  // toml11 needs quadratic time: 1 MiB can take a minute
 
 using Severity = Problem::Severity;
 
@@ -52,7 +52,7 @@ std::string place(const std::string& name, Position at) {
   return name + ":" + std::to_string(at.line) + ":" + std::to_string(at.column);
 }
 
-// toml11's text is a headline, then a picture of several lines: the headline, without "[error] toml::function: ".
+// Returns the first line of toml11's message, without "[error] toml::function: ". The other lines are a picture.
 std::string headline(std::string_view what) {
   what = what.substr(0, what.find('\n'));
   if (what.starts_with("[error] ")) what.remove_prefix(8);
@@ -69,8 +69,8 @@ struct Hint {
   std::size_t column = 1;
 };
 
-// What the commonest slips look like, and where they are: toml11 tells of most of them "unknown value appeared", at the
-// start of the line.
+// Recognises the commonest mistakes and returns what was expected, and where. toml11 reports most of them only as
+// "unknown value appeared", at the start of the line.
 Hint syntax_hint(std::string_view line) {
   const std::size_t equals = line.find('=');
   if (equals == std::string_view::npos) return {"[section] or key = value", 1};
@@ -85,8 +85,8 @@ Hint syntax_hint(std::string_view line) {
   return {"key = value", start + 1};
 }
 
-// What is told of an integer that 64 bits do not hold: toml11 4 refuses it, and 3 takes it for the nearest that they
-// do.
+// Returns the error about an integer that does not fit into 64 bits. toml11 4 refuses such an integer, and toml11 3
+// reads the nearest one that fits.
 std::string too_large(std::string_view integer) {
   return "found the integer " + std::string(integer) + ", expected an integer of at most 64 bits";
 }
@@ -96,7 +96,7 @@ std::string_view line_of(std::string_view text, std::size_t number) {
   return text.substr(0, text.find('\n'));
 }
 
-// Collects what a file says, in the file's order: toml11 keeps tables unordered.
+// Collects the settings and problems of a file and sorts them by line, because toml11's tables are unordered.
 class Reader {
  public:
   Reader(std::string_view text, std::string name) : text_(text), name_(std::move(name)) {}
@@ -105,13 +105,13 @@ class Reader {
     for (const auto& [section, value] : root.as_table()) read_section(section, value);
   }
 
-  // Tells of what toml11 threw; to be called in its handler.
+  // Adds a problem for toml11's exception. Call it in the exception's handler.
   void read_exception() {
     try {
       throw;
     } catch (const toml::syntax_error& error) {
       Position at = position_of_error(error);
-      // toml11 ends a last line that has no end, and may point behind it.
+      // toml11 adds a line end that the last line lacks, and may report a position after it.
       at.line = std::min(at.line, static_cast<std::size_t>(std::count(text_.begin(), text_.end(), '\n')) + 1);
       const Hint hint = syntax_hint(line_of(text_, at.line));
       if (at.column <= 1) at.column = hint.column;
@@ -144,7 +144,7 @@ class Reader {
   }
 
   void tell(Severity severity, Position at, std::string what) {
-    // A quoted key may have any character in it.
+    // A quoted key may contain any character.
     what = without_control_characters(std::move(what));
     problems_.emplace_back(at, Problem{severity, place(name_, at) + ": " + what});
   }
@@ -178,7 +178,7 @@ class Reader {
     }
   }
 
-  // Throws std::invalid_argument for what no key can take.
+  // Throws std::invalid_argument for a type that no key accepts.
   static Value convert(const toml::value& value) {
     if (value.is_boolean()) return value.as_boolean();
     if (value.is_integer()) return static_cast<std::int64_t>(value.as_integer());

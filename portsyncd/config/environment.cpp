@@ -50,8 +50,8 @@ std::optional<Value> number(std::string_view text) {
   return value;
 }
 
-// A variable is text; what is meant follows from the key's type. What does not read as that stays text, which the key
-// then refuses as it would in a file.
+// Converts the text of a variable to the key's type. Text that cannot be converted stays a string, which the key then
+// refuses as it does in a file.
 struct Parse {
   std::string_view text;
 
@@ -66,7 +66,7 @@ struct Parse {
   Value operator()(const std::vector<std::string>*) const { return split(text, ','); }
 };
 
-// The level in RUST_LOG, an old habit: directives with commas between, each a level or target=level.
+// Returns the level in RUST_LOG, an older name: a comma-separated list of directives, each a level or target=level.
 std::string_view level_of_rust_log(std::string_view text) {
   std::string_view level;
   for (;;) {
@@ -82,7 +82,7 @@ std::string_view level_of_rust_log(std::string_view text) {
   }
 }
 
-// An old name of a key. An empty one is as good as none: that is how a container's variable is left out.
+// An older name of a key. An empty variable counts as unset, because containers leave out a variable in that way.
 struct Alias {
   std::string_view variable;
   std::string_view section;

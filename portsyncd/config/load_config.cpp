@@ -70,7 +70,7 @@ class Loader {
     apply_all(file.settings);
   }
 
-  // SONiC's file says where its databases are on this switch; whatever the operator has set himself goes over it.
+  // Loads the addresses of the databases on this switch from SONiC's file. The operator's settings override them.
   void load_sonic_db_config() {
     SonicDbConfig sonic;
     sonic_file_ = find_sonic_db_config();
@@ -83,7 +83,8 @@ class Loader {
     find_out_what_is_unknown(sonic);
   }
 
-  // With a namespace, another file than the one that is set: that lists it.
+  // Returns the file that describes the databases. With a namespace, this is not the configured file itself: the
+  // database_global.json beside that file names it.
   std::string find_sonic_db_config() {
     const Config::Database& database = loaded_.config.database;
     const std::string& path = database.sonic_db_config;
@@ -96,7 +97,7 @@ class Loader {
     return found;
   }
 
-  // By the operator, that is by anything but the file: what it was, "" = nothing.
+  // Returns which of the operator's sources sets the server's address; "" = none. Only SONiC's file is no such source.
   [[nodiscard]] std::string given_by() {
     for (const char* name : server_keys) {
       const std::string& from = origin("database", name);
@@ -106,7 +107,8 @@ class Loader {
   }
   [[nodiscard]] bool server_is_given() { return !given_by().empty(); }
 
-  // Where the server is comes whole from one source: half of it from each would name a third one.
+  // Takes the server's address from SONiC's file unless the operator sets any part of it. A mixture of both could name
+  // a third server.
   void take_server(const SonicDatabase& state_db) {
     if (server_is_given()) return;
     if (!state_db.socket.empty()) return take("redis_socket", state_db.socket);
@@ -114,7 +116,8 @@ class Loader {
     take("redis_port", state_db.port);
   }
 
-  // Every database of the file has a server of its own; a server that the operator has set has them all.
+  // Returns the address of a database. In SONiC's file each database may have its own server. A server that the
+  // operator sets has all databases.
   DatabaseAddress locate(const SonicDbConfig& sonic, const char* name, const char* number, const char* separator) {
     const Config::Database& config = loaded_.config.database;
     const SonicDatabase* database = sonic.find(name);
@@ -134,8 +137,8 @@ class Loader {
     return address;
   }
 
-  // Mirror mode without a namespace can do with the defaults where there is no such file: it runs where there is no
-  // SONiC, too.
+  // Sets databases_unknown if portsyncd must wait for the file. Mirror mode without a namespace uses the defaults if
+  // the file does not exist, because it also runs on systems without SONiC.
   void find_out_what_is_unknown(const SonicDbConfig& sonic) {
     const Config& config = loaded_.config;
     const std::string& path = config.database.sonic_db_config;
@@ -143,7 +146,8 @@ class Loader {
     const bool needed = (config.sync.mode == "sonic" || !config.database.name_space.empty()) && !server_is_given();
     if (path.empty() || !needed) {
       loaded_.databases_unknown.clear();
-      // It is written in place. Whoever goes on without it finds another server than it will name.
+      // SONiC writes the file in place, so it may be incomplete. The defaults could then name another server than the
+      // complete file.
       if (sonic.found && sonic.databases.empty() && !server_is_given()) {
         loaded_.databases_unknown = sonic_file_ + " describes no database";
       }
@@ -167,13 +171,13 @@ class Loader {
     apply_all({{find_key("database", key), std::move(value), sonic_file_, Severity::warning}});
   }
 
-  // SONiC has no hash of that name, and sonic mode keeps its databases as they are.
+  // Sets port_index to false in sonic mode unless something sets it, because SONiC has no such hash.
   void apply_mode() {
     if (loaded_.config.sync.mode != "sonic" || !origin("sync", "port_index").empty()) return;
     apply_all({{find_key("sync", "port_index"), false, "sync.mode"}});
   }
 
-  // What no key can know alone.
+  // Checks conditions that involve more than one key or the final values.
   void check_together() {
     const Config& config = loaded_.config;
     if (config.logging.target == "file" && config.logging.file.empty()) {
@@ -195,7 +199,7 @@ class Loader {
     }
   }
 
-  // Of a key that something has set.
+  // Adds a warning about a key that a source sets, with that source.
   void warn_of(const Key& key, const std::string& text) {
     tell(Severity::warning, origin(key) + ": " + full_name(key) + ": " + text);
   }
@@ -238,7 +242,7 @@ class Loader {
   static constexpr std::array server_keys{"redis_host", "redis_port", "redis_socket"};
 
   LoadedConfig loaded_;
-  std::string sonic_file_;  // what describes the databases; "" = nothing
+  std::string sonic_file_;  // the file that describes the databases; "" = none
 };
 
 }  // namespace
@@ -259,7 +263,7 @@ constexpr std::size_t origin_column = 48;
 
 std::string with_origin(std::string line, const std::string& origin) {
   line.resize(std::max(line.size(), origin_column), ' ');
-  // A path may have any character in it, the end of a line too.
+  // A path may contain any character, even a line end.
   return line + "  # " + (origin.empty() ? "default" : without_control_characters(origin)) + "\n";
 }
 

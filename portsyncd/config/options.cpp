@@ -3,7 +3,7 @@
 
 #include <portsync/version.hpp>
 
-// g++ 12 takes fright at CLI11's own vector of strings when it inlines it.
+// g++ 12 gives a false warning about CLI11's own vector of strings when it inlines the code.
 #pragma GCC diagnostic push
 #pragma GCC diagnostic ignored "-Wnull-dereference"
 #include <CLI/CLI.hpp>

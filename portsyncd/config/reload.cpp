@@ -6,7 +6,7 @@ namespace portsyncd {
 ReloadPlan plan_reload(const Config& running, const Config& wanted) {
   ReloadPlan plan;
   plan.next = running;
-  const bool sonic = running.sync.mode == "sonic";  // whose links that wait for their ports were chosen by ports.match
+  const bool sonic = running.sync.mode == "sonic";  // its pending links were chosen by ports.match
   for (const Key& key : keys()) {
     const Value before = value_of(running, key);
     const Value now = value_of(wanted, key);
@@ -16,7 +16,7 @@ ReloadPlan plan_reload(const Config& running, const Config& wanted) {
       plan.needs_restart.push_back(std::move(change));
       continue;
     }
-    (void)apply(plan.next, {&key, now, "", Problem::Severity::error});  // it was good before: it is now
+    (void)apply(plan.next, {&key, now, "", Problem::Severity::error});  // the value is known to be valid
     plan.applied.push_back(std::move(change));
   }
   return plan;

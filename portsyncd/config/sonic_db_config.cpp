@@ -33,13 +33,13 @@ const Json* member(const Json& object, std::string_view name) {
   return found == object.end() ? nullptr : &*found;
 }
 
-// A member that is a string, or "".
+// Returns the member if it is a string, else "".
 std::string text_of(const Json& object, const char* name) {
   const Json* found = member(object, name);
   return found != nullptr && found->is_string() ? found->get<std::string>() : std::string();
 }
 
-// A member that must be there; throws std::invalid_argument that says what was expected of it.
+// Returns a required member. Throws std::invalid_argument, which says what was expected.
 template <typename T>
 T need(const Json& object, const char* name, bool (Json::*is_right)() const noexcept, const char* expected) {
   const Json* found = member(object, name);
@@ -86,7 +86,7 @@ void read(SonicDbConfig& config, const Json& root, const std::string& name) {
   }
 }
 
-// Gives the file's content to use(); whatever is wrong with it is a problem.
+// Passes the file's content to use(). Adds each fault of the content to the problems.
 template <typename F>
 void parse(const std::string& text, const std::string& name, const char* what, std::vector<Problem>& problems,
            const F& use) {
@@ -102,7 +102,7 @@ void parse(const std::string& text, const std::string& name, const char* what, s
   }
 }
 
-// std::nullopt without a problem: there is no such file.
+// Returns the content. Returns std::nullopt if the file does not exist, or, with a problem, if it cannot be read.
 std::optional<std::string> read_file(const std::string& path, std::vector<Problem>& problems) {
   try {
     return read_regular_file(path, most_bytes);

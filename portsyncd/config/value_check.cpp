@@ -22,14 +22,14 @@ bool is_name_character(char c) {
   return is_digit(c) || (c >= 'a' && c <= 'z') || (c >= 'A' && c <= 'Z') || c == '.' || c == '-' || c == '_';
 }
 
-// "fe80::1%eth0" has a scope.
+// Accepts a scope, as in "fe80::1%eth0".
 bool is_ipv6(const std::string& text) {
   in6_addr address{};
   return ::inet_pton(AF_INET6, text.substr(0, text.find('%')).c_str(), &address) == 1;
 }
 
-// Just past the bracket expression that begins here; npos when it has no end. As fnmatch(3) reads it: a ] that comes
-// first stands for itself, as does what follows a backslash, and [:digit:] is a class.
+// Returns the position after the bracket expression that begins at `at`; npos if it has no end. Follows fnmatch(3): a ]
+// in first place stands for itself, a character after a backslash does, too, and [:digit:] is a class.
 std::size_t end_of_bracket(std::string_view glob, std::size_t at) {
   ++at;
   if (at < glob.size() && (glob[at] == '!' || glob[at] == '^')) ++at;
@@ -61,8 +61,8 @@ bool is_host(const std::string& text) {
 }
 
 std::string why_nothing_matches(const std::string& glob) {
-  std::size_t shortest = 0;  // name that matches
-  std::string tail;          // what every name that matches ends with
+  std::size_t shortest = 0;  // length of the shortest name that matches
+  std::string tail;          // the end of every name that matches
   for (std::size_t at = 0; at < glob.size();) {
     char c = glob[at];
     if (c == '*' || c == '?' || c == '[') {

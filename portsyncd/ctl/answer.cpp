@@ -12,7 +12,8 @@ namespace {
 
 using Json = nlohmann::ordered_json;
 
-// What `read` makes of the document; another version of portsyncd may say something else.
+// Parses the line and returns the result of `read`. Throws Error if that fails, because another version of portsyncd
+// may send other members.
 template <typename Read>
 auto understand(const std::string& line, Read read) {
   try {

@@ -47,7 +47,7 @@ DaemonSocket::DaemonSocket(std::string path)
   int error = path_.size() < sizeof address.sun_path ? 0 : ENAMETOOLONG;
   if (error == 0) {
     std::memcpy(address.sun_path, path_.c_str(), path_.size() + 1);
-    // A daemon that is stuck with a full queue would be waited for.
+    // Without the timeout, connect() would wait for a daemon that is stuck and whose queue is full.
     const timeval patience{limit.count(), 0};
     (void)::setsockopt(fd_, SOL_SOCKET, SO_SNDTIMEO, &patience, sizeof patience);
     if (::connect(fd_, reinterpret_cast<const sockaddr*>(&address), sizeof address) != 0) error = errno;
@@ -64,7 +64,7 @@ DaemonSocket::~DaemonSocket() {
 
 void DaemonSocket::send(const std::string& line) {
   const ssize_t sent = ::send(fd_, line.data(), line.size(), MSG_NOSIGNAL);
-  if (sent >= 0 || errno == EPIPE || errno == ECONNRESET) return;  // it may have said why it does not listen
+  if (sent >= 0 || errno == EPIPE || errno == ECONNRESET) return;  // its reply may say why it closed the connection
   if (errno == EAGAIN) fail_late(path_);
   fail(errno, path_);
 }

@@ -36,7 +36,7 @@ Style style_of(const Options& options) {
           ::isatty(STDOUT_FILENO) != 0};
 }
 
-// False: nobody reads it any more, which is his right.
+// Prints the text. Returns false if standard output has no reader any more, which is no error.
 bool print(const std::string& text) {
   if (std::fwrite(text.data(), 1, text.size(), stdout) == text.size() && std::fflush(stdout) == 0) return true;
   if (errno == EPIPE) return false;

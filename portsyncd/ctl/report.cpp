@@ -15,7 +15,7 @@ constexpr std::int64_t minute = 60 * second;
 constexpr std::int64_t hour = 60 * minute;
 constexpr std::int64_t day = 24 * hour;
 
-// "2026-01-31 23:59:59"
+// Returns "2026-01-31 23:59:59".
 std::string local_time(std::int64_t unix_ms) {
   const std::time_t seconds = unix_ms / second;
   std::tm parts{};
@@ -65,7 +65,7 @@ std::string joined(const std::vector<std::string>& names) {
   return text;
 }
 
-// "Name:  value" lines, the names to the right.
+// "Name:  value" lines with the names right-aligned.
 class Properties {
  public:
   void add(const char* name, Cell value) {

@@ -18,7 +18,7 @@ bool is_digit(char c) noexcept {
   return c >= '0' && c <= '9';
 }
 
-// Takes the number, or else the one byte, that the text begins with.
+// Removes and returns the number at the beginning of the text, or one byte if there is no number.
 std::string_view take_part(std::string_view& text) noexcept {
   std::size_t size = 0;
   while (size < text.size() && is_digit(text[size])) ++size;
@@ -55,7 +55,7 @@ bool name_less(std::string_view a, std::string_view b) noexcept {
     }
   }
   if (a.empty() != b.empty()) return a.empty();
-  return whole_a < whole_b;  // they differ in zeros alone
+  return whole_a < whole_b;  // they differ only in leading zeros
 }
 
 Control::WallClock::time_point wall_time(portsync::TimePoint time) {
@@ -121,7 +121,7 @@ void Control::forget(std::uint64_t check) {
   std::erase_if(checks_, [check](const Check& made) { return made.number == check; });
 }
 
-// A handler may call check() again, so the list must not be in use.
+// Removes the checks from the list before it calls the handlers, because a handler may call check() again.
 void Control::on_checked(const portsync::SyncEvent& event) {
   RowCheck check;
   check.row = event.record;
@@ -170,7 +170,7 @@ Control::Outcome Control::reload(const Requester& requester) {
   return daemon_.reload();
 }
 
-// Whatever the two levels are, the line is there, unless both are off.
+// Logs the request at a level that is not filtered, so that the line appears unless both levels are off.
 Control::Outcome Control::set_log_level(std::string_view level, const Requester& requester) {
   const auto parsed = log::parse_level(level);
   if (!parsed) {

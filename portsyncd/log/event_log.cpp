@@ -13,7 +13,7 @@ namespace {
 using portsync::SyncEvent;
 using Kind = SyncEvent::Kind;
 
-// What lines show of a row, and the field that has it.
+// The words that lines use for a row's fields, and the fields' names.
 constexpr std::array<std::pair<std::string_view, std::string_view>, 3> shown_fields{{
     {"admin", "admin_status"},
     {"oper", "netdev_oper_status"},
@@ -31,7 +31,7 @@ std::string_view value_of(const portsync::PortRecord* record, std::string_view n
   return value == nullptr ? "unknown" : shown_value(*value);
 }
 
-// A row as the journal's fields have it.
+// Formats a row for the journal's fields.
 std::string row(const portsync::PortRecord& record) {
   std::string text;
   for (const auto& [name, field] : shown_fields) {
@@ -57,7 +57,8 @@ LogLine row_line(const SyncEvent& event) {
   return line;
 }
 
-// The store's own words say more than the code that they were sorted into.
+// Returns the store's own words, because they say more than the error code. Without any, returns the code's
+// message or "closed".
 std::string reason(const SyncEvent& event) {
   if (!event.text.empty()) return std::string(event.text);
   return event.error ? event.error.message() : "closed";
@@ -106,7 +107,7 @@ log::Level level_of(portsync::Verdict verdict, EventLog::Phase phase) {
 EventLog::EventLog(std::chrono::microseconds max_latency, std::chrono::seconds retry_interval, Writer writer)
     : max_latency_(max_latency), retry_interval_(retry_interval), writer_(std::move(writer)) {}
 
-// What is not wanted costs nothing: the level is asked first, the bucket then, and only then is a line made.
+// Checks the level first and then the token bucket, and builds the line last, so that an unwanted line costs nothing.
 void EventLog::on_event(const SyncEvent& event, TimePoint now) {
   const bool is_row = event.kind == Kind::row_written || event.kind == Kind::row_erased;
   if (is_row && event.latency > max_latency_) note_latency(event, now);
@@ -166,7 +167,7 @@ bool EventLog::may_tell_row(log::Level level, TimePoint now) {
 
 void EventLog::note_latency(const SyncEvent& event, TimePoint now) {
   ++slow_rows_;
-  if (event.cause == portsync::Cause::initial) return;  // thousands of rows at a start take their time
+  if (event.cause == portsync::Cause::initial) return;  // thousands of rows at a start take longer
   if (!log::enabled(log::Level::warning) || !slow_warnings_.take(now)) return;
   write(log::Level::warning, LogLine("Slow row")
                                  .add("port", event.port)
@@ -178,7 +179,8 @@ void EventLog::note_latency(const SyncEvent& event, TimePoint now) {
 }
 
 void EventLog::on_health(const portsync::Health& before, const portsync::Health& health, Phase phase, TimePoint now) {
-  // A reason that counts something may change often: then the newest is told, later. The verdict is always told.
+  // A reason that contains a count may change often. If it does, only the newest is logged, later. A change of the
+  // verdict is always logged.
   const bool allowed = health_reasons_.take(now);
   Transition transition{holds_back_health_ ? held_back_.before : before, health, phase};
   holds_back_health_ = before.verdict == health.verdict && !allowed;

@@ -54,14 +54,14 @@ static_assert(static_cast<int>(Level::off) == spdlog::level::off);
 constexpr std::size_t most_bytes_of_a_file = 10U << 20U;
 constexpr std::size_t files_put_aside = 5;
 
-// syslog's, by spdlog's level.
+// Priorities of syslog by spdlog's level.
 constexpr std::array<char, 7> priorities{'7', '7', '6', '4', '3', '2', '6'};
 
 char priority_of(spdlog::level::level_enum level) noexcept {
   return priorities[static_cast<std::size_t>(level)];
 }
 
-// sd-daemon(3): a line of standard error that begins with "<N>" has syslog's priority N.
+// Formats the prefix "<N>", which gives a line of standard error syslog's priority N (sd-daemon(3)).
 class Priority final : public spdlog::custom_flag_formatter {
  public:
   void format(const spdlog::details::log_msg& message, const std::tm&, spdlog::memory_buf_t& target) override {
@@ -72,8 +72,8 @@ class Priority final : public spdlog::custom_flag_formatter {
   [[nodiscard]] std::unique_ptr<custom_flag_formatter> clone() const override { return std::make_unique<Priority>(); }
 };
 
-// systemd.exec(5): JOURNAL_STREAM is "device:inode" of the journal's stream, so that a redirected one is not taken for
-// it.
+// Returns whether the journal reads standard error. JOURNAL_STREAM is "device:inode" of the journal's stream
+// (systemd.exec(5)). Compares both, so that a redirected standard error is not mistaken for it.
 bool stderr_is_journal() {
   const char* stream = std::getenv("JOURNAL_STREAM");
   struct stat status {};
@@ -86,7 +86,7 @@ std::unique_ptr<spdlog::formatter> timestamps() {
 }
 
 spdlog::sink_ptr stderr_sink() {
-  auto sink = std::make_shared<spdlog::sinks::ansicolor_stderr_sink_st>();  // colours on a terminal alone
+  auto sink = std::make_shared<spdlog::sinks::ansicolor_stderr_sink_st>();  // coloured only on a terminal
   if (stderr_is_journal()) {
     auto formatter = std::make_unique<spdlog::pattern_formatter>();
     formatter->add_flag<Priority>('*').set_pattern("%*%v");
@@ -97,7 +97,8 @@ spdlog::sink_ptr stderr_sink() {
   return sink;
 }
 
-// What spdlog does not ask before: opening a FIFO waits for its reader, and a file that cannot be put aside is emptied.
+// Checks what spdlog does not: opening a FIFO would wait for its reader, and a file that cannot be renamed would be
+// emptied.
 void check_file(const std::string& file) {
   struct stat status {};
   if (::stat(file.c_str(), &status) == 0 && !S_ISREG(status.st_mode)) {
@@ -105,7 +106,7 @@ void check_file(const std::string& file) {
   }
   const std::size_t slash = file.rfind('/');
   const std::string folder = slash == std::string::npos ? "." : file.substr(0, slash + 1);
-  if (::access(folder.c_str(), W_OK | X_OK) != 0 && errno != ENOENT) {  // a missing one is made
+  if (::access(folder.c_str(), W_OK | X_OK) != 0 && errno != ENOENT) {  // a missing folder is created
     throw std::runtime_error(folder + ": " + std::strerror(errno) +
                              ", expected a folder where full files can be put aside");
   }
@@ -125,7 +126,7 @@ std::unique_ptr<LogSocket> make_socket(const std::string& target) {
   const Protocol protocol = target == "syslog" ? Protocol::syslog : Protocol::journal;
   auto socket = std::make_unique<LogSocket>(protocol);
   const int error = socket->check();
-  if (error == 0 || (error == ECONNREFUSED && !by_itself)) return socket;  // refused: it is between two daemons
+  if (error == 0 || (error == ECONNREFUSED && !by_itself)) return socket;  // refused: the daemon is being restarted
   if (by_itself) return nullptr;
   throw std::runtime_error(std::string(LogSocket::place(protocol)) + ": " + std::strerror(error) + ", expected " +
                            (protocol == Protocol::journal ? "journald" : "a syslog daemon") + " there");
@@ -136,8 +137,8 @@ spdlog::sink_ptr make_sink(const Destination& destination) {
   return stderr_sink();
 }
 
-// One of the two is there once open() has been called: a log daemon's socket goes without spdlog, whose lines have no
-// fields and whose sink for syslog waits.
+// After open(), exactly one of the two exists. A log daemon's socket does not use spdlog, because spdlog's lines have
+// no fields and its sink for syslog blocks.
 std::unique_ptr<spdlog::logger>& logger() {
   static std::unique_ptr<spdlog::logger> instance;
   return instance;
@@ -148,19 +149,19 @@ std::unique_ptr<LogSocket>& log_socket() {
 }
 
 Level current_level = Level::info;
-std::string trouble;  // what the sink threw at the line under way
+std::string trouble;  // the sink's error for the current line
 
 void use(spdlog::sink_ptr sink) {
   logger() = std::make_unique<spdlog::logger>("portsyncd", std::move(sink));
   logger()->set_error_handler([](const std::string& what) { trouble = what; });
-  logger()->flush_on(spdlog::level::trace);  // who follows a file must see the last line
+  logger()->flush_on(spdlog::level::trace);  // a reader that follows the file must see the last line
   set_level(current_level);
   log_socket().reset();
 }
 
 void use(std::unique_ptr<LogSocket> socket) {
   const bool same = log_socket() && log_socket()->protocol() == socket->protocol();
-  if (!same) log_socket() = std::move(socket);  // one that was there knows what it has lost
+  if (!same) log_socket() = std::move(socket);  // the old socket knows its number of lost lines
   logger().reset();
 }
 
@@ -168,7 +169,7 @@ void hand_over(Level level, std::string_view text, Fields fields) {
   if (log_socket()) return log_socket()->send(priority_of(to_spdlog(level)) - '0', text, fields);
   logger()->log(to_spdlog(level), spdlog::string_view_t(text.data(), text.size()));
   if (trouble.empty()) return;
-  // A file that cannot be written or put aside any more: spdlog's sink must not be used again after that.
+  // The file cannot be written or renamed any more. spdlog's sink must not be used after such an error.
   const std::string what = std::exchange(trouble, {});
   use(stderr_sink());
   logger()->log(spdlog::level::err, "The log file cannot be written (" + what + "): logging to standard error");
@@ -195,7 +196,7 @@ void open(const Destination& destination) {
   try {
     if (auto socket = make_socket(destination.target)) return use(std::move(socket));
     sink = make_sink(destination);
-  } catch (const std::exception& error) {  // spdlog's own is one
+  } catch (const std::exception& error) {  // spdlog's exception derives from it
     throw std::runtime_error("Cannot log to " + destination.target + ": " + error.what());
   }
   use(std::move(sink));
@@ -223,7 +224,7 @@ void write(Level level, std::string_view text, Fields fields) noexcept {
       return hand_over(level, text, fields);
     }
     hand_over(level, without_control_characters(std::string(text)), fields);
-  } catch (...) {  // no memory: the line is lost, the daemon is not
+  } catch (...) {  // no memory: the line is lost, the daemon continues
   }
 }
 

@@ -16,9 +16,9 @@
 namespace portsyncd {
 namespace {
 
-constexpr int wanted_send_buffer = 1 << 20;  // the kernel's own choice holds some 160 lines
+constexpr int wanted_send_buffer = 1 << 20;  // the kernel's default holds about 160 lines
 
-// The form for any value, a line feed in it or not.
+// Adds a field in the binary form, which allows line feeds in the value.
 void add(std::string& entry, std::string_view name, std::string_view value) {
   const std::uint64_t size = htole64(value.size());
   (entry += name) += '\n';
@@ -39,7 +39,7 @@ std::string make_entry(int priority, std::string_view text, log::Fields fields) 
   return entry;
 }
 
-// As syslog(3) does it.
+// Formats the line as syslog(3) does.
 std::string make_syslog_line(int priority, std::string_view text) {
   const std::time_t now = std::time(nullptr);
   std::tm local{};
@@ -66,7 +66,7 @@ LogSocket::~LogSocket() {
   if (fd_ >= 0) ::close(fd_);
 }
 
-// Another socket is asked, since ours must go on to find who takes the place of one who has gone.
+// Connects another socket, because fd_ must stay unconnected to reach a daemon that is started later.
 int LogSocket::check() const noexcept {
   const int fd = ::socket(AF_UNIX, SOCK_DGRAM | SOCK_CLOEXEC | SOCK_NONBLOCK, 0);
   if (fd < 0) return errno;
@@ -96,7 +96,7 @@ bool LogSocket::wait_until_read(std::chrono::milliseconds limit) const noexcept 
   return true;
 }
 
-// By the address and not connected: a socket that took the place of the daemon's old one is found by itself.
+// Sends to the address without a connection, so that a restarted daemon's new socket receives the lines.
 bool LogSocket::deliver(const std::string& line) const noexcept {
   return ::sendto(fd_, line.data(), line.size(), MSG_DONTWAIT | MSG_NOSIGNAL,
                   reinterpret_cast<const sockaddr*>(&daemon_), sizeof daemon_) >= 0;

@@ -10,7 +10,7 @@
 namespace portsyncd {
 namespace {
 
-// Events a second, with one decimal.
+// Returns events per second, with one decimal.
 std::string rate(std::uint64_t events, portsync::Clock::duration period) {
   const auto ms = static_cast<std::uint64_t>(
       std::max<std::int64_t>(1, std::chrono::duration_cast<std::chrono::milliseconds>(period).count()));

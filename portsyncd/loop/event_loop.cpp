@@ -57,7 +57,7 @@ class EventLoop::Impl {
     Kind kind;
     int fd;
     std::function<void(std::uint32_t events)> handler;
-    bool gone = false;  // no longer wanted; may still be among those that are ready
+    bool gone = false;  // removed, but may still be in the array of ready ones
 
     [[nodiscard]] bool is_owned() const noexcept { return kind != Kind::borrowed && kind != Kind::watched; }
   };
@@ -83,7 +83,7 @@ class EventLoop::Impl {
     add(kind, fd, [handler = std::move(handler)](std::uint32_t) { handler(); });
   }
 
-  // Of one timer, for who goes on must not need another descriptor for it.
+  // Uses one timer for all calls, so that a call needs no further descriptor.
   void after(std::chrono::milliseconds delay, Handler handler) {
     calls_.emplace(Clock::now() + delay, std::move(handler));
     wait_for_the_next_call();
@@ -108,7 +108,7 @@ class EventLoop::Impl {
       std::array<epoll_event, 16> ready{};
       const int count = ::epoll_wait(epoll_, ready.data(), static_cast<int>(ready.size()), -1);
       if (count < 0 && errno != EINTR) checked(count, "epoll_wait");
-      // Signals and timers first. Sources go after the round, so that the pointers hold.
+      // Signals and timers come first. Removed sources are destroyed after the round, so that the pointers stay valid.
       const auto own = [](const epoll_event& event) { return static_cast<Source*>(event.data.ptr)->is_owned(); };
       const auto end = ready.begin() + std::max(count, 0);
       std::partition(ready.begin(), end, own);
@@ -146,14 +146,14 @@ class EventLoop::Impl {
   void fire(Source& source, std::uint32_t events) {
     if (source.gone) return;
     if (!source.is_owned()) return source.handler(events);
-    signalfd_siginfo what{};                                // or a timer's count, which is shorter
-    if (::read(source.fd, &what, sizeof what) < 0) return;  // nothing there after all
+    signalfd_siginfo what{};                                // also holds a timer's count, which is shorter
+    if (::read(source.fd, &what, sizeof what) < 0) return;  // nothing to read after all
     if (source.kind == Kind::signal) sender_ = {what.ssi_uid, what.ssi_pid};
     source.handler(events);
   }
 
   int epoll_;
-  std::list<Source> sources_;  // epoll keeps their addresses
+  std::list<Source> sources_;  // a list, because epoll stores their addresses
   Source& later_;
   std::multimap<Clock::time_point, Handler> calls_;
   std::optional<int> status_;

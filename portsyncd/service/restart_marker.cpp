@@ -20,7 +20,7 @@ namespace {
 
 using std::chrono::milliseconds;
 
-// Of one length: one write changes the one into the other, with nothing between for a kill to leave behind.
+// Both have the same length. One write replaces the one with the other, so a kill cannot leave anything in between.
 constexpr std::string_view running = "running\n";
 constexpr std::string_view stopped_text = "stopped\n";
 static_assert(running.size() == stopped_text.size());
@@ -33,7 +33,7 @@ bool is_word_character(char c) {
   return (c >= 'a' && c <= 'z') || (c >= 'A' && c <= 'Z') || (c >= '0' && c <= '9') || c == '-';
 }
 
-// Empty when it is not what the unit writes.
+// Splits the line into words. Returns none if the line is not in the form that the unit writes.
 std::vector<std::string_view> words_of(std::string_view line) {
   std::vector<std::string_view> words;
   if (line.ends_with('\n')) line.remove_suffix(1);
@@ -46,7 +46,7 @@ std::vector<std::string_view> words_of(std::string_view line) {
   return words;
 }
 
-// Of an end that the daemon chose and explained, "" of any other: `words` are "exit-code exited 78".
+// Describes an end with an exit status that has a meaning; returns "" for any other. `words` are "exit-code exited 78".
 std::string reported_end(const std::vector<std::string_view>& words) {
   int status = 0;
   if (words.size() != 3 || words[0] != "exit-code") return "";
@@ -65,7 +65,7 @@ struct File {
   timespec modified{};
 };
 
-// At most what is of use; nothing when it is not a regular file.
+// Reads the first 128 bytes. Reads nothing if it is not a regular file.
 File read_start(int fd) {
   File file;
   std::array<char, 128> text{};
@@ -77,7 +77,7 @@ File read_start(int fd) {
   return file;
 }
 
-// Reads it once: the next instance shall not take it for the end of this one.
+// Reads and removes the file, so that the next instance does not mistake it for the end of this one.
 File take(const std::string& path) {
   const int fd = ::open(path.c_str(), O_RDONLY | O_NOFOLLOW | O_NONBLOCK | O_CLOEXEC);
   if (fd < 0) return {};
@@ -111,7 +111,7 @@ std::optional<std::string> previous_end(const Traces& traces) {
   if (words[0] == "success") return std::string(clean_stop);
   if (std::string end = reported_end(words); !end.empty()) return end;
   if (words[0] == watchdog) {
-    // The clock may have been set meanwhile.
+    // The silence is negative if the clock was set meanwhile.
     if (traces.marker != running || !traces.silence || *traces.silence < milliseconds(0)) {
       return std::string(watchdog);
     }

@@ -29,7 +29,8 @@ std::optional<std::int64_t> number(std::string_view text) {
   return value;
 }
 
-// sd_watchdog_enabled(3): WATCHDOG_PID says whose it is, when it is there.
+// Returns the watchdog's timeout, if it is for this process. WATCHDOG_PID, if set, names the process
+// (sd_watchdog_enabled(3)).
 std::optional<std::chrono::microseconds> read_watchdog_timeout() {
   const auto timeout = number(environment("WATCHDOG_USEC"));
   const std::string_view pid = environment("WATCHDOG_PID");
@@ -62,8 +63,8 @@ void ServiceNotifier::status(const std::string& status) {
   flush();
 }
 
-// sd_notify(3): the time tells systemd which RELOADING=1 a READY=1 answers. When it does not go through now it is left
-// out, for told late it would be wrong.
+// Sends the time, too, because systemd uses it to match a READY=1 to this RELOADING=1 (sd_notify(3)). If the message
+// cannot be sent now, it is dropped, because sent later it would be wrong.
 void ServiceNotifier::reloading() {
   timespec now{};
   ::clock_gettime(CLOCK_MONOTONIC, &now);
@@ -93,7 +94,7 @@ void ServiceNotifier::flush() {
   status_.clear();
 }
 
-// False when it may go through later.
+// Returns false if a later attempt may succeed.
 bool ServiceNotifier::send(const std::string& message) const {
   if (fd_ < 0) return true;
   sockaddr_un address{};

@@ -19,7 +19,7 @@ namespace {
 using namespace std::chrono_literals;
 
 constexpr std::chrono::milliseconds look_interval = 250ms;
-constexpr std::chrono::seconds ready_limit = 15s;  // else a boot without the databases would hang
+constexpr std::chrono::seconds ready_limit = 15s;  // then READY=1, so that a boot does not hang
 constexpr std::chrono::seconds ping_interval = 1s;
 
 class Wait {
@@ -50,7 +50,7 @@ class Wait {
   }
 
  private:
-  // A file that is being edited is no reason to end.
+  // Loads the configuration again. Goes on waiting after an error, because the file may be being edited.
   void look() {
     LoadedConfig loaded = load_();
     if (std::string problems = text_of(loaded.problems); problems != problems_) {

@@ -19,7 +19,7 @@ namespace {
 
 constexpr std::array<char, 8> magic{'p', 's', 'y', 'n', 'c', 'i', 'f', '1'};
 constexpr std::size_t name_size = 16;  // IFNAMSIZ
-constexpr int netns_cookie = 71;       // SO_NETNS_COOKIE, which older headers lack
+constexpr int netns_cookie = 71;       // SO_NETNS_COOKIE, which older headers do not define
 
 // FNV-1a.
 std::uint32_t checksum(const void* data, std::size_t size) {
@@ -73,7 +73,7 @@ struct KnownIfindexes::Header {
   std::uint64_t net_namespace;
 };
 
-// Of a name and an ifindex of which one is old, the checksum says so.
+// The checksum shows whether the name and the ifindex were written together.
 struct KnownIfindexes::Slot {
   std::array<char, name_size> name;
   std::int32_t ifindex;  // 0 = free
@@ -96,7 +96,7 @@ namespace {
 
 }  // namespace
 
-// A file that is not ours is replaced and not written over: another process may have it mapped.
+// Replaces a file that does not match instead of overwriting it, because another process may have it mapped.
 KnownIfindexes::KnownIfindexes(const std::string& path, const Surroundings& here) {
   static_assert(std::is_trivially_copyable_v<File>);
   Header wanted{magic, {}, here.net_namespace};
@@ -122,7 +122,7 @@ KnownIfindexes::KnownIfindexes(const std::string& path, const Surroundings& here
   ::unlink(path.c_str());
   const Descriptor file(::open(path.c_str(), O_RDWR | O_CREAT | O_EXCL | O_CLOEXEC, 0644));
   if (file.get() < 0) fail(path);
-  // The room is taken now: a full file system must not be a SIGBUS later.
+  // Allocates the space now, because a full file system would cause a SIGBUS later.
   if (const int error = ::posix_fallocate(file.get(), 0, sizeof(File)); error != 0) {
     ::unlink(path.c_str());
     errno = error;
@@ -140,7 +140,7 @@ void KnownIfindexes::read_slots() {
   for (std::size_t i = 0; i < most_ports; ++i) {
     Slot& slot = file_->slots[i];
     if (slot.in_use() && slots_.emplace(slot.name.data(), i).second) continue;
-    if (slot.ifindex != 0) slot.ifindex = 0;  // only pages that hold something are touched
+    if (slot.ifindex != 0) slot.ifindex = 0;  // leave empty pages untouched
   }
 }
 

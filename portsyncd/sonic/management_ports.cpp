@@ -51,7 +51,7 @@ ManagementPorts::ManagementPorts(EventLoop& loop, portsync::HealthMonitor& monit
   if (const std::error_code error = source_->start([this](const LinkEvent& event) { on_link(event); })) {
     throw std::system_error(error, "links of management ports");
   }
-  std::ignore = database_->start(*this);  // never fails the first time
+  std::ignore = database_->start(*this);  // the first start() never fails
 }
 
 void ManagementPorts::process() {
@@ -85,7 +85,7 @@ void ManagementPorts::compare_all() {
   for (const auto& [name, status] : wanted_) compare(name);
 }
 
-// What is there already is not written.
+// Reads the row and writes it only if it differs.
 void ManagementPorts::compare(const std::string& name) {
   portsync::redis::TableReader reader(*database_, table, separator_);
   std::ignore = reader.read(name, [this, name](std::error_code error, const FieldValues& fields) {
@@ -108,7 +108,8 @@ void ManagementPorts::write(const std::string& name, const std::string& status) 
   });
 }
 
-// Compared again by the next audit; one whose connection was lost, when it is open.
+// Forgets what Redis has. If the connection is open, logs the refusal; the next audit compares the row again. If it was
+// lost, all rows are compared when it is open again.
 void ManagementPorts::on_refused(const std::string& name) {
   stored_.erase(name);
   if (!database_->open()) return;

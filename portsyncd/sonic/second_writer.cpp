@@ -35,7 +35,8 @@ void SecondWriter::look_again() {
   if (!writer_.empty()) look();
 }
 
-// Redis that is away is the sink's to tell. No descriptor for it now: the next look may have one.
+// Connects for a check. Does not report an unreachable Redis, because the sink does. If no descriptor is available, the
+// next check tries again.
 void SecondWriter::look() try {
   watch_.reset();
   auto options = settings_.state_db;
@@ -75,7 +76,7 @@ void SecondWriter::on_closed(std::error_code) {
 }
 
 void SecondWriter::found(const std::string& writer) {
-  // One that has just been replaced may be listed for a moment.
+  // Redis may list a writer that has just been replaced for a moment, so a second check must confirm it.
   const bool suspected = std::exchange(suspect_, writer) == writer;
   if (!writer.empty() && writer != writer_ && !suspected) return loop_.after(second_look, [this] { look(); });
   if (std::exchange(writer_, writer) == writer) return;
@@ -88,7 +89,7 @@ void SecondWriter::found(const std::string& writer) {
   monitor_.set_condition("second writer", {Verdict::degraded, text});
 }
 
-// Not from inside the connection's own call.
+// Closes the connection from the loop, because the connection must not be destroyed in its own callback.
 void SecondWriter::close_later() {
   loop_.after(0ms, [this] {
     watch_.reset();

@@ -27,8 +27,8 @@ std::string value_of(const FieldValues& fields, std::string_view name) {
 
 }  // namespace
 
-// We have no level between warning and information: what SONiC calls a notice is one line a start, or a change of
-// health.
+// NOTICE becomes info, because portsyncd has no level between warning and info. Its lines of SONiC's level notice would
+// be one at the start and changes of health.
 std::optional<log::Level> parse_sonic_level(std::string_view name) noexcept {
   using log::Level;
   constexpr std::array<std::pair<std::string_view, Level>, 8> levels{{{"EMERG", Level::critical},
@@ -51,7 +51,7 @@ SonicLogger::SonicLogger(EventLoop& loop, const portsync::redis::ConnectionOptio
       handlers_(std::move(handlers)),
       database_(portsync::redis::make_database(config_db)),
       subscriber_(portsync::redis::make_table_subscriber({config_db, table, separator_, {own_row}})) {
-  // Neither ever fails for good, and the second start of neither is ours.
+  // The errors are ignored: process() never fails for good, and start() fails only if it is called twice.
   loop.on_readable(database_->fd(), [this] { std::ignore = database_->process(); });
   loop.on_readable(subscriber_->fd(), [this] { std::ignore = subscriber_->process(); });
   std::ignore = database_->start(*this);

@@ -19,7 +19,7 @@ namespace {
 using portsync::Verdict;
 using portsync::sonic::LoaderEvent;
 
-constexpr std::size_t most_names = 16;  // of missing ports, in one line
+constexpr std::size_t most_names = 16;  // of missing ports in one log line
 constexpr std::chrono::seconds databases_interval{1};
 constexpr const char* redis_restarted = "Redis was restarted; SONiC's other daemons do not reconnect: restart swss";
 
@@ -30,7 +30,8 @@ std::string join(const std::vector<std::string>& names) {
   return text;
 }
 
-// Called beside the loop, and it may outlive SonicMode: it owns its socket.
+// Returns a function that sets a link down. The function owns its socket, because it runs outside the loop and may
+// outlive SonicMode.
 std::function<std::error_code(std::int32_t ifindex)> link_setter() {
   return [control = std::make_shared<std::unique_ptr<portsync::netlink::LinkControl>>()](std::int32_t ifindex) {
     try {
@@ -79,7 +80,8 @@ void SonicMode::process() {
   }
 }
 
-// The file comes late, and is replaced: an old one may name a server that is not there.
+// Checks until the start whether SONiC's file has changed. SONiC writes it late and replaces it, and an old file may
+// name a server that does not exist.
 void SonicMode::look_at_databases_later() {
   loop_.after(databases_interval, [this] {
     if (started_) return;
@@ -156,7 +158,7 @@ void SonicMode::on_started(const LoaderEvent& event) {
   follow_logger();
 }
 
-// What keeps orchagent from going on is told for as long as it does.
+// Reports the missing ports for as long as orchagent waits for them.
 void SonicMode::on_ports_missing(const LoaderEvent& event) {
   std::string text = std::to_string(event.ports->size()) + " of " + std::to_string(event.count) +
                      " ports have no netdev, or are not in APPL_DB: " + join(*event.ports);
@@ -179,7 +181,7 @@ void SonicMode::on_data_lost() {
   set_condition(Verdict::unhealthy, text + "; restart swss, and then portsyncd");
 }
 
-// A host's portsyncd is not restarted with swss, which waits for the ports.
+// Begins again on a host, because portsyncd is not restarted with swss there, and swss waits for the ports.
 void SonicMode::on_config_done_gone() {
   const std::string text = "PortConfigDone is gone from APPL_DB: swss was started anew";
   if (settings_.on_host) {
@@ -188,10 +190,10 @@ void SonicMode::on_config_done_gone() {
   }
   const std::string advice = text + "; restart it as a whole";
   log::warning(advice);
-  monitor_.set_condition("swss", {Verdict::unhealthy, advice});  // one of its own: it stays, whatever else is told
+  monitor_.set_condition("swss", {Verdict::unhealthy, advice});  // its own condition, so that no other event clears it
 }
 
-// Their links have no rows any more, and so have no links at all: those that swss makes come later.
+// Removes the rows of the leftovers. No link is a port's now, because swss makes the new links later.
 void SonicMode::on_leftovers_ignored(const LoaderEvent& event) {
   log::info(std::to_string(event.count) +
             " leftovers of an earlier swss are ignored until they are removed; their rows are removed");
@@ -219,7 +221,8 @@ void SonicMode::on_log_reset() {
   if (logger_) logger_->take_again();
 }
 
-// Of what CONFIG_DB says, the destination gives way to one that is configured, and to the journal.
+// Follows LOGGER|portsyncd of CONFIG_DB. Ignores its destination if logging.target is configured, or on a host, where
+// the journal has the log.
 void SonicMode::follow_logger() {
   const bool output_is_free = settings_.config.logging.target == "auto" && !settings_.on_host;
   const auto set_output = [output_is_free](const std::string& output) {
@@ -230,7 +233,7 @@ void SonicMode::follow_logger() {
       log::warning(std::string(error.what()) + "; the log stays where it is");
     }
   };
-  // Told while the level lets it through, before or after.
+  // Logs the change while the more verbose of the two levels is in effect, so that the line appears.
   const auto set_level = [](log::Level level) {
     if (level == log::level()) return;
     const std::string text = std::string("Log level ") + to_string(level) + ", by LOGGER|portsyncd of CONFIG_DB";

@@ -39,16 +39,16 @@ constexpr const char* interface_name = "org.sonic.PortSync1";
 
 constexpr std::chrono::milliseconds first_pause = 2s;  // between two attempts to get the name
 constexpr std::chrono::milliseconds longest_pause = 30s;
-constexpr auto call_limit = 5s;  // for the bus to give the name
+constexpr auto call_limit = 5s;  // for the bus to grant the name
 
 constexpr auto signal_period = 50ms;
-constexpr std::size_t signals_at_once = 64;       // of ports, in a period
+constexpr std::size_t signals_at_once = 64;       // of ports in one period
 constexpr std::size_t most_waiting_ports = 1024;  // about 1 KiB each
 constexpr std::size_t most_waiting_transitions = 16;
-constexpr auto look_again = 1s;  // for a count of ports that changes while Redis is away, which no row tells
+constexpr auto look_again = 1s;  // while Redis is away: the number of ports then changes without a change of a row
 
-constexpr auto turn_limit = 200us;  // for answering at one turn of the loop; then rows may pass
-constexpr int pause_factor = 9;     // the pause after it, in times of the turn: a tenth of the loop's time is the bus'
+constexpr auto turn_limit = 200us;  // for requests in one turn of the loop; then rows have their turn
+constexpr int pause_factor = 9;     // length of the pause after a turn, in turns: the bus gets a tenth of the time
 
 using Row = std::map<std::string, std::string>;
 using PortStruct =
@@ -57,7 +57,8 @@ using PortStruct =
 using PortResult = sdbus::Result<std::map<std::string, sdbus::Variant>>;
 using TransitionStruct = sdbus::Struct<std::uint64_t, std::string, std::string, std::string, std::string>;
 
-// A bus ends the connection of who sends it anything but UTF-8. Names of links may be any bytes.
+// Replaces bytes that are not UTF-8, because the bus closes the connection of a client that sends them. Names of links
+// may have any bytes.
 std::string to_utf8(std::string text) {
   if (is_utf8(text)) return text;
   std::replace_if(
@@ -153,7 +154,7 @@ sdbus::Error error_of(const ControlError& error) {
   return named("Failed");
 }
 
-// sdbus-c++ 1.x lets any other exception go, through the C frames of sd-bus.
+// Converts other exceptions to sdbus::Error, because sdbus-c++ 1.x would let them pass through the C frames of sd-bus.
 template <typename Function>
 auto guarded(Function function) {
   try {
@@ -169,7 +170,7 @@ void done(const Control::Outcome& outcome) {
   if (outcome) throw error_of(*outcome);
 }
 
-// What is on the bus: answers, and never asks.
+// The object on the bus. Replies to calls and makes none that it waits for.
 // NOLINTNEXTLINE(cppcoreguidelines-virtual-class-destructor): it is final
 class Object final : public sdbus::AdaptorInterfaces<org::sonic::PortSync1_adaptor> {
  public:
@@ -187,7 +188,8 @@ class Object final : public sdbus::AdaptorInterfaces<org::sonic::PortSync1_adapt
     unregisterAdaptor();
   }
 
-  // GetAll asks for one property after the other: they are of one moment, and cost one look.
+  // Drops the status that is shared by the properties. GetAll reads one property after another; all then show the same
+  // moment and cost one status().
   void forget_status() { status_.reset(); }
 
   void emit_properties_changed(const std::vector<std::string>& names) {
@@ -209,7 +211,7 @@ class Object final : public sdbus::AdaptorInterfaces<org::sonic::PortSync1_adapt
       return result;
     });
   }
-  // The store may answer at once, or later. The object may have gone by then, and with it the connection.
+  // Replies when the store has replied, at once or later. The object and the connection may not exist by then.
   void GetPort(PortResult&& result, std::string name) override {
     const auto no_such_port = [name] { return error_of({ControlError::Kind::no_such_port, "no such port: " + name}); };
     if (!control_.port(name)) return result.returnError(no_such_port());
@@ -227,7 +229,7 @@ class Object final : public sdbus::AdaptorInterfaces<org::sonic::PortSync1_adapt
             const auto port = control_.port(name);
             if (!port) return question->result.returnError(no_such_port());
             question->result.returnResults(dictionary_of(*port, check));
-          } catch (const std::exception&) {  // the bus is lost, as the next turn finds out
+          } catch (const std::exception&) {  // the bus is lost, which the next turn detects
           }
         });
     if (!question->answered) checks_.insert(question->check);
@@ -277,8 +279,8 @@ class Object final : public sdbus::AdaptorInterfaces<org::sonic::PortSync1_adapt
   std::uint64_t Flaps() override { return status().flaps; }
   std::uint64_t SignalsDropped() override { return changes_.dropped(); }
 
-  // The bus knows who its client is, and is asked before the client has our answer and may go. It is not waited for:
-  // the log has a second line.
+  // Returns the client's name on the bus. Also asks the bus for the client's uid and pid, and logs them in a second
+  // line when the bus replies. Asks before the client has its reply, because it may disconnect then.
   Control::Requester requester() {
     const std::string client = getObject().getCurrentlyProcessedMessage()->getSender();
     if (!bus_) bus_ = sdbus_compat::make_proxy(connection_, "org.freedesktop.DBus", "/org/freedesktop/DBus");
@@ -300,16 +302,16 @@ class Object final : public sdbus::AdaptorInterfaces<org::sonic::PortSync1_adapt
   Control& control_;
   const PortChanges& changes_;
   std::optional<Control::Status> status_;
-  std::unique_ptr<sdbus::IProxy> bus_;  // made when it is first asked
-  std::set<std::uint64_t> checks_;  // not answered yet
+  std::unique_ptr<sdbus::IProxy> bus_;  // made when first used
+  std::set<std::uint64_t> checks_;      // without a reply so far
 };
 
-// One attempt to get the name. sdbus-c++ waits for the bus, 25 s and more for one that has stopped: a thread does it,
-// and nobody waits for the thread, which has its share of this.
+// One attempt to get the name. Uses a thread, because sdbus-c++ blocks for 25 s or more if the bus hangs. The thread is
+// detached and shares the ownership of this object.
 class Attempt {
  public:
   struct Result {
-    std::unique_ptr<sdbus::IConnection> connection;  // with the name
+    std::unique_ptr<sdbus::IConnection> connection;  // that owns the name
     bool bus_found = false;
     std::string error;
   };
@@ -321,7 +323,7 @@ class Attempt {
   Attempt& operator=(const Attempt&) = delete;
   ~Attempt() { ::close(event_); }
 
-  // The thread has the signal mask of the caller: what the loop takes is blocked.
+  // Starts the thread. It inherits the caller's signal mask, so the signals that the loop handles are blocked in it.
   static std::shared_ptr<Attempt> start() {
     auto attempt = std::make_shared<Attempt>();
     std::thread([attempt] {
@@ -334,7 +336,7 @@ class Attempt {
     return attempt;
   }
 
-  // Readable once there is a result.
+  // Returns a descriptor that is readable when the result exists.
   [[nodiscard]] int fd() const noexcept { return event_; }
 
   Result take() {
@@ -362,7 +364,7 @@ class Attempt {
   Result result_;  // the mutex guards it
 };
 
-// What properties with EmitsChangedSignal were when that was last told.
+// The properties with EmitsChangedSignal, as the last signal had them.
 struct Told {
   explicit Told(const Control::Status& status)
       : verdict(status.health.verdict),
@@ -433,14 +435,14 @@ class DbusService::Impl final : public Control::Observer {
   }
 
  private:
-  // --- the way to the bus, and back ---
+  // --- connecting and disconnecting ---
 
   void attempt() {
     try {
       attempt_ = Attempt::start();
       attempt_watch_ =
           std::make_unique<EventLoop::Watch>(loop_, attempt_->fd(), EPOLLIN, [this](std::uint32_t) { attempted(); });
-    } catch (const std::system_error& error) {  // no thread, no descriptor
+    } catch (const std::system_error& error) {  // no thread or descriptor available
       not_connected(false, error.what());
     }
   }
@@ -467,11 +469,11 @@ class DbusService::Impl final : public Control::Observer {
     log::info(std::string("D-Bus service ") + bus_name + " is on the system bus");
     pause_ = first_pause;
     failure_.clear();
-    process();  // what came while the name was asked for
+    process();  // calls that came while the name was requested
   }
 
   void not_connected(bool bus_found, const std::string& error) {
-    // A bus that is not there is told once, whatever it is that says so, and not again after "lost".
+    // A missing bus is logged once, whatever the error, and not again after "lost".
     const std::string failure = bus_found ? error : "no bus";
     if (failure != failure_ && (bus_found || failure_.empty())) {
       const std::string text = (bus_found ? std::string("The system bus refuses ") + bus_name : "No system bus") +
@@ -491,7 +493,8 @@ class DbusService::Impl final : public Control::Observer {
   }
 
   void disconnect() {
-    // The destructor of a connection waits until all is sent: a bus that has stopped would stop us, too.
+    // The destructor of a connection waits until everything is sent. Without shutdown(), a bus that hangs would block
+    // it.
     if (watch_) (void)::shutdown(fd_, SHUT_RDWR);
     watch_.reset();
     object_.reset();
@@ -504,7 +507,7 @@ class DbusService::Impl final : public Control::Observer {
     resynchronized_.reset();
   }
 
-  // --- answering ---
+  // --- replies ---
 
   void process() {
     const auto begin = portsync::Clock::now();
@@ -517,7 +520,7 @@ class DbusService::Impl final : public Control::Observer {
     } catch (const sdbus::Error& error) {
       return lost(error.what());
     }
-    // More waits, maybe read by sd-bus already. Rows come first.
+    // More calls wait, perhaps read by sd-bus already. Rows come first.
     watch_->set_events(0);
     resume_.start(std::chrono::ceil<std::chrono::milliseconds>((portsync::Clock::now() - begin) * pause_factor));
   }
@@ -526,7 +529,7 @@ class DbusService::Impl final : public Control::Observer {
 
   void watch() { watch_->set_events(EPOLLIN | (bus_is_slow() ? EPOLLOUT : 0U)); }
 
-  // --- telling ---
+  // --- signals ---
 
   void emit_later() {
     if (std::exchange(will_emit_, true)) return;
@@ -536,7 +539,7 @@ class DbusService::Impl final : public Control::Observer {
   void emit() {
     will_emit_ = false;
     try {
-      // What is not sent stays here, where it is bounded, and not with sd-bus.
+      // Unsent signals stay here, where their number is bounded, and not in sd-bus' queue.
       if (bus_is_slow()) return emit_later();
       emit_all();
       watch();
@@ -574,11 +577,11 @@ class DbusService::Impl final : public Control::Observer {
   std::unique_ptr<EventLoop::Watch> attempt_watch_;
   EventLoop::Timer retry_;
   std::chrono::milliseconds pause_ = first_pause;
-  std::string failure_;  // as it was told; "" = none since the bus was there
+  std::string failure_;  // as logged last; "" = none since the last connection
 
   std::unique_ptr<sdbus::IConnection> connection_;
   std::unique_ptr<Object> object_;
-  int fd_ = -1;  // the connection's
+  int fd_ = -1;  // of the connection
   std::unique_ptr<EventLoop::Watch> watch_;
 
   PortChanges changes_{most_waiting_ports};

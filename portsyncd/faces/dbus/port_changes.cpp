@@ -4,7 +4,7 @@
 namespace portsyncd {
 namespace {
 
-// Assigns in place where it can, which keeps the memory of the fields.
+// Assigns in place if possible, so that the memory of the fields is reused.
 void assign(PortChanges::Record& record, const portsync::PortRecord* from) {
   if (from == nullptr) {
     record.reset();

@@ -39,13 +39,13 @@ namespace {
 using namespace std::chrono_literals;
 
 constexpr auto update_interval = 1s;
-// Ports come and go some at a time, so that rows need not wait: the library allocates for a series, and looks at all of
-// its family to remove one.
+// Series of ports are added and removed some at a time, so that rows need not wait. The library allocates memory to add
+// a series, and searches the whole family to remove one.
 constexpr std::size_t most_added_at_once = 128;
 constexpr std::size_t most_removed_at_once = 16;
 constexpr auto pause_between_ports = 5ms;
 
-// Blocks every signal while it lives: a thread made meanwhile never takes one from the loop.
+// Blocks every signal while it exists, so that a thread started meanwhile never takes a signal from the loop.
 class NoSignals {
  public:
   NoSignals() {
@@ -61,7 +61,8 @@ class NoSignals {
   sigset_t before_{};
 };
 
-// A socket for an address, to try out what civetweb, the library's web server, does and does not tell.
+// A socket for an address. civetweb, the library's web server, does not report why it cannot listen; listen() here
+// finds the reason.
 class Socket {
  public:
   explicit Socket(const ListenAddress& address) {
@@ -75,7 +76,7 @@ class Socket {
       size_ = sizeof v4;
       std::memcpy(&address_, &v4, size_);
     } else {
-      sockaddr_in6 v6{};  // the unspecified address is every one
+      sockaddr_in6 v6{};  // the unspecified address means all addresses
       v6.sin6_family = AF_INET6;
       v6.sin6_port = htons(address.port);
       if (!address.host.empty()) ::inet_pton(AF_INET6, address.host.c_str(), &v6.sin6_addr);
@@ -89,7 +90,7 @@ class Socket {
     if (fd_ >= 0) ::close(fd_);
   }
 
-  // Both return errno, or 0.
+  // Returns 0 or an errno.
   [[nodiscard]] int listen() const {
     const int on = 1;
     if (fd_ < 0) return errno;
@@ -106,8 +107,8 @@ class Socket {
   socklen_t size_ = 0;
 };
 
-// The library's web server, which has three threads: one accepts, two answer, so that a slow scraper does not keep
-// another from the page.
+// The library's web server. It has three threads: one accepts, and two reply, so that a slow scraper does not block
+// another one.
 class Server {
  public:
   Server(const std::string& listen, const std::shared_ptr<prometheus::Registry>& registry)
@@ -119,7 +120,7 @@ class Server {
     const NoSignals no_signals;
     try {
       exposer_ = std::make_unique<prometheus::Exposer>(options);
-    } catch (const std::runtime_error&) {  // which does not say why
+    } catch (const std::runtime_error&) {  // without the reason
       const int why = Socket(address_).listen();
       if (why != 0) throw std::runtime_error(std::generic_category().message(why));
       if (address_.family == ListenAddress::Family::ipv6) {
@@ -132,12 +133,13 @@ class Server {
   Server(const Server&) = delete;
   Server& operator=(const Server&) = delete;
 
-  // The thread that accepts looks for its end every 2 s, or when somebody connects.
+  // Ends the server. Its accepting thread checks for the end every 2 s and after each connection, so this connects to
+  // it.
   ~Server() {
     try {
       const auto ended = std::async(std::launch::async, [this] { exposer_.reset(); });
       while (ended.wait_for(5ms) != std::future_status::ready) Socket(address_).connect();
-    } catch (const std::system_error&) {  // no thread to be had: then it takes 2 s
+    } catch (const std::system_error&) {  // no thread available: the end takes 2 s
       exposer_.reset();
     }
   }
@@ -155,7 +157,7 @@ std::string compiler() {
 #endif
 }
 
-// A name as it is, but for what a terminal would obey: "\\x1b" for an escape. Two names stay two.
+// Replaces each control character in the name, such as an escape with "\\x1b". Different names stay different.
 std::string visible(std::string_view name) {
   std::string text;
   for (const char c : name) {
@@ -255,7 +257,7 @@ class MetricsExporter::Impl final : public Control::Observer {
     prometheus::Counter* flaps = nullptr;
     prometheus::Gauge* up = nullptr;
     PortNow told;
-    std::uint32_t round = 0;  // in which it was seen last
+    std::uint32_t round = 0;  // the last round that saw it
   };
   struct NameHash {
     using is_transparent = void;
@@ -290,7 +292,7 @@ class MetricsExporter::Impl final : public Control::Observer {
     for (const auto& [value, metric] : counters_) raise(metric, value(reading));
     for (const auto& [value, metric] : gauges_) metric.Set(value(reading));
     const std::uint64_t events = reading.statistics.sync.events;
-    // A flap between two messages leaves the row as it is.
+    // Any event may have changed the flaps: a flap between two messages does not change the row.
     if (std::exchange(events_seen_, events) != events) ports_may_differ_ = true;
     if (std::exchange(ports_may_differ_, false)) update_ports();
   }
@@ -313,13 +315,13 @@ class MetricsExporter::Impl final : public Control::Observer {
     const PortNow now{status.flaps.total, status.link->running()};
     const auto known = ports_.find(status.name);
     if (known == ports_.end()) {
-      if (is_utf8(status.name)) add(status.name, now);  // a page with another name would be refused
+      if (is_utf8(status.name)) add(status.name, now);  // Prometheus would refuse a page with another name
       return;
     }
     Port& port = known->second;
     port.round = round_;
     if (now.flaps >= port.told.flaps) return tell(port, now);
-    // A port that came anew counts from 0 again, and so does its series.
+    // A recreated port counts from 0 again, so its series is replaced.
     if (!remove(port)) return;
     ports_.erase(known);
     add(status.name, now);
@@ -360,7 +362,7 @@ class MetricsExporter::Impl final : public Control::Observer {
   prometheus::Family<prometheus::Gauge>& port_up_;
   std::vector<Shown<decltype(CounterMetric::value), prometheus::Counter>> counters_;
   std::vector<Shown<decltype(GaugeMetric::value), prometheus::Gauge>> gauges_;
-  std::unordered_map<std::string, Port, NameHash, std::equal_to<>> ports_;  // that have series
+  std::unordered_map<std::string, Port, NameHash, std::equal_to<>> ports_;  // with series
   portsync::Verdict verdict_ = portsync::Verdict::degraded;
   std::uint64_t events_seen_ = 0;
   std::uint32_t round_ = 0;
@@ -368,7 +370,7 @@ class MetricsExporter::Impl final : public Control::Observer {
   std::size_t may_remove_ = 0;
   bool ports_may_differ_ = true;
   bool waiting_ = false;
-  std::optional<Server> server_;  // goes first: it reads the registry
+  std::optional<Server> server_;  // destroyed first, because it reads the registry
 };
 
 MetricsExporter::MetricsExporter(const std::string& listen, Control& control, EventLoop& loop)

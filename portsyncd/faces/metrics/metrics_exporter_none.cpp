@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: Apache-2.0
-// For systems without prometheus-cpp.
+// The implementation for systems without prometheus-cpp.
 #include <stdexcept>
 
 #include "faces/metrics/metrics_exporter.hpp"

@@ -42,7 +42,7 @@ bool ControlConnection::write() {
     }
     written_ += static_cast<std::size_t>(size);
   }
-  output_ = {};  // gives a long answer's memory back
+  output_ = {};  // frees the memory of a long reply
   written_ = 0;
   return true;
 }

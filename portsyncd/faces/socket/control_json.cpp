@@ -19,7 +19,7 @@ constexpr int deepest = 2;  // a request is one object of plain values
 struct MethodName {
   std::string_view name;
   Method method;
-  std::string_view argument;  // what it takes; "" = nothing
+  std::string_view argument;  // the name of its argument; "" = none
   bool needs_argument = false;
 };
 
@@ -162,7 +162,7 @@ std::string text_of(const portsync::PortStatus& port, const std::optional<Contro
   if (check == nullptr) return dump(json);
   json["row"] = json_of(check->row);
   json["row_error"] = check->error;
-  if (!check->error.empty()) json["in_sync"] = nullptr;  // not known
+  if (!check->error.empty()) json["in_sync"] = nullptr;  // unknown
   return dump(json);
 }
 

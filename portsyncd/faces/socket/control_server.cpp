@@ -21,9 +21,9 @@ namespace {
 
 using namespace std::chrono_literals;
 
-constexpr std::size_t most_bytes_at_once = 65'536;  // of a listing, before the loop turns
+constexpr std::size_t most_bytes_at_once = 65'536;  // of a listing in one turn of the loop
 constexpr auto listing_lifetime = 100ms;
-constexpr auto accept_pause = 1s;  // when there are no descriptors left
+constexpr auto accept_pause = 1s;  // after descriptors ran out
 
 Control::Requester requester_of(const Peer& peer) {
   return {"uid=" + std::to_string(peer.uid) + " pid=" + std::to_string(peer.pid) + " over the control socket"};
@@ -31,13 +31,13 @@ Control::Requester requester_of(const Peer& peer) {
 
 }  // namespace
 
-// What a client is: each state says what is done with its next turn.
+// The state of a client. It determines what the server does in the client's next turn.
 enum class ControlServer::Role : std::uint8_t {
   asks,     // sends requests
-  waits,    // for the store, which has been asked for a row
-  lists,    // is being sent a listing
-  follows,  // is sent events
-  refused,  // has been sent the reason, and goes when it has read that
+  waits,    // waits for the store's reply about a row
+  lists,    // receives a listing
+  follows,  // receives events
+  refused,  // receives the reason, and is removed when it has read that
 };
 
 struct ControlServer::Client {
@@ -49,14 +49,14 @@ struct ControlServer::Client {
   const bool may_change;
   const Control::Requester requester;
   Role role = Role::asks;
-  bool has_ended = false;                // it will not ask again
+  bool has_ended = false;                // it will send no more requests
   bool has_turn = false;                 // it is in turns_
-  std::uint64_t check = 0;               // Role::waits: of Control::check()
-  std::uint64_t dropped = 0;             // events, since it was sent a count of them
+  std::uint64_t check = 0;               // Role::waits: the number of Control::check()
+  std::uint64_t dropped = 0;             // events, since the last count was sent
   std::shared_ptr<PortListing> listing;  // Role::lists
-  std::size_t listed = 0;                // bytes of it that were sent
-  std::uint32_t events = EPOLLIN;        // waited for
-  std::uint32_t ready = 0;               // of these, what has come
+  std::size_t listed = 0;                // bytes of the listing that were queued
+  std::uint32_t events = EPOLLIN;        // that `watch` waits for
+  std::uint32_t ready = 0;               // events that have occurred
   std::optional<EventLoop::Timer> idle;
   std::optional<EventLoop::Watch> watch;  // std::nullopt: the other end has hung up
 };
@@ -81,16 +81,17 @@ void ControlServer::on_connect() {
   try {
     if (const int fd = socket_.accept(); fd >= 0) return add(fd);
     if (errno == EAGAIN || errno == EINTR || errno == ECONNABORTED) return;
-    watch_.set_events(0);  // no descriptor is left: the loop would spin
+    watch_.set_events(0);  // no descriptor is available: the loop would spin
     accept_again_.start(accept_pause);
-  } catch (const std::exception&) {  // no memory or descriptor for it
+  } catch (const std::exception&) {  // no memory or descriptor for the client
   }
 }
 
-// No user may keep another one out, and users who may change something keep places of their own.
+// Limits the clients of each user, so that no user can lock out another. Reserves places for users that may change
+// something.
 bool ControlServer::may_connect(const Client& newcomer) const {
   const auto count = [this](auto is_one) {
-    return static_cast<std::size_t>(std::count_if(clients_.begin(), clients_.end(), is_one)) - 1;  // the newcomer
+    return static_cast<std::size_t>(std::count_if(clients_.begin(), clients_.end(), is_one)) - 1;  // not the newcomer
   };
   if (newcomer.may_change) return clients_.size() <= most_clients;
   return clients_.size() <= most_clients &&
@@ -124,11 +125,11 @@ void ControlServer::remove(Client& client) {
   clients_.remove_if([&client](const Client& other) { return &other == &client; });
 }
 
-// The client waits for its turn. Nothing of it is watched until then, or the loop would spin.
+// Queues the client for its turn. Stops watching it until then, because the loop would spin otherwise.
 void ControlServer::on_ready(Client& client, std::uint32_t events) {
   client.ready |= events;
   if ((events & (EPOLLERR | EPOLLHUP)) != 0) {
-    client.watch.reset();  // these two cannot be left out of what is watched
+    client.watch.reset();  // epoll always reports these two
   } else {
     watch(client, 0);
   }
@@ -145,7 +146,7 @@ void ControlServer::want_turn(Client& client) {
   plan_turn();
 }
 
-// When the first client may have its turn: at once, unless its user has had more than its share.
+// Starts the timer for the next turn: at once, unless all waiting users have used more than their shares.
 void ControlServer::plan_turn() {
   if (turns_.empty()) return next_turn_.stop();
   const portsync::TimePoint now = portsync::Clock::now();
@@ -156,7 +157,7 @@ void ControlServer::plan_turn() {
   next_turn_.start(std::chrono::ceil<std::chrono::milliseconds>(std::max(wait, wait.zero())));
 }
 
-// One step of one client: rows have the loop between two steps.
+// Serves one step of one client. Between two steps the loop serves rows.
 void ControlServer::take_turn() {
   const portsync::TimePoint begin = portsync::Clock::now();
   const auto client = std::find_if(turns_.begin(), turns_.end(), [this, begin](const Client* each) {
@@ -172,7 +173,7 @@ void ControlServer::take_turn() {
   try {
     stays = serve(taken, std::exchange(taken.ready, 0));
     if (stays) wait_for_more(taken);
-  } catch (const std::exception&) {  // no memory for it
+  } catch (const std::exception&) {  // no memory for the client
     stays = false;
   }
   if (!stays) remove(taken);
@@ -181,13 +182,13 @@ void ControlServer::take_turn() {
   plan_turn();
 }
 
-// False: it goes.
+// Returns false if the client must be removed.
 bool ControlServer::serve(Client& client, std::uint32_t events) {
   ControlConnection& connection = client.connection;
   if ((events & EPOLLIN) == 0 && (events & (EPOLLERR | EPOLLHUP)) != 0) return false;
   if ((events & EPOLLIN) != 0 && !connection.read()) client.has_ended = true;
   if (client.role == Role::follows) {
-    connection.discard_input();  // it has asked its last
+    connection.discard_input();  // further requests are ignored
     if (client.has_ended) return false;
     if (connection.waiting() == 0 && client.dropped > 0) {
       connection.queue(control_json::dropped_line(std::exchange(client.dropped, 0)));
@@ -209,7 +210,7 @@ void ControlServer::wait_for_more(Client& client) {
   if (!client.watch) return client.role == Role::waits ? void() : want_turn(client);
   std::uint32_t events = goes_on ? std::uint32_t{EPOLLOUT} : 0U;
   const bool is_read_from = client.role == Role::follows || (client.role == Role::asks && !goes_on);
-  if (is_read_from) events |= EPOLLIN;  // nothing is read from a client that does not read
+  if (is_read_from) events |= EPOLLIN;  // do not read from a client that does not read
   watch(client, events);
 }
 
@@ -278,7 +279,7 @@ void ControlServer::answer(Client& client, const Control::Outcome& outcome) {
   client.connection.queue(outcome ? control_json::error_line(*outcome) : control_json::result_line("{}"));
 }
 
-// The store may answer at once (when it is closed), or later.
+// Replies when the store has replied: at once if the store is closed, else later.
 void ControlServer::read_row(Client& client, const std::string& name) {
   const auto no_such_port = [name] {
     return control_json::error_line("no_such_port", "no port has the name \"" + name + "\"");
@@ -292,7 +293,7 @@ void ControlServer::read_row(Client& client, const std::string& name) {
       client.connection.queue(
           port ? control_json::result_line(control_json::text_of(*port, control_.compared(), &check)) : no_such_port());
       want_turn(client);
-    } catch (const std::exception&) {  // no memory for it: the client's limit of time ends it
+    } catch (const std::exception&) {  // no memory for the reply: the idle limit removes the client
     }
   });
 }
@@ -301,7 +302,8 @@ std::shared_ptr<PortListing> ControlServer::make_listing(const std::string& patt
   return std::make_shared<PortListing>(control_, pattern, portsync::Clock::now());
 }
 
-// One listing serves all clients of limited users that ask for the same ports within a moment.
+// Returns a listing that clients of users with a limited share use together, if they ask for the same ports within 100
+// ms.
 std::shared_ptr<PortListing> ControlServer::shared_listing(const std::string& pattern) {
   const portsync::TimePoint now = portsync::Clock::now();
   std::erase_if(listings_, [now](const auto& listing) { return now - listing->begun() > listing_lifetime; });
@@ -321,7 +323,8 @@ void ControlServer::list_more(Client& client) {
   client.role = Role::asks;
 }
 
-// A monitor that does not read enough loses events, and is told how many when it has read the ones before.
+// Sends a line to each monitor. A monitor that does not read fast enough loses events. It receives their number when it
+// has read the lines before.
 template <typename MakeLine>
 void ControlServer::tell_monitors(MakeLine make_line) noexcept {
   if (monitors_ == 0) return;
@@ -337,7 +340,7 @@ void ControlServer::tell_monitors(MakeLine make_line) noexcept {
       client.connection.queue(line);
       if (!client.has_turn) wait_for_more(client);
     }
-  } catch (const std::exception&) {  // no memory for it: rows matter more
+  } catch (const std::exception&) {  // no memory for the line: rows matter more
   }
 }
 

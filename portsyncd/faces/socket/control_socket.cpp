@@ -34,7 +34,7 @@ int make_socket(const std::string& path) {
   return fd;
 }
 
-// Somebody listens there: also when he is too busy to be connected to.
+// Returns true if the socket has a listener, even if its backlog is full.
 bool is_live(const std::string& path) {
   const sockaddr_un address = address_of(path);
   const int fd = make_socket(path);
@@ -60,7 +60,7 @@ void ControlSocket::bind() {
   const sockaddr_un address = address_of(path_);
   fd_ = make_socket(path_);
   struct stat status {};
-  // Connecting takes the right to write. The umask of the unit gives it to nobody else.
+  // To connect, a client needs write permission on the file. The unit's umask withholds it, so chmod() grants it.
   if (::bind(fd_, reinterpret_cast<const sockaddr*>(&address), sizeof address) == 0 &&
       ::chmod(path_.c_str(), 0666) == 0 && ::lstat(path_.c_str(), &status) == 0 && ::listen(fd_, backlog) == 0) {
     device_ = status.st_dev;

@@ -15,7 +15,7 @@ bool comes_later(const std::string& a, const std::string& b) {
 
 }  // namespace
 
-// A heap costs little to make, and each part sorts only as many names as it lists.
+// Uses a heap, because it is cheap to build, and each part then sorts only the names that it lists.
 PortListing::PortListing(const Control& control, std::string pattern, portsync::TimePoint begun)
     : control_(control),
       pattern_(std::move(pattern)),
@@ -32,7 +32,7 @@ void PortListing::make_more() {
     const std::string name = std::move(names_.back());
     names_.pop_back();
     const auto port = control_.port(name);
-    if (!port) continue;  // gone since
+    if (!port) continue;  // removed since the beginning
     if (std::exchange(any_, true)) text_ += ',';
     text_ += control_json::text_of(*port, compared_);
   }

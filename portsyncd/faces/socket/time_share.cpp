@@ -5,7 +5,7 @@
 
 namespace portsyncd {
 
-// A debt is paid off by the time that passes. One part of N is thus a debt of N times the time spent.
+// Time that passes pays off a debt. A share of 1/N therefore means a debt of N times the time spent.
 void TimeShare::charge(uid_t user, Duration spent, TimePoint now) {
   std::erase_if(paid_, [now](const auto& entry) { return entry.second <= now; });
   TimePoint& paid = paid_[user];
