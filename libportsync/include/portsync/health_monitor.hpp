@@ -132,9 +132,9 @@ class PORTSYNC_API HealthMonitor : public Pollable {
 };
 
 // Makes a monitor. A quiet switch is healthy: the absence of changes is never a fault. The reason is the first cause of
-// the worst faults, in the order from the kernel to the store, with rates last. A rate counts once a minute has 20
-// writes or latencies, and stops counting when it is clearly within its limit. If only the numbers in a reason change,
-// the listener is called at most once a minute. Throws std::system_error (no descriptor).
+// the worst faults, in the order from the kernel to the store, with rates last. A rate counts only with 20 writes or
+// latencies within a minute, and stops counting when it is clearly within its limit. If only the numbers in a reason
+// change, they are reported again at most once a minute. Throws std::system_error (no descriptor).
 [[nodiscard]] PORTSYNC_API std::unique_ptr<HealthMonitor> make_health_monitor(const HealthOptions& options);
 
 }  // namespace portsync

@@ -62,10 +62,9 @@ struct SyncEvent {
     audit_completed,     // sink, count = rows that had drifted
     queue_collapsed,     // sink
     synchronized,        // every row of every sink equals the kernel, for the first time
-    fields_lost,    // sink, port, fields = fields of other writers that were erased with a row whose removal was found
-                    // late
-    store_trouble,  // sink, text = a fault of the store that fails no row; "" = the fault is over
-    row_checked,    // sink, port, record = what check() read (nullptr: no row), error and text = why it could not read
+    fields_lost,         // sink, port, fields = fields of other writers in a row that was removed late
+    store_trouble,       // sink, text = a fault of the store that fails no row; "" = the fault is over
+    row_checked,  // sink, port, record = what check() read (nullptr: no row), error and text = why it could not read
   };
   Kind kind = Kind::row_written;         // decides which other members are set
   std::string_view sink;                 // its name, as given to add_sink()

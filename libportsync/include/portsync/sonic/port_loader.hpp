@@ -46,7 +46,7 @@ struct PortLoaderOptions {
   std::chrono::milliseconds missing_after{30'000};  // from PortConfigDone to the first report of missing ports
   std::chrono::milliseconds missing_interval{60'000};  // between later reports
   std::chrono::milliseconds look_interval{
-      60'000};  // how often to check that PortConfigDone exists, because swss removes it when it starts
+      60'000};  // between checks that PortConfigDone exists; a starting swss removes it
 };
 
 // How the ports came into APPL_DB.
@@ -65,26 +65,29 @@ enum class StartMode : std::uint8_t {
 struct LoaderEvent {
   // The kind of event, with the members that it sets.
   enum class Kind : std::uint8_t {
-    waiting,        // text = what the start waits for, reported whenever that changes; later, APPL_DB
+    waiting,        // text = what the loader waits for, reported whenever that changes; while it runs, that is APPL_DB
     started,        // mode, count = ports in CONFIG_DB
     link_set_down,  // port, ifindex: it is ignored until it is removed
-    links_kept,  // count, error = why; port, when it is only one: found at a cold start, not set down, treated as the
-                 // ports' links
-    running,  // mode, count; links pass from now on. PortConfigDone was written (cold, dpu) or was there already. text
-              // = what cannot be determined, "" = nothing
-    resumed,  // APPL_DB is back, and has lost nothing
+    // count, error = why; port if it is only one: links found at a cold start that were not set down. They count as the
+    // ports' links.
+    links_kept,
+    // mode, count: links pass from now on. PortConfigDone was written (cold, dpu) or was there already. text = what
+    // cannot be determined; "" = nothing.
+    running,
+    resumed,         // APPL_DB is back, and has lost nothing
     port_init_done,  // written and acknowledged
     ports_missing,   // ports: in CONFIG_DB, but without a link or not in APPL_DB; count = number of ports in CONFIG_DB
     refused,         // text, error; tried again, and reported once
     data_lost,       // final: APPL_DB's server was restarted and PortConfigDone is gone
     another_loader,  // final: text = its client name
-    config_done_gone,  // PortConfigDone is gone although APPL_DB's server was not restarted, so swss was restarted. The
-                       // loader writes nothing more until PortConfigDone is back (resumed), or another loader begins a
-                       // new start
+    // PortConfigDone is gone although APPL_DB's server was not restarted, so swss was restarted. The loader writes
+    // nothing more until PortConfigDone is back (resumed), or another loader begins a new start.
+    config_done_gone,
     leftovers_ignored,  // count = links that were set down, reported right before running; they get no row
-    consumers_deaf,     // APPL_DB's server was restarted with its data, and no consumer has subscribed since; repeated
-                        // every missing_interval
-    consumers_heard,    // a consumer has subscribed
+    // APPL_DB's server was restarted with its data, and no consumer has subscribed since. Repeated every
+    // missing_interval.
+    consumers_deaf,
+    consumers_heard,  // a consumer has subscribed
   };
   Kind kind = Kind::waiting;                        // decides which other members are set
   StartMode mode = StartMode::cold;                 // how the loader starts
