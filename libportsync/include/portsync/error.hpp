@@ -16,7 +16,7 @@ enum class Errc {
   busy,               // an operation of this kind is under way
   no_room,            // more put() and erase() calls than room() allows
   try_again,          // not done, but it may be repeated at once
-  closed,             // the descriptor or peer is gone for good
+  closed,             // the descriptor or the peer is permanently gone
 };
 
 // Returns the category of portsync::Errc, "portsync".

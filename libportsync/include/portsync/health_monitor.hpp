@@ -16,7 +16,7 @@ namespace portsync {
 // How well the rows equal the links. A greater value is worse.
 enum class Verdict : std::uint8_t { healthy, degraded, unhealthy };
 
-// "Healthy", "Degraded", "Unhealthy".
+// Returns "Healthy", "Degraded" or "Unhealthy".
 [[nodiscard]] PORTSYNC_API const char* to_string(Verdict verdict) noexcept;
 
 // The state of one sink.
@@ -57,8 +57,8 @@ struct HealthReport {
   std::uint64_t overruns = 0;
   std::uint64_t resyncs = 0;         // snapshots after the first
   std::uint64_t drift_repaired = 0;  // rows that an audit found to differ
-  // Since when no link matches, although one did before; std::nullopt: one matches, none ever did, or no match is
-  // intended.
+  // Since when no link matches, although one did before; std::nullopt: one matches, none ever did, or it is known that
+  // none should.
   std::optional<TimePoint> no_port_since;
   std::chrono::milliseconds audit_interval{0};    // how often rows are to be compared; 0 = never
   std::optional<TimePoint> listing_silent_since;  // see LinkSourceStatistics, for the next one too
@@ -76,7 +76,7 @@ struct Health {
   return !(a == b);
 }
 
-// "Healthy", "Degraded: reason" or "Unhealthy: reason".
+// Returns "Healthy", "Degraded: reason" or "Unhealthy: reason".
 [[nodiscard]] PORTSYNC_API std::string to_string(const Health& health);
 
 // A change of the verdict or of its reason.
@@ -103,7 +103,7 @@ struct HealthOptions {
   std::chrono::milliseconds settle_time{1000};
 };
 
-// Judges reports, and the age that their faults have reached since, and forms one verdict. The caller acts on it.
+// Judges reports, including the present age of their faults, and forms one verdict. The caller acts on it.
 class PORTSYNC_API HealthMonitor : public Pollable {
  public:
   // See set_listener().

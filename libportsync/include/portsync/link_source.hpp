@@ -16,7 +16,7 @@ namespace portsync {
 // without a notification.
 enum class Cause : std::uint8_t { initial, notified, resync };
 
-// "initial", "notified" or "resync".
+// Returns "initial", "notified" or "resync".
 [[nodiscard]] PORTSYNC_API const char* to_string(Cause cause) noexcept;
 
 // Something that a LinkSource reports. Everything it points to is borrowed for the call. Ignore unknown kinds, because

@@ -14,7 +14,8 @@ namespace portsync {
 // RFC 2863 operational state, IFLA_OPERSTATE (linux/if.h, IF_OPER_*).
 enum class OperState : std::uint8_t { unknown, not_present, down, lower_layer_down, testing, dormant, up };
 
-// "unknown", "notpresent", "down", "lowerlayerdown", "testing", "dormant" or "up", as in /sys/class/net/*/operstate.
+// Returns "unknown", "notpresent", "down", "lowerlayerdown", "testing", "dormant" or "up", as in
+// /sys/class/net/*/operstate.
 [[nodiscard]] PORTSYNC_API const char* to_string(OperState state) noexcept;
 
 // A link-layer address, IFLA_ADDRESS: 6 bytes for Ethernet, at most 32 (MAX_ADDR_LEN); size 0 = the link has none.
@@ -28,20 +29,20 @@ struct HardwareAddress {
   return !(a == b);
 }
 
-// "02:00:00:00:00:01"; "" when the link has no address.
+// Returns text like "02:00:00:00:00:01"; "" when the link has no address.
 [[nodiscard]] PORTSYNC_API std::string to_string(const HardwareAddress& address);
 
 // A link as the kernel last described it in an RTM_NEWLINK (linux/rtnetlink.h, linux/if_link.h). std::nullopt means
 // that the kernel did not report the attribute. An empty string means that the link has no such name. New members are
 // added at the end.
 struct LinkState {
-  std::int32_t ifindex = 0;  // > 0; unique in a network namespace while the link lives, may be used again later
+  std::int32_t ifindex = 0;  // > 0; unique in a network namespace while the link exists, may be reused later
   std::string name;          // IFLA_IFNAME, 1 to 15 bytes
   std::uint32_t flags = 0;   // ifi_flags, IFF_*; see the three functions below
   OperState operstate = OperState::unknown;         // IFLA_OPERSTATE
   std::optional<std::uint32_t> mtu;                 // bytes
   std::optional<std::uint32_t> carrier_changes;     // IFLA_CARRIER_CHANGES, up and down together
-  std::optional<std::uint32_t> carrier_up_count;    // since Linux 4.16; counts what fell between two messages too
+  std::optional<std::uint32_t> carrier_up_count;    // since Linux 4.16; includes changes between two messages
   std::optional<std::uint32_t> carrier_down_count;  // since Linux 4.16
   HardwareAddress address;                          // IFLA_ADDRESS, the MAC of Ethernet
   std::int32_t master = 0;                          // ifindex of the bridge, LAG or VRF that the link is in; 0 = none
@@ -50,8 +51,8 @@ struct LinkState {
   std::string slave_kind;                      // IFLA_INFO_SLAVE_KIND: "bridge", "team", "bond"; "" = not a member
   std::string phys_port_name;                  // IFLA_PHYS_PORT_NAME
   std::vector<std::string> alternative_names;  // IFLA_ALT_IFNAME, in the kernel's order
-  // IFLA_LINK_NETNSID: `parent` is an ifindex of this other network namespace, by its number in this one; -1 = it has
-  // no number here. std::nullopt = `parent` is in this namespace.
+  // IFLA_LINK_NETNSID: `parent` is an ifindex in another network namespace, and this is its number in the link's
+  // namespace; -1 = it has no number there. std::nullopt = `parent` is in the link's namespace.
   std::optional<std::int32_t> parent_netnsid;
 
   [[nodiscard]] bool admin_up() const noexcept { return (flags & 0x1U) != 0; }      // IFF_UP
@@ -59,12 +60,12 @@ struct LinkState {
   [[nodiscard]] bool lower_up() const noexcept { return (flags & 0x10000U) != 0; }  // IFF_LOWER_UP
 };
 
-// SONiC's words for admin_up() and running(): "up" or "down".
+// Returns SONiC's words for admin_up() and running(): "up" or "down".
 [[nodiscard]] constexpr std::string_view up_or_down(bool up) noexcept {
   return up ? "up" : "down";
 }
 
-// Equal in every member.
+// Returns true when all members are equal.
 [[nodiscard]] PORTSYNC_API bool operator==(const LinkState& a, const LinkState& b) noexcept;
 [[nodiscard]] inline bool operator!=(const LinkState& a, const LinkState& b) noexcept {
   return !(a == b);

@@ -119,7 +119,7 @@ class PORTSYNC_API Synchronizer final : public Pollable {
   // Only process() calls it.
   using Listener = std::function<void(const SyncEvent& event)>;
 
-  // Throws std::system_error (no descriptor).
+  // Borrows the source. Throws std::system_error (no descriptor).
   Synchronizer(LinkSource& source, SynchronizerOptions options);
   ~Synchronizer() override;
 
@@ -134,13 +134,13 @@ class PORTSYNC_API Synchronizer final : public Pollable {
   // Sets the listener that receives the events. If a handler calls this, it takes effect with the next process().
   void set_listener(Listener listener);
 
-  // Starts the source and the sinks. Returns the first error of any of them, which is final.
+  // Starts the source and the sinks. Returns the first error of any of them; it is final.
   [[nodiscard]] std::error_code start();
 
   [[nodiscard]] int fd() const noexcept override;
   [[nodiscard]] std::error_code process() override;
 
-  // Takes a new snapshot. With `force`, the caller confirms that no link may match: rows that were left alone are
+  // Takes a new snapshot. With `force`, the caller accepts that no link matches, so rows that were left alone are
   // removed.
   [[nodiscard]] std::error_code resync(bool force = false);
 
@@ -162,7 +162,8 @@ class PORTSYNC_API Synchronizer final : public Pollable {
   // Returns true when no open sink has a waiting row, a refused row or an outstanding reply.
   [[nodiscard]] bool drained() const noexcept;
 
-  // Returns true when drained() does and every sink is open: each row that is known to be wanted is stored.
+  // Returns true when drained() does and every sink is open: every row that should exist, as far as is known, is
+  // stored.
   [[nodiscard]] bool all_stored() const noexcept;
 
   // Returns true once the first snapshot since start() has been stored in every sink.

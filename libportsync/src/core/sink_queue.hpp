@@ -193,7 +193,7 @@ class SinkQueue final : public StateSink::Observer, public ErasureObserver {
   std::vector<Slot> candidates_;  // scratch
   std::vector<Slot> refused_;
   std::vector<PortRecord> stale_;      // rows found in the store that no port has
-  std::vector<std::string> checks_;    // ports whose rows are to be read
+  std::vector<std::string> checks_;    // ports whose rows will be read
   std::vector<std::string> checking_;  // ports whose rows are being read
   std::vector<CheckedRow> checked_;    // rows that a check has found
   PortRecord projected_;               // scratch, like the next three
@@ -227,7 +227,7 @@ class SinkQueue final : public StateSink::Observer, public ErasureObserver {
   StoreState store_ = StoreState::closed;
   Reading reading_ = Reading::all;  // the read-back under way
   bool force_ = false;              // remove rows even if no link matches, until all work is done
-  bool collapsed_ = false;          // a collapse is to be reported
+  bool collapsed_ = false;          // a collapse has not been reported yet
   bool compare_all_ = true;         // use this instead of the queue
   bool synchronized_once_ = false;
 };

@@ -45,7 +45,7 @@ class SyncEngine {
   void stop();
   // The source was processed and reported nothing: a probe was sent or answered, or a loss was noticed.
   void source_may_have_changed();
-  // The sink has failed for good.
+  // The sink has failed permanently.
   void sink_failed(std::size_t sink, std::error_code error) { context_.queues[sink]->on_closed(error); }
 
   // Returns the number of rows that the sink has not acknowledged.

@@ -57,7 +57,7 @@ enum class StartMode : std::uint8_t {
   adopted,  // they were there already: only portsyncd was restarted
 };
 
-// "cold", "dpu", "warm", "adopted".
+// Returns "cold", "dpu", "warm" or "adopted".
 [[nodiscard]] PORTSYNC_API const char* to_string(StartMode mode) noexcept;
 
 // Something that the loader reports, for logs and health. Everything it points to is borrowed for the call. Ignore
