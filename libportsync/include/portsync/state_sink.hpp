@@ -22,8 +22,9 @@ using Revision = std::uint64_t;
 
 // A row found in the store: its name and those of our fields that it has. Borrowed for the call.
 struct StoredRow {
-  std::string_view port;                                                               // its name
-  const std::vector<std::pair<std::string_view, std::string_view>>* fields = nullptr;  // name, value; set in every call
+  std::string_view port;  // its name
+  // Names and values of the fields. Never nullptr in a call.
+  const std::vector<std::pair<std::string_view, std::string_view>>* fields = nullptr;
   // The store's own record of which program wrote the row. It matters for a name that the filter does not match.
   //   unknown  the store has no record
   //   likely   the row has all of the fields that we write

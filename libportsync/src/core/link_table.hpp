@@ -17,19 +17,19 @@ namespace portsync::core {
 // removal leaves a tombstone. Pure: no descriptors, no clock.
 class LinkTable {
  public:
-  // Called inside every member below, with events that point into the table.
+  // Every member below calls the handler, with events that point into the table.
   explicit LinkTable(LinkSource::Handler handler) : handler_(std::move(handler)) {}
 
-  // A listing has been requested. From here on, the table records which links notifications touch. Starts over one that
-  // has not ended.
+  // Begins a listing that has been requested. From here on, the table records which links notifications touch. Replaces
+  // a listing that has not ended.
   void begin_snapshot(Cause cause, TimePoint now);
   // Stores a reply of the listing.
   void on_snapshot_link(const LinkState& link, TimePoint now);
   // Returns the known links that have been neither listed nor notified since: end_snapshot() would remove them.
   [[nodiscard]] std::vector<std::int32_t> unlisted() const;
-  // The listing is complete. Links that it did not list are removed, and reported with its cause.
+  // Ends a complete listing. Removes links that it did not list, and reports them with its cause.
   void end_snapshot(TimePoint now);
-  // The listing is not complete; no link is removed.
+  // Ends an incomplete listing, and removes no link.
   void abort_snapshot() noexcept;
 
   // Handles a notification: RTM_NEWLINK and RTM_DELLINK.

@@ -34,10 +34,10 @@ class PortTable {
   void change(const LinkState& link, bool lasting, const Touch& touch);
   void remove(std::int32_t ifindex, const Touch& touch);
   void set_filter(PortFilter filter, const Touch& touch);
-  // From here on, removals of lasting links will not be reported.
+  // Copies all lasting links, because from here on their removals will not be reported.
   void keep_copies();
-  // A snapshot is complete, so every known name is true. If another link had taken the name of a link that has it after
-  // all, that link gets its port back.
+  // Handles a complete snapshot, after which every known name is true. If another link had taken the name of a link
+  // that has it after all, that link gets its port back.
   void on_names_known(const Touch& touch);
 
   [[nodiscard]] const PortFilter& filter() const noexcept { return filter_; }

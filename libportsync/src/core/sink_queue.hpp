@@ -33,7 +33,7 @@ class SinkQueue final : public StateSink::Observer, public ErasureObserver {
  public:
   SinkQueue(SyncContext& context, StateSink& sink, Projection projection, std::string name);
 
-  // The port came or went, or its link changed.
+  // Handles a port that came or went, or whose link changed.
   void mark(Slot slot, const Touch& touch);
   // Does the work that is due: reads back, retries, sends a batch. Called after every round of events.
   void run();
@@ -44,16 +44,16 @@ class SinkQueue final : public StateSink::Observer, public ErasureObserver {
   void request_audit(Scope scope);
   // Requests the same for all rows, and removes rows without a link even if no link matches.
   void request_forced_audit();
-  // The link of this port is gone. The next one is another link, whatever its ifindex.
+  // Records that the link of this port is gone, so that the next one counts as another link, whatever its ifindex.
   void mark_replaced(Slot slot);
 
-  // Requests that the row of a port is read and compared as soon as possible. The result is a row_checked event. If it
-  // has an error, this is the reason why the row was not read.
+  // Requests that the row of a port is read and compared as soon as possible. The result is a row_checked event. An
+  // error in it is the reason why the row was not read.
   void request_check(std::string_view port);
 
   // Returns true when the sink holds nothing of this port and nothing of it is in flight.
   [[nodiscard]] bool holds_nothing(Slot slot) const;
-  // The slot is released, and another port will use it.
+  // Forgets the row of a slot that is released, because another port will use the slot.
   void forget(Slot slot);
 
   [[nodiscard]] StateSink& sink() const noexcept { return sink_; }
@@ -96,7 +96,7 @@ class SinkQueue final : public StateSink::Observer, public ErasureObserver {
 
   struct Row {
     std::string known;               // Stored::present: the fields that the sink holds, packed
-    Pending waiting_for;             // waiting or refused
+    Pending waiting_for;             // set while waiting or refused
     Revision last = 0;               // the latest sent; the one in flight, if there is one
     std::uint32_t sent = 0;          // in flight: index in sent_
     ReadId asked_for = 0;            // the latest read-back that listed it
@@ -104,7 +104,7 @@ class SinkQueue final : public StateSink::Observer, public ErasureObserver {
     std::int32_t known_ifindex = 0;  // the row's ifindex; 0 = unknown, another_link = a link that is gone
     Stored stored = Stored::absent;
     RowStage stage = RowStage::settled;
-    std::uint8_t attempts = 0;  // consecutive answers of try_again
+    std::uint8_t attempts = 0;  // consecutive results of try_again
     bool first_sync = false;    // counted in first_sync_left_
     bool bounced = false;       // to be written although its fields are unchanged
     std::error_code refusal;

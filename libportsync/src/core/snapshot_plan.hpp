@@ -47,9 +47,9 @@ class SnapshotPlan {
   // The pause from an end without a complete listing to the next listing.
   static constexpr std::chrono::milliseconds settled_pause{1000};
 
-  // The first snapshot is wanted, for which the event socket is to be opened anew.
+  // Wants the first snapshot, for which the event socket must be opened anew.
   void on_start(TimePoint now);
-  // A snapshot is requested. One snapshot serves all requests made while it is wanted or runs.
+  // Handles a request for a snapshot. One snapshot serves all requests made while it is wanted or runs.
   void on_request(TimePoint now);
   // Notifications were lost, and continue to be lost until the event socket has been replaced.
   void on_loss(TimePoint now);
@@ -61,7 +61,7 @@ class SnapshotPlan {
   void on_refused(TimePoint now);
   // A handler threw, so it missed an event.
   void on_missed(TimePoint now);
-  // The listing, or the questions after it, have ended.
+  // The listing has ended, or the questions after it. Returns the next step.
   [[nodiscard]] Step on_listed(Outcome outcome, TimePoint now);
   [[nodiscard]] Step on_asked(Outcome outcome, TimePoint now);
 

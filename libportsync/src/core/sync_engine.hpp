@@ -43,9 +43,9 @@ class SyncEngine {
   [[nodiscard]] std::error_code check(std::string_view port);
   void set_options(SynchronizerOptions options);
   void stop();
-  // The source was processed and reported nothing: a probe was sent or answered, or a loss was noticed.
+  // Call it when the source was processed and reported nothing: a probe was sent or answered, or a loss was noticed.
   void source_may_have_changed();
-  // The sink has failed permanently.
+  // Call it when the sink has failed permanently.
   void sink_failed(std::size_t sink, std::error_code error) { context_.queues[sink]->on_closed(error); }
 
   // Returns the number of rows that the sink has not acknowledged.
