@@ -1,5 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
-// Counts the allocations of a test program. For one source file of it: this defines operator new.
+// Counts the allocations of a test program. Only one of its source files may include this, because it defines operator
+// new.
 #pragma once
 
 #include <cstddef>
@@ -12,7 +13,7 @@ inline std::size_t allocations = 0;
 
 }  // namespace portsync::test
 
-// Not inlined, or g++ sees malloc() and free() on one side only and takes them for a mismatch.
+// Not inlined: otherwise g++ sees only one of malloc() and free(), and warns of a mismatch.
 [[gnu::noinline]] void* operator new(std::size_t size) {
   ++portsync::test::allocations;
   if (void* memory = std::malloc(size == 0 ? 1 : size)) return memory;

@@ -12,7 +12,8 @@
 
 namespace portsync::test {
 
-// Drives one Pollable, and the parts beside it, until the condition holds; false when it does not within the limit.
+// Drives one Pollable, and the parts beside it, until the condition holds. Returns false if it does not within the
+// limit.
 template <typename Condition>
 bool drive_until(Pollable& pollable, const std::vector<Part*>& parts, Condition condition,
                  std::chrono::milliseconds limit = std::chrono::seconds(10)) {

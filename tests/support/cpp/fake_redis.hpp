@@ -20,8 +20,8 @@
 
 namespace portsync::test {
 
-// A server that says what no real one would. By itself it answers as Redis does to what the sink asks, and stores
-// nothing.
+// A fake server for replies that no real server sends. Without a script it replies to the sink's commands as Redis
+// does, and stores nothing.
 class FakeRedis final : public Part {
  public:
   struct Client {
@@ -35,11 +35,11 @@ class FakeRedis final : public Part {
 
   explicit FakeRedis(std::string path) : path_(std::move(path)), listener_(listen_unix(path_)) {}
 
-  // What it answers, as RESP text; std::nullopt = as usual, "" = nothing. `command` is one line.
+  // Returns the reply as RESP text; std::nullopt = the usual reply, "" = none. `command` is one line.
   std::function<std::optional<std::string>(const std::string& command)> script;
   bool deaf = false;  // does not read
   bool accepting = true;
-  bool hanging_up = false;            // as soon as it has accepted
+  bool hanging_up = false;            // closes each connection as soon as it has accepted it
   std::vector<std::string> received;  // every command, as one line
   int accepted = 0;
 
@@ -67,7 +67,7 @@ class FakeRedis final : public Part {
     clients_.remove_if([](const Client& client) { return client.dead; });
   }
 
-  // To all that are connected.
+  // Sends the text to all connected clients.
   void say(const std::string& text) {
     for (auto& client : clients_) say(client, text);
   }
@@ -81,11 +81,11 @@ class FakeRedis final : public Part {
     return found;
   }
 
-  std::string greeting;  // said at once to whoever connects
+  std::string greeting;  // sent at once to each new client
 
  private:
   static void say(Client& client, const std::string& text) {
-    // Blocks the test when the other side does not read: such tests say little.
+    // Blocks if the other side does not read. So such tests send only short texts.
     std::size_t sent = 0;
     while (sent < text.size()) {
       const auto size = ::send(client.descriptor.get(), text.data() + sent, text.size() - sent, MSG_NOSIGNAL);

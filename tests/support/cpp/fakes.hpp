@@ -11,7 +11,7 @@
 #include <utility>
 #include <vector>
 
-// Fakes of our own interfaces, driven by hand: nothing happens until the test says so.
+// Fakes of our own interfaces. They are driven by hand: nothing happens without a call of the test.
 namespace portsync::test {
 
 inline LinkState make_link(std::int32_t ifindex, std::string name, bool up = true, std::uint32_t mtu = 1500) {
@@ -25,7 +25,7 @@ inline LinkState make_link(std::int32_t ifindex, std::string name, bool up = tru
   return link;
 }
 
-// Two fields, so that a row can be partly right.
+// Returns a projection to two fields, so that a row can be partly right.
 inline Projection test_projection() {
   return [](const LinkState& link, PortRecord& record) {
     record.port = link.name;
@@ -68,9 +68,9 @@ class FakeSource final : public LinkSource {
   [[nodiscard]] const std::map<std::int32_t, LinkState>& links() const { return links_; }
 
   TimePoint now;
-  bool lasting = false;  // what the events say
+  bool lasting = false;  // the value of `lasting` in the events
   int resyncs = 0;
-  int descriptor = -1;  // for who waits for it
+  int descriptor = -1;  // for tests that poll fd()
   std::error_code start_error;
   LinkSourceStatistics counted;
 
@@ -81,7 +81,7 @@ class FakeSource final : public LinkSource {
   std::map<std::int32_t, LinkState> links_;
 };
 
-// A store that does what it is told in order, when it is told to go on.
+// A store that executes its operations in order, one whenever the test calls answer().
 class FakeSink final : public StateSink {
  public:
   using Fields = std::map<std::string, std::string>;
@@ -94,7 +94,7 @@ class FakeSink final : public StateSink {
     std::vector<std::string> ports;
     bool whole = false;  // put() without `stored`
     bool flushed = false;
-    Fields stored;  // put() with `stored`: what it held
+    Fields stored;  // put() with `stored`: its fields
   };
 
   [[nodiscard]] int fd() const noexcept override { return -1; }
@@ -146,14 +146,14 @@ class FakeSink final : public StateSink {
     open_ = true;
     observer_->on_open();
   }
-  // Applies the first `applied` operations without answering, as a lost connection may.
+  // Closes the connection. Applies the first `applied` operations without a result, as a lost connection may.
   void close(std::error_code error, std::size_t applied = 0) {
     for (std::size_t i = 0; i < std::min(applied, operations.size()); ++i) apply(operations[i]);
     operations.clear();
     open_ = false;
     observer_->on_closed(error);
   }
-  // Answers the oldest operation.
+  // Executes the oldest operation and reports its result.
   void answer(std::error_code error = {}) {
     const Operation operation = operations.front();
     operations.pop_front();
@@ -169,7 +169,7 @@ class FakeSink final : public StateSink {
     }
     observer_->on_result(operation.port, operation.revision, error);
   }
-  // Refuses the oldest put() or erase(), of which a part is stored all the same.
+  // Refuses the oldest put() or erase(), but stores a part of it.
   void refuse_in_part(std::error_code error) {
     Operation& operation = operations.front();
     if (operation.kind == Operation::Kind::put) {
@@ -186,11 +186,11 @@ class FakeSink final : public StateSink {
   [[nodiscard]] bool is_open() const { return open_; }
   [[nodiscard]] Observer& observer() const { return *observer_; }
 
-  std::deque<Operation> operations;  // not answered yet
+  std::deque<Operation> operations;  // without a result yet
   std::map<std::string, Fields> rows;
-  std::map<std::string, StoredRow::Owner> owners;  // what it says of a row
-  std::vector<std::string> fields_lost;            // with every erase
-  std::vector<std::string> log;                    // of what was applied: "put Ethernet0", "erase Ethernet0"
+  std::map<std::string, StoredRow::Owner> owners;  // the owner that a read-back reports for a row
+  std::vector<std::string> fields_lost;            // reported with every erase
+  std::vector<std::string> log;                    // the applied operations: "put Ethernet0", "erase Ethernet0"
   std::size_t capacity = 1024;
   bool write_only = false;
   std::error_code put_error;  // of the next put()

@@ -18,7 +18,7 @@ namespace portsync::test {
 class FewDescriptors {
  public:
   explicit FewDescriptors(std::size_t free) {
-    // UBSan needs descriptors of its own to look at a class for the first time.
+    // UBSan needs descriptors of its own when it checks a class for the first time.
     (void)netlink::make_link_source();
     try {
       throw std::system_error(std::make_error_code(std::errc::too_many_files_open), "");

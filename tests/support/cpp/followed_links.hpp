@@ -45,7 +45,8 @@ struct Links {
       rtnl.add_veth("Ethernet" + std::to_string(4 * i), index_of(i), "p" + std::to_string(i), peer_index_of(i));
     }
   }
-  // A link that is down tells nobody of its alternative names, and a new veth nobody of its peer.
+  // Sets both ends up. The kernel sends no notification of the alternative names of a link that is down, nor of the
+  // peer of a new veth.
   void set_up(int i) {
     rtnl.set_up(index_of(i), true);
     rtnl.set_up(peer_index_of(i), true);
@@ -56,7 +57,7 @@ struct Links {
       links = rtnl.list();
     }
   }
-  // `count` changes of the first `links` links, each of which leaves the link different from before.
+  // Makes `count` changes to the first `links` links. Each one leaves the link different from before.
   void change(int count, int links) {
     for (int i = 0; i < count; ++i) {
       mtu_ = mtu_ == 9000 ? 1500 : mtu_ + 1;
@@ -79,7 +80,7 @@ struct Followed {
     for (const auto& [ifindex, link] : follower.links) told[ifindex] = test::facts_of(link);
     return told == rtnl_.list();
   }
-  // What is told is what the kernel has, and no doubt is left.
+  // Runs until the reported links equal the kernel's, and no snapshot is pending.
   [[nodiscard]] bool run_until_equal() {
     return follower.run_until([this] { return !statistics().snapshot_pending && equal(); });
   }

@@ -16,7 +16,7 @@
 
 namespace portsync::test {
 
-// The Redis sink against a server that says what the test wants.
+// The Redis sink, connected to a server whose replies the test chooses.
 struct HostileFixture {
   TemporaryDirectory directory;
   FakeRedis server{directory.file("fake.sock")};
@@ -40,14 +40,14 @@ struct HostileFixture {
   void put(const std::string& port = "Ethernet0") {
     BOOST_TEST(!harness->sink->put(port_record(port, "up"), nullptr, ++harness->revision));
   }
-  // Answers this command with that text, all others as usual.
+  // Sets the reply to commands with this beginning. All other commands get the usual reply.
   void answer(const std::string& beginning, const std::string& text) {
     server.script = [=](const std::string& command) -> std::optional<std::string> {
       if (command.starts_with(beginning)) return text;
       return std::nullopt;
     };
   }
-  // The connection is given up for this, and works again with a server that has come to its senses.
+  // Checks that the sink gives the connection up with this error, and works again once the server replies as usual.
   void check_given_up_for(redis::Errc code, int times = 1) {
     BOOST_REQUIRE(harness->run_until_closed(times));
     BOOST_TEST(harness->observer.closed.front() == make_error_code(code));

@@ -15,8 +15,8 @@
 
 namespace portsync::test {
 
-// Drives a LinkSource, and knows what one knows who trusts its events alone. It checks on the way what every
-// listener may rely on.
+// Drives a LinkSource, and derives the links from its events alone. It also checks the guarantees that every listener
+// may rely on.
 class LinkFollower {
  public:
   struct Event {
@@ -29,7 +29,7 @@ class LinkFollower {
 
   explicit LinkFollower(LinkSource& source) : source_(source) {}
 
-  // Called after the event has been noted.
+  // Called after the event has been stored.
   std::function<void(const LinkEvent&)> also;
   bool keep_events = true;
   std::map<std::int32_t, LinkState> links;
@@ -41,11 +41,11 @@ class LinkFollower {
     }
   }
 
-  // Handles what waits until nothing does and the condition holds; false when it still does not after `limit`.
+  // Handles events until none is left and the condition holds. Returns false if it does not hold after `limit`.
   [[nodiscard]] bool run_until(const std::function<bool()>& condition,
                                std::chrono::milliseconds limit = std::chrono::seconds(10)) {
     for (const auto end = Clock::now() + limit; Clock::now() < end;) {
-      if (!wait(0)) {  // only when idle, for a condition may be costly
+      if (!wait(0)) {  // only when idle, because a condition may be costly
         if (condition()) return true;
         wait(10);
       }
@@ -58,7 +58,7 @@ class LinkFollower {
     while (wait(0)) process();
   }
 
-  // Whether fd() gets readable.
+  // Returns whether fd() becomes readable in time.
   bool wait(int timeout_ms) {
     pollfd descriptor{source_.fd(), POLLIN, 0};
     return ::poll(&descriptor, 1, timeout_ms) > 0;
@@ -68,7 +68,7 @@ class LinkFollower {
     if (const auto error = source_.process()) throw std::system_error(error, "process");
   }
 
-  // Until the first snapshot is there, or another one.
+  // Runs until a further snapshot is complete.
   [[nodiscard]] bool run_until_snapshot() {
     const auto before = source_.statistics().snapshots;
     return run_until([&] { return source_.statistics().snapshots > before; });

@@ -36,7 +36,7 @@ inline std::string sorted(const std::string& words) {
   return text;
 }
 
-// A loader, a real Redis, and links by hand.
+// A loader, a real Redis, and links that the test changes by hand.
 struct LoaderFixture {
   LoaderFixture() : descriptor(::eventfd(0, EFD_CLOEXEC)) {
     links.descriptor = descriptor;
@@ -67,7 +67,7 @@ struct LoaderFixture {
     for (const std::string& port : ports) redis(4, {"HSET", "PORT|" + port, "lanes", "1", "alias", port});
     redis(4, {"SET", "CONFIG_DB_INITIALIZED", "1"});
   }
-  // As orchagent does: everything that is staged is published.
+  // Publishes everything that is staged, as orchagent does.
   void pop() {
     appl({"EVAL",
           "for _, key in ipairs(redis.call('SMEMBERS', 'PORT_TABLE_KEY_SET')) do "
@@ -156,7 +156,7 @@ struct LoaderFixture {
     (void)drive([&turns] { return ++turns < 0; }, 200ms);
     return turns;
   }
-  // Everything that was sent has been answered: a command of the loader's own connection would be answered after them.
+  // Runs long enough for replies to all commands that were sent.
   void settle() {
     (void)drive([] { return false; }, 100ms);
   }

@@ -14,14 +14,14 @@
 
 namespace portsync::test {
 
-// The network namespaces of a test program with one thread. They go when the program ends.
+// The network namespaces of a test program with one thread. The kernel removes them when the program ends.
 class Netns {
  public:
-  // The one that the thread is in.
+  // Returns the namespace of the thread.
   static Netns current() { return Netns(); }
 
-  // Makes a new one and moves the thread there. Without privileges it makes a user namespace first, once; where even
-  // that is not allowed, the program ends as skipped.
+  // Creates a namespace and moves the thread there. Without privileges, creates a user namespace first, once. If even
+  // that is not allowed, ends the program as skipped.
   static Netns enter_new() {
     if (::unshare(CLONE_NEWNET) < 0 && !(errno == EPERM && enter_user_namespace())) {
       std::fprintf(stderr, "skipped: no privilege to make a network namespace\n");
@@ -38,7 +38,7 @@ class Netns {
 
   [[nodiscard]] int fd() const noexcept { return fd_; }
 
-  // Moves the thread there.
+  // Moves the thread into this namespace.
   void enter() const {
     if (::setns(fd_, CLONE_NEWNET) < 0) throw std::system_error(errno, std::system_category(), "setns");
   }

@@ -6,7 +6,7 @@
 
 namespace portsync::test {
 
-// What this process has open, and runs.
+// Count the open descriptors and the threads of this process.
 inline std::size_t open_descriptors() {
   std::size_t count = 0;
   for ([[maybe_unused]] const auto& entry : std::filesystem::directory_iterator("/proc/self/fd")) ++count;

@@ -17,17 +17,17 @@
 
 namespace portsync::test {
 
-// Stands between a sink and a server, and can hold back what a connection carries, even when its client has gone: what
-// a network does with packets that it delivers late.
+// A proxy between a sink and a server. It can hold back the data of a connection, even after the client has gone, as a
+// network does when it delivers packets late.
 class DelayingProxy final : public Part {
  public:
   struct Link {
     os::Descriptor client;
     os::Descriptor server;
     std::string to_server;  // held back
-    bool holding = false;   // from the client to the server
+    bool holding = false;   // holds back data from the client to the server
     bool server_gone = false;
-    std::size_t answered = 0;  // bytes from the server
+    std::size_t answered = 0;  // number of bytes from the server
   };
 
   DelayingProxy(const std::string& path, std::string server_path)

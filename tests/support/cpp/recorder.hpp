@@ -11,7 +11,7 @@
 
 namespace portsync::test {
 
-// Keeps what a Synchronizer tells.
+// Stores the events of a Synchronizer.
 struct Recorder {
   struct Event {
     SyncEvent::Kind kind;
@@ -43,7 +43,7 @@ struct Recorder {
   std::vector<Event> events;
 };
 
-// Keeps what it is told.
+// Stores the reports that it receives.
 class RecordingMonitor final : public HealthMonitor {
  public:
   [[nodiscard]] int fd() const noexcept override { return -1; }

@@ -20,7 +20,7 @@ class RedisChannel {
     (void)answer("SUBSCRIBE");
   }
 
-  // All that were published since the last time and before this.
+  // Returns the messages that were published between the last call and this one.
   std::vector<std::string> messages() {
     const char* ping[] = {"PING"};
     ::redisAppendCommandArgv(context_.get(), 1, ping, nullptr);

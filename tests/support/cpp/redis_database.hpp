@@ -14,7 +14,7 @@
 
 namespace portsync::test {
 
-// A redis-server, and a Database of it that keeps what its observer is told. The hooks run last, and may throw.
+// A redis-server, and a Database of it. Stores the calls of the observer. The hooks run last, and may throw.
 struct DatabaseFixture : redis::Database::Observer {
   DatabaseFixture() {
     options.socket_path = server.socket_path();

@@ -23,7 +23,7 @@
 
 namespace portsync::test {
 
-// A directory that goes with its owner.
+// A temporary directory. The destructor removes it.
 class TemporaryDirectory {
  public:
   TemporaryDirectory() {
@@ -45,7 +45,7 @@ class TemporaryDirectory {
   std::filesystem::path path_;
 };
 
-// A port that is free now.
+// Returns a port that is free now.
 inline std::uint16_t free_tcp_port() {
   const int descriptor = ::socket(AF_INET6, SOCK_STREAM | SOCK_CLOEXEC, 0);
   sockaddr_in6 address{};
@@ -60,8 +60,8 @@ inline std::uint16_t free_tcp_port() {
   return ntohs(address.sin6_port);
 }
 
-// A client of its own, blocking: what an operator's redis-cli would say. Answers are text: (nil) for none, words of an
-// array with spaces between.
+// A blocking client that is independent of the library, like an operator's redis-cli. Replies are text: (nil) for none,
+// and the elements of an array with spaces between them.
 class RedisClient {
  public:
   explicit RedisClient(const std::string& socket_path)
@@ -80,7 +80,7 @@ class RedisClient {
                                                                           &::freeReplyObject);
     return text(*owner);
   }
-  // Does not wait for the answer.
+  // Sends a command and does not wait for the reply.
   void send(const std::vector<std::string>& words) {
     append(words);
     int done = 0;
@@ -117,7 +117,7 @@ class RedisClient {
   std::unique_ptr<redisContext, decltype(&::redisFree)> context_;
 };
 
-// A redis-server of the test's own.
+// A redis-server that belongs to the test.
 class RedisServer {
  public:
   explicit RedisServer(std::vector<std::string> arguments = {}) : arguments_(std::move(arguments)) { start(); }
@@ -125,7 +125,7 @@ class RedisServer {
   RedisServer(const RedisServer&) = delete;
   RedisServer& operator=(const RedisServer&) = delete;
 
-  // `until_ready`: it answers PING, be it with an error.
+  // Starts the server. `until_ready`: waits until it replies to PING, even with an error.
   void start(bool until_ready = true, const std::vector<std::string>& more_arguments = {}) {
     std::vector<std::string> words{
         "redis-server",    "--port",     "0",       "--unixsocket",           socket_path(), "--dir",
@@ -154,7 +154,7 @@ class RedisServer {
         RedisClient client(socket_path());
         if (client({"PING"}) != "") return;
       } catch (const std::exception&) {
-        // not yet
+        // the server is not ready yet
       }
       std::this_thread::sleep_for(std::chrono::milliseconds(10));
     }
@@ -173,7 +173,7 @@ class RedisServer {
   [[nodiscard]] std::string socket_path() const { return directory_.file("redis.sock"); }
   [[nodiscard]] std::string file(const std::string& name) const { return directory_.file(name); }
   [[nodiscard]] RedisClient client() const { return RedisClient(socket_path()); }
-  // One command on a connection of its own.
+  // Sends one command on a separate connection and returns the reply.
   std::string operator()(const std::vector<std::string>& words) const { return client()(words); }
 
  private:

@@ -11,7 +11,7 @@
 
 namespace portsync::test {
 
-// RESP for tests, written down shortly.
+// Short ways to write RESP in tests.
 inline std::string bulk(std::string_view text) {
   return "$" + std::to_string(text.size()) + "\r\n" + std::string(text) + "\r\n";
 }
@@ -31,7 +31,7 @@ inline std::string bulks(const std::vector<std::string>& texts) {
   return array(elements);
 }
 
-// An answer made from its text; owns it.
+// A reply, parsed from its text. Owns it.
 class Answer {
  public:
   explicit Answer(const std::string& text) {
@@ -46,9 +46,9 @@ class Answer {
   redis::ReplyPtr reply_;
 };
 
-// Requests, each as one line with spaces between its words: "HSET key field value".
+// Returns each request as one line with spaces between its words: "HSET key field value".
 inline std::vector<std::string> lines(const redis::CommandBuffer& commands) {
-  redis::ReplyReader reader;  // requests are arrays of strings, too
+  redis::ReplyReader reader;  // requests have the form of replies: arrays of strings
   reader.feed(commands.bytes().data(), commands.bytes().size());
   std::vector<std::string> result;
   redis::ReplyPtr owner;

@@ -21,7 +21,8 @@
 
 namespace portsync::test {
 
-// What libnl's own link objects and LinkState both know: an oracle that shares no code with the library's decoder.
+// The facts that both libnl's own link objects and LinkState contain. An oracle that shares no code with the library's
+// decoder.
 struct LinkFacts {
   std::string name;
   std::uint32_t flags = 0;
@@ -53,8 +54,8 @@ inline LinkFacts facts_of(const LinkState& link) {
           link.kind};
 }
 
-// Changes the links of the network namespace that it was made in, and lists them. Every change is done, and its
-// notifications are queued, when the function returns. Throws when the kernel refuses.
+// Changes and lists the links of the network namespace in which it was constructed. When a function returns, its change
+// is done and the notifications are queued. Throws if the kernel refuses.
 class Rtnl {
  public:
   Rtnl() : socket_(nl_socket_alloc()) {
@@ -62,7 +63,8 @@ class Rtnl {
     nl_socket_set_buffer_size(socket_.get(), 1 << 20, 0);
   }
 
-  // A pair with different indexes: with equal ones the kernel delays the news of a lost carrier (up to 1 s).
+  // Adds a veth pair. The indexes must differ, because with equal ones the kernel delays the notification of a lost
+  // carrier (up to 1 s).
   void add_veth(const std::string& name, std::int32_t index, const std::string& peer, std::int32_t peer_index) {
     Request request(RTM_NEWLINK, NLM_F_CREATE | NLM_F_EXCL, index);
     request.text(IFLA_IFNAME, name);
@@ -105,7 +107,7 @@ class Rtnl {
   }
   void move_to(std::int32_t index, int netns_fd) { set(index, IFLA_NET_NS_FD, static_cast<std::uint32_t>(netns_fd)); }
 
-  // The link has to be down.
+  // Renames a link, which must be down.
   void rename(std::int32_t index, const std::string& name) {
     Request request(RTM_NEWLINK, 0, index);
     request.text(IFLA_IFNAME, name);

@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: Apache-2.0
-// Holds rtnl, the kernel's lock of all links of all namespaces, for as long as a test wants.
+// Holds rtnl, the kernel's lock of all links of all namespaces, for as long as a test needs.
 #pragma once
 
 #include <fcntl.h>
@@ -26,13 +26,13 @@
 
 namespace portsync::test {
 
-// ETHTOOL_GSTRINGS copies the names of a link's counters to the caller while it holds the lock. Here they go to a page
-// that is not there: the copy waits until userfaultfd(2) supplies it, and everybody who wants the lock waits with it.
-// Whoever lists or changes links meanwhile, in whatever namespace, hangs; so it is let go after `most` in any case.
+// ETHTOOL_GSTRINGS copies the names of a link's counters to the caller while it holds the lock. Here the destination is
+// a missing page, so that the copy blocks until userfaultfd(2) supplies the page. Meanwhile every process that lists or
+// changes links hangs, in any namespace. So the lock is released after `most` in any case.
 class RtnlLock {
  public:
-  // By way of this link, which must have counters of its own (a veth has). nullptr where userfaultfd(2) is not allowed
-  // to stop the kernel (outside of root's own user namespace).
+  // Takes the lock through this link, which must have counters of its own (a veth has). Returns nullptr if
+  // userfaultfd(2) is not allowed to block the kernel (outside of root's own user namespace).
   static std::unique_ptr<RtnlLock> hold(const std::string& link) {
     const int fd = static_cast<int>(::syscall(SYS_userfaultfd, O_CLOEXEC | O_NONBLOCK));
     if (fd < 0) return nullptr;
@@ -59,7 +59,7 @@ class RtnlLock {
     check(::ioctl(fd_, UFFDIO_API, &api), "UFFDIO_API");
     memory_ = ::mmap(nullptr, 2 * page, PROT_READ | PROT_WRITE, MAP_PRIVATE | MAP_ANONYMOUS, -1, 0);
     check(memory_ == MAP_FAILED ? -1 : 0, "mmap");
-    // The request ends with the page that is there, and the answer begins with the one that is not.
+    // The request ends at the end of the present page, and the reply begins in the missing one.
     auto* request = reinterpret_cast<ethtool_gstrings*>(missing() - sizeof(ethtool_gstrings));
     request->cmd = ETHTOOL_GSTRINGS;
     request->string_set = ETH_SS_STATS;

@@ -20,16 +20,16 @@
 
 namespace portsync::test {
 
-// Something that a test drives in its own thread beside the object under test: a fake server, a proxy.
+// An object that a test drives in its own thread beside the object under test: a fake server, a proxy.
 class Part {
  public:
   virtual ~Part() = default;
   virtual void watch(std::vector<pollfd>& watched) const = 0;
-  // Does what can be done now, without waiting.
+  // Does the work that can be done now. Never blocks.
   virtual void step() = 0;
 };
 
-// Keeps what a sink tells. The hooks run last, and may throw.
+// Stores the calls of a sink. The hooks run last, and may throw.
 class RecordingObserver final : public StateSink::Observer {
  public:
   struct Result {
@@ -78,7 +78,7 @@ class RecordingObserver final : public StateSink::Observer {
   std::function<void()> when_open, when_row, when_read_back, when_result, when_closed;
 };
 
-// Drives a sink, and the parts beside it, until something is so. Never just sleeps.
+// Drives a sink, and the parts beside it, until a condition holds. Never only sleeps.
 class SinkHarness {
  public:
   static constexpr std::chrono::milliseconds patience{5000};
@@ -90,7 +90,7 @@ class SinkHarness {
     if (sink->start(observer)) throw std::runtime_error("start");
   }
 
-  // False when it did not become so in time.
+  // Runs until the condition holds. Returns false if it does not within the limit.
   bool run(const std::function<bool()>& until, std::chrono::milliseconds limit = patience) {
     const auto end = std::chrono::steady_clock::now() + limit;
     while (!until()) {
@@ -98,9 +98,10 @@ class SinkHarness {
       if (left.count() <= 0) return false;
       std::vector<pollfd> watched{{sink->fd(), POLLIN, 0}};
       for (const Part* part : parts) part->watch(watched);
-      // 20 ms: `until` may ask a server for something that nobody tells.
+      // 20 ms: `until` may query a server whose state no descriptor reports.
       ::poll(watched.data(), watched.size(), static_cast<int>(std::min<std::int64_t>(left.count(), 20)));
-      // The others first: after a pause of this whole process nobody shall be called late who was only not asked.
+      // The parts first. Otherwise, after a pause of this whole process, the sink would treat a part as late although
+      // the part did not run.
       for (Part* part : parts) part->step();
       if (watched.front().revents == 0) continue;
       ++wakeups;
@@ -108,7 +109,7 @@ class SinkHarness {
     }
     return true;
   }
-  // Lets time pass while everything goes on.
+  // Runs for this time.
   void run_for(std::chrono::milliseconds time) {
     (void)run([] { return false; }, time);
   }
@@ -122,7 +123,7 @@ class SinkHarness {
   bool run_until_results(std::size_t count) {
     return run([&] { return observer.results.size() >= count; });
   }
-  // Reads back, and waits for the end.
+  // Starts a read-back and runs until it has ended.
   bool read_back(Scope scope = Scope::all, const std::vector<std::string_view>& ports = {}) {
     observer.rows.clear();
     const int before = observer.read_backs;
@@ -134,7 +135,7 @@ class SinkHarness {
   std::unique_ptr<StateSink> sink;
   std::vector<Part*> parts;
   std::uint64_t wakeups = 0;
-  Revision revision = 0;  // the latest given to a row by store() and erase()
+  Revision revision = 0;  // the latest revision that store() or erase() used
 };
 
 }  // namespace portsync::test

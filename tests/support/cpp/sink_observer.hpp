@@ -8,7 +8,7 @@
 
 namespace portsync::test {
 
-// Keeps what a sink tells.
+// Stores the calls of a sink.
 struct SinkObserver : StateSink::Observer {
   struct Result {
     std::string port;

@@ -12,7 +12,7 @@
 
 namespace portsync::test {
 
-// Short times, so that what goes wrong is seen soon; no probes, so that commands can be counted.
+// Returns options with short times, so that a failure shows soon, and without probes, so that commands can be counted.
 inline redis::StateSinkOptions quick_options() {
   redis::StateSinkOptions options;
   options.connection.timeout = std::chrono::milliseconds(2000);

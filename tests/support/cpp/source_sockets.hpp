@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: Apache-2.0
-// What can be seen of the sockets of a LinkSource, and done to them, from outside.
+// Finds the sockets of a LinkSource from outside, and manipulates them.
 #pragma once
 
 #include <dirent.h>
@@ -53,7 +53,7 @@ inline std::vector<int> event_sockets() {
   return found;
 }
 
-// The source's, the only one of the program that is in the group.
+// Returns the source's event socket, the only socket of the program in the group.
 inline int event_socket() {
   const auto found = event_sockets();
   BOOST_REQUIRE_EQUAL(found.size(), 1U);
@@ -66,7 +66,7 @@ inline ino_t inode(int fd) {
   return status.st_ino;
 }
 
-// From now on nothing arrives at the socket.
+// Makes the socket receive nothing from now on.
 inline void make_deaf(int fd) {
   sock_filter drop_all{BPF_RET | BPF_K, 0, 0, 0};
   const sock_fprog program{1, &drop_all};

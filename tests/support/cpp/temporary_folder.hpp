@@ -9,7 +9,7 @@
 
 namespace portsync::test {
 
-// A folder for a test's files, gone with it.
+// A folder for a test's files. The destructor removes it.
 struct TemporaryFolder {
   TemporaryFolder() {
     std::string name = std::filesystem::temp_directory_path() / "portsync-test-XXXXXX";

@@ -9,7 +9,7 @@
 
 namespace portsync::test {
 
-// Drives one Pollable until the condition holds; fails the test when it does not within the limit.
+// Drives one Pollable until the condition holds. Fails the test if it does not within the limit.
 template <typename Condition>
 void process_until(Pollable& pollable, Condition condition,
                    std::chrono::milliseconds limit = std::chrono::seconds(10)) {
@@ -21,14 +21,14 @@ void process_until(Pollable& pollable, Condition condition,
   }
 }
 
-// True when the descriptor is readable now.
+// Returns whether the descriptor is readable now.
 inline bool readable(const Pollable& pollable) {
   pollfd waiting{pollable.fd(), POLLIN, 0};
   return ::poll(&waiting, 1, 0) > 0;
 }
 
-// Drives it until there is nothing to do. What was waited for may come with a turn that ended at its limit: that asks for
-// one more, which finds nothing.
+// Drives one Pollable until it has nothing to do. A turn that ended at its limit requests another one, which may find
+// nothing.
 inline void process_until_idle(Pollable& pollable) {
   process_until(pollable, [&pollable] { return !readable(pollable); });
 }
