@@ -10,8 +10,8 @@ from support.random_run import FAULTS, NOT_YET, Run, choose_run
 from support.refusals import REFUSALS
 from support.shrink import shrink
 
-FIXED_SEED = 8
-PORTS, OPERATIONS = 64, 1200
+FIXED_SEED = 263
+PORTS, OPERATIONS = 64, 1000
 SHRINK_SECONDS = 60.0
 
 

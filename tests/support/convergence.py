@@ -135,6 +135,7 @@ class World(ConfigFaults):
             old = set(self.redis.client_ids())
             self.redis.kill_clients()
         self.unrepaired = self.meddled = False
+        self.honesty.expect(disowned=frozenset())
         process.wait_for(lambda: set(self.redis.client_ids()) - old, self.settle_limit, "portsyncd is connected")
         self.wait_equal()
         there = {name for name in self.dut.links() if not name.startswith(("lo", "br")) and "." not in name}
@@ -163,7 +164,7 @@ class World(ConfigFaults):
         if self.links.cables[0].name.startswith("away"):
             self._all_home()
         if self.scope:
-            if self._config("GET", "CONFIG_DB_INITIALIZED") != "1":
+            if self.meddled or self._config("GET", "CONFIG_DB_INITIALIZED") != "1":
                 self._config_fill(0)
             self._config_ready()
         if self.filter == NOTHING or self.meddled:

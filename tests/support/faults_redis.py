@@ -26,8 +26,8 @@ class RedisFaults(KernelFaults):
     # --- life and death ---
 
     def _start_redis(self, *options: str) -> None:
-        """portsyncd, which comes by TCP, is let in when every command is watched."""
-        self.redis.start("--port", "0", *options)
+        """portsyncd, which comes by TCP, is let in when every command is watched. Keys have events, as SONiC's have."""
+        self.redis.start("--port", "0", "--notify-keyspace-events", "KEA", *options)
         self.watch = RowWatch(self.redis)
         self.plant()
         self.refill()
@@ -152,7 +152,7 @@ class RedisFaults(KernelFaults):
 
     def _flushdb(self) -> None:
         if self._writable():
-            self._meddle()
+            self._meddle(*self.honesty.names)
             self.redis.db.call("FLUSHDB")
             self.plant()
 
@@ -196,9 +196,11 @@ class RedisFaults(KernelFaults):
             self.watch.may_repeat |= kind not in READS
             self.watch.reads_refused = kind in READS
             # What the index refused is found by the next audit or connection, like an edit.
-            self.unrepaired = self.unrepaired or kind in ("noperm_index", "wrongtype_index")
-            if kind.startswith("wrongtype"):
+            self.unrepaired = self.unrepaired or kind == "noperm_index"
+            if kind == "wrongtype":
                 self._meddle(self.port(self.ports - 1))
+            if kind == "wrongtype_index":
+                self._meddle(*self.honesty.names)
             self._end_refusal = REFUSALS[kind](self.redis, f"PORT_TABLE|{self.port(self.ports - 1)}")
             self.refusing = kind
             if kind in INCOMPARABLE:

@@ -68,6 +68,7 @@ class Expectation:
     match: tuple[str, ...] = ("Ethernet*",)
     configured: Optional[frozenset[str]] = None   # None: every port, whatever CONFIG_DB has
     known: bool = True                  # False: what CONFIG_DB wants, nobody knows
+    disowned: frozenset[str] = frozenset()        # the test has taken their entries from the index
     refused: str = ""                   # what the server refuses, so that rows cannot be compared
     server: str = "up"                  # or "stopped": its rows are as they were; or "down": there are none
 
@@ -121,6 +122,7 @@ class Honesty:
         """The test is about to write to these rows."""
         with self._lock:
             self._generation += 1
+            self._expect.disowned |= set(names)
             for name in names:
                 self._differences.pop(name, None)
                 self._differences.pop(f"index {name}", None)
@@ -237,11 +239,19 @@ class Honesty:
 
     @staticmethod
     def _compared(expect: Expectation, wanted: dict[str, Row]) -> list[tuple[str, Row]]:
-        """Rows outside of the filter are others', or were ours: what becomes of them is the settle's to check."""
-        if not expect.known:
-            return []
-        return [(name, row if expect.configured is None or name in expect.configured else None)
-                for name, row in wanted.items() if any(fnmatch.fnmatchcase(name, glob) for glob in expect.match)]
+        """
+        Rows outside of the filter are others', or were ours: what becomes of them is the settle's to check. Of a port
+        that is configured no longer the row is ours when the index says so, and the test has not taken that away.
+        """
+        compared: list[tuple[str, Row]] = []
+        for name, row in wanted.items():
+            if not expect.known or not any(fnmatch.fnmatchcase(name, glob) for glob in expect.match):
+                continue
+            if expect.configured is None or name in expect.configured:
+                compared.append((name, row))
+            elif name not in expect.disowned:
+                compared.append((name, None))
+        return compared
 
     # --- what is stored ---
 
