@@ -1,9 +1,9 @@
 #!/bin/sh
 # SPDX-License-Identifier: Apache-2.0
-# Sourced by the tests that run the service. Errors of the commands waited for are not errors of the test.
+# Sourced by the tests that run the service. Redirects standard error, because output there would fail the test.
 exec 2>&1
 
-# Two ports that are up, until the test ends.
+# Makes two ports that are up. Removes them when the test ends.
 make_ports() {
   trap 'for port in 0 4; do ip link del "Ethernet$port" || true; done' EXIT
   for port in 0 4; do
@@ -17,7 +17,7 @@ ports() {
   portsyncctl ports | sed -n 's/^\(Ethernet[0-9]*\).*/\1/p' | xargs
 }
 
-# wait_for TEXT COMMAND...: until that is what the command says.
+# wait_for TEXT COMMAND...: waits until the command prints the text.
 wait_for() {
   wanted=$1
   shift

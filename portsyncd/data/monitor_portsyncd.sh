@@ -1,6 +1,6 @@
 #!/bin/sh
 # SPDX-License-Identifier: Apache-2.0
-# One look at portsyncd: status, health, ports, resources, errors, the end of the log. Every five seconds: watch -n 5 ...
+# Prints portsyncd's status, health, ports, resources, errors and the end of the log. To repeat it, use watch -n 5 ...
 set -u
 
 usage() {
