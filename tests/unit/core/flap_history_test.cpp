@@ -44,7 +44,7 @@ BOOST_FIXTURE_TEST_CASE(flaps_between_two_messages_count, Fixture) {
   BOOST_TEST(at(10s).total == 3U);
   BOOST_TEST(at(10s).last_minute == 3U);
   BOOST_TEST((at(10s).last_change == start + 10s));
-  BOOST_TEST(at(10s).longest_outage.count() == 0);  // nobody saw it
+  BOOST_TEST(at(10s).longest_outage.count() == 0);  // no message reported it
 }
 
 BOOST_FIXTURE_TEST_CASE(flaps_leave_the_minute_and_then_the_hour, Fixture) {
@@ -60,7 +60,7 @@ BOOST_FIXTURE_TEST_CASE(flaps_leave_the_minute_and_then_the_hour, Fixture) {
 BOOST_FIXTURE_TEST_CASE(the_longest_outage_is_the_longest, Fixture) {
   update(link(true, 0), 0s);
   update(link(false, 1), 10s);
-  BOOST_TEST(at(12s).longest_outage.count() == 2000);  // it lasts
+  BOOST_TEST(at(12s).longest_outage.count() == 2000);  // the outage continues
   update(link(true, 1), 13s);
   update(link(false, 2), 20s);
   update(link(true, 2), 21s);
@@ -83,7 +83,7 @@ BOOST_FIXTURE_TEST_CASE(another_link_of_the_name_counts_from_its_own_beginning, 
   update(link(true, 100, 8), 2s);
   BOOST_TEST(at(2s).total == 1U);
   history.update(nullptr, start + 3s);
-  update(link(true, 200, 8), 4s);  // its ifindex is used again
+  update(link(true, 200, 8), 4s);  // a new link with the same ifindex
   BOOST_TEST(at(4s).total == 1U);
   update(link(true, 201, 8), 5s);
   BOOST_TEST(at(5s).total == 2U);

@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: Apache-2.0
-// When a verdict is told, and what is remembered of it.
+// When a verdict is reported, and what the history keeps of it.
 #define BOOST_TEST_MODULE health_state
 #include "core/health_state.hpp"
 
@@ -23,7 +23,7 @@ HealthReport all_is_well() {
   return report;
 }
 
-// `told` has what a listener would have heard.
+// `told` contains the reports to a listener.
 struct Fixture {
   HealthReport report = all_is_well();
   SinkReport& sink = report.sinks[0];
@@ -31,12 +31,12 @@ struct Fixture {
   TimePoint now{1h};
   std::vector<std::string> told;
 
-  // The report as it is now, after some time.
+  // Judges the current report, after some time.
   void after(std::chrono::nanoseconds time) {
     state.set_report(report);
     wait(time);
   }
-  // Nothing but time has passed.
+  // Judges again after some time, without a new report.
   void wait(std::chrono::nanoseconds time) {
     now += time;
     judge();
@@ -152,7 +152,7 @@ BOOST_FIXTURE_TEST_CASE(a_stuck_sink_is_degraded_then_unhealthy_naming_the_row_a
   wait(1ns);
   BOOST_TEST(told == (Told{away, stuck}));
   row_is_written();
-  after(1s);  // degraded for a moment: not told, for it is over before it has lasted
+  after(1s);  // degraded for a moment: not reported, because it ends too soon
   sink.open = true;
   after(1ms);
   wait(1s - 1ns);
@@ -172,7 +172,7 @@ BOOST_FIXTURE_TEST_CASE(unhealthy_ends_though_what_is_left_comes_and_goes, Fixtu
   }
   BOOST_TEST(told == Told{stuck});
   sink.open = false;
-  after(1ns);  // since 1.2 s it has never been worse than this
+  after(1ns);  // no verdict of the last 1.2 s was worse than this one
   BOOST_TEST(told == (Told{stuck, away}));
   sink.open = true;
   after(1ms);
@@ -211,7 +211,7 @@ BOOST_FIXTURE_TEST_CASE(another_row_is_told_at_once_and_other_numbers_once_a_min
   BOOST_TEST(told == Told{stuck});
   wait(1ns);
   BOOST_TEST(told == (Told{stuck, "Unhealthy: Ethernet4 and 59 more not written to store"}));
-  BOOST_TEST(state.history().size() == 2U);  // the first is from the start; numbers are no transition
+  BOOST_TEST(state.history().size() == 2U);  // the first is from the start; a changed number is no transition
   BOOST_TEST(state.history().back().now.reason == "Ethernet4 and 59 more not written to store");
   BOOST_TEST((state.history().back().when == now - 60s));
   sink.pending_port = "Ethernet8";
@@ -246,7 +246,7 @@ BOOST_FIXTURE_TEST_CASE(other_options_count_from_now_on, Fixture) {
   state.set_options(options);
   judge();
   BOOST_TEST(health() == "Degraded: p99 latency 9500 us in the last minute, limit 9400 us");
-  options.max_latency = 9500us;  // not over it: that it was over the other says nothing
+  options.max_latency = 9500us;  // not above this limit; that it was above the other one does not matter
   options.settle_time = 0s;
   state.set_options(options);
   judge();

@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: Apache-2.0
-// The table of situations and verdicts. When a verdict is told is in health_state_test.cpp.
+// The table of situations and verdicts. health_state_test.cpp tests when a verdict is reported.
 #define BOOST_TEST_MODULE health
 #include "core/health.hpp"
 
@@ -37,7 +37,7 @@ struct Fixture {
     const core::Trouble worst = judge(now).worst;
     return to_string(Health{core::verdict_of(worst.kind), worst.reason});
   }
-  // Of rates that have not been over before.
+  // Returns the verdict as if no rate had exceeded its limit before.
   std::string fresh() {
     over = {};
     return verdict();
@@ -103,7 +103,7 @@ BOOST_FIXTURE_TEST_CASE(a_refused_row_is_degraded_and_then_unhealthy_naming_it, 
   BOOST_TEST(verdict(start + 10s) == "Unhealthy: " + redis + " refuses Ethernet8: OOM");
 }
 
-// Its change was read before it was refused.
+// The row's change was read before the row was refused.
 BOOST_FIXTURE_TEST_CASE(a_refused_row_that_is_late_is_told_as_refused, Fixture) {
   sink.refused_since = start + 1s;
   sink.refused_port = sink.pending_port = "Ethernet8";
@@ -143,10 +143,10 @@ BOOST_FIXTURE_TEST_CASE(a_listing_interrupted_again_and_again_is_blamed_and_not_
   report.interrupted_in_a_row = 5;
   BOOST_TEST(verdict(start + 9s) == "Degraded: " + interrupted);
   BOOST_TEST(verdict(start + 10s) == "Unhealthy: Ethernet4 and 2 more not written: " + interrupted);
-  sink.error = "Connection refused";  // Redis is not well either
+  sink.error = "Connection refused";  // Redis has a trouble too
   BOOST_TEST(verdict(start + 10s) ==
              "Unhealthy: Ethernet4 and 2 more not written to " + redis + ": Connection refused");
-  // After a loss.
+  // After a loss of notifications.
   report = all_is_well();
   report.snapshot_pending = true;
   report.interrupted_in_a_row = 2;
@@ -177,9 +177,9 @@ BOOST_FIXTURE_TEST_CASE(rows_left_alone_are_told_with_the_pattern, Fixture) {
 
 BOOST_FIXTURE_TEST_CASE(no_port_where_there_was_one_is_degraded_once_it_lasts, Fixture) {
   report.ports = 0;
-  BOOST_TEST(verdict() == "Healthy");  // none was ever there
+  BOOST_TEST(verdict() == "Healthy");  // there never was a port
   report.no_port_since = start;
-  BOOST_TEST(verdict(start + 1s - 1ns) == "Healthy");  // another one may be on its way
+  BOOST_TEST(verdict(start + 1s - 1ns) == "Healthy");  // another port may appear soon
   BOOST_TEST((judge(start).next_change == start + 1s));
   BOOST_TEST(verdict(start + 1s) ==
              "Degraded: no netdev matches Ethernet* any more: look at ip -br link, or portsyncctl resync --force if "
@@ -191,7 +191,7 @@ BOOST_FIXTURE_TEST_CASE(rows_that_cannot_be_read_back_are_degraded_at_once_in_th
   sink.compare_error = "NOPERM no permission to run 'hmget'";
   report.audit_interval = 60s;
   BOOST_TEST(verdict() == "Degraded: rows in " + redis + " cannot be compared: NOPERM no permission to run 'hmget'");
-  sink.open = false;  // says more
+  sink.open = false;  // this is the more useful reason
   BOOST_TEST(verdict() == "Degraded: waiting for " + redis);
 }
 
@@ -201,8 +201,9 @@ BOOST_FIXTURE_TEST_CASE(rows_that_have_not_been_compared_for_the_audit_interval_
   BOOST_TEST(verdict(start + 61s - 1ns) == "Healthy");
   BOOST_TEST((judge(start).next_change == start + 61s));
   BOOST_TEST(verdict(start + 61s) == "Degraded: rows in " + redis + " could not be compared for 61 s");
-  BOOST_TEST(judge(start + 61s).worst.subject == judge(start + 90s).worst.subject);  // the same trouble, with a number
-  report.audit_interval = 0s;                                                        // nobody wants it
+  BOOST_TEST(judge(start + 61s).worst.subject ==
+             judge(start + 90s).worst.subject);  // the same trouble, with another number
+  report.audit_interval = 0s;                    // audits are off
   BOOST_TEST(verdict(start + 24h) == "Healthy");
   report.audit_interval = 60s;
   sink.compared.reset();  // a sink that cannot be read
@@ -267,7 +268,7 @@ BOOST_FIXTURE_TEST_CASE(a_failure_rate_ends_when_it_is_clearly_back, Fixture) {
   BOOST_TEST(verdict() == "Healthy");
   sink.failures = 51;
   BOOST_TEST(verdict().rfind("Unhealthy: 51", 0) == 0U);
-  sink.writes = 19;  // the minute is over
+  sink.writes = 19;  // the minute has passed
   BOOST_TEST(verdict() == "Healthy");
 }
 

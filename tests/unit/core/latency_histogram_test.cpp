@@ -17,7 +17,7 @@ BOOST_AUTO_TEST_CASE(a_quantile_is_at_most_an_eighth_too_high_and_never_too_low)
   for (std::uint64_t us : {0U, 1U, 7U, 8U, 9U, 63U, 64U, 100U, 1000U, 65'535U, 1'000'000U, 4'294'967'295U}) {
     LatencyHistogram histogram;
     histogram.add(microseconds(static_cast<std::int64_t>(us)));
-    histogram.add(microseconds(5'000'000'000));  // so that the maximum does not hide the bucket's bound
+    histogram.add(microseconds(5'000'000'000));  // otherwise the maximum hides the bucket's bound
     BOOST_TEST(histogram.quantile_us(0.5) >= us);
     BOOST_TEST(histogram.quantile_us(0.5) <= us + us / 8);
   }

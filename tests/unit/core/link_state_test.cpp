@@ -10,8 +10,8 @@ using namespace portsync;
 
 namespace {
 
-// The members by structured binding: does not compile when one is added, so that whoever adds it comes here and
-// compares it.
+// Returns a change of each member. The structured binding does not compile after a member is added, so that its author
+// must add it here and to the comparison.
 std::vector<std::function<void(LinkState&)>> changes_of_each_member() {
   LinkState link;
   const auto& [ifindex, name, flags, operstate, mtu, carrier_changes, carrier_up_count, carrier_down_count, address,

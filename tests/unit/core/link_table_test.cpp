@@ -16,7 +16,7 @@ using test::make_link;
 
 namespace {
 
-// What a listener knows who trusts the events alone.
+// The links as a listener derives them from the events alone.
 struct Mirror {
   std::map<std::int32_t, std::uint32_t> mtus;
   std::vector<std::string> log;
@@ -47,10 +47,10 @@ struct Fixture {
 
 // ---- Every order in which a snapshot and notifications can be read -------------------------------------------------
 //
-// The kernel makes `operations` in turn. The socket is joined before operation `join`, the listing asked for before
-// operation `request` >= join, link i is read for it before operation `read[i]` >= request. Notifications of operations
-// from `join` on are read in their order, replies in theirs, and the two in any order: a reply may be queued long after
-// it was made, and a notification may wait long to be read.
+// The kernel executes `operations` in turn. The socket joins the group before operation `join`. The listing is
+// requested before operation `request` >= join. The kernel reads link i for it before operation `read[i]` >= request.
+// Notifications of the operations from `join` on are read in their order, and replies in theirs, but the two interleave
+// in any order: a reply may be queued long after it was made, and a notification may wait long to be read.
 
 struct Operation {
   std::int32_t ifindex;
@@ -95,8 +95,8 @@ void feed(LinkTable& table, const Message& message) {
   }
 }
 
-// Reads the two queues in the order that the bits of `order` give, the listing being asked for after `before_request`
-// notifications were read. Returns what the listener ends up knowing.
+// Reads the two queues in the order given by the bits of `order`. The listing is requested after `before_request`
+// notifications were read. Returns the links that the listener knows in the end.
 Kernel read_in_order(const Kernel& known, const std::vector<Message>& notifications, std::size_t before_request,
                      const std::vector<Message>& replies, unsigned order) {
   Fixture f;
@@ -131,7 +131,7 @@ void try_all_orders(const std::vector<Kernel>& states, const std::vector<Message
     const unsigned orders = 1U << (notifications.size() - before + replies.size());
     for (unsigned order = 0; order < orders; ++order) {
       ++counted.orders;
-      // What was known before the loss: the state before all operations.
+      // Before the loss, the listener knew the state before all operations.
       const Kernel known = read_in_order(states.front(), notifications, before, replies, order);
       if (known != states.back()) {
         BOOST_FAIL("join " << join << " request " << request << " reads " << read1 << ' ' << read2 << " read before "
@@ -144,7 +144,7 @@ void try_all_orders(const std::vector<Kernel>& states, const std::vector<Message
 }  // namespace
 
 BOOST_AUTO_TEST_CASE(every_interleaving_of_snapshot_and_notifications_ends_at_the_kernels_state) {
-  constexpr std::size_t length = PORTSYNC_SANITIZED ? 3 : 4;  // four take a sanitizer a minute
+  constexpr std::size_t length = PORTSYNC_SANITIZED ? 3 : 4;  // four take a minute with a sanitizer
   Counted counted;
   for (unsigned code = 0; code < 1U << (2 * length); ++code) {
     std::vector<Operation> operations;
@@ -229,7 +229,7 @@ BOOST_AUTO_TEST_CASE(tombstones_do_not_outlive_the_snapshot) {
   BOOST_TEST(f.mirror.mtus.empty());
 }
 
-// A listing that is interrupted again and again left one for each link that went meanwhile.
+// Repeatedly interrupted listings used to leave a tombstone for each link that was removed meanwhile.
 BOOST_AUTO_TEST_CASE(tombstones_of_listings_that_are_given_up_do_not_accumulate) {
   Fixture f;
   for (std::int32_t ifindex = 1; ifindex <= 1000; ++ifindex) {
@@ -245,13 +245,13 @@ BOOST_AUTO_TEST_CASE(tombstones_of_listings_that_are_given_up_do_not_accumulate)
   BOOST_TEST(f.table.size() == 0U);
 }
 
-// ---- An ifindex that was used again while notifications were lost
+// ---- An ifindex that was reused while notifications were lost
 
 namespace {
 
 enum class Lost { nothing, notifications };
 
-// What is told when a snapshot lists `now` under the ifindex of `before`.
+// Returns the events when a snapshot lists `now` under the ifindex of `before`.
 std::vector<LinkEvent> told_of(const LinkState& before, const LinkState& now, Lost lost) {
   std::vector<LinkEvent> events;
   LinkTable table([&events](const LinkEvent& event) { events.push_back(event); });
@@ -325,7 +325,7 @@ BOOST_AUTO_TEST_CASE(without_a_loss_a_known_ifindex_is_the_known_link) {
   BOOST_TEST(f.mirror.log.size() == 2U);
 }
 
-// The first that is heard of it after the loss may be a notification, which the reply is then ignored for.
+// The first message about the link after the loss may be a notification. Then the reply is ignored.
 BOOST_AUTO_TEST_CASE(a_notification_after_a_loss_may_be_about_another_link) {
   Fixture f;
   f.table.on_changed(with_address(1), f.now);
@@ -334,14 +334,14 @@ BOOST_AUTO_TEST_CASE(a_notification_after_a_loss_may_be_about_another_link) {
   f.mirror.log.clear();
   f.table.on_changed(with_address(2), f.now);
   BOOST_TEST(f.mirror.log == (std::vector<std::string>{"notified1", "notified0"}), boost::test_tools::per_element());
-  f.table.on_changed(with_address(3), f.now);  // of a link that is known again
+  f.table.on_changed(with_address(3), f.now);  // the link is known again
   f.table.on_snapshot_link(with_address(2), f.now);
   f.table.end_snapshot(f.now);
   BOOST_TEST(f.mirror.log == (std::vector<std::string>{"notified1", "notified0", "notified0", "resync3"}),
              boost::test_tools::per_element());
 }
 
-// ---- What an interrupted listing left out
+// ---- Links that an interrupted listing left out
 
 BOOST_AUTO_TEST_CASE(what_was_neither_listed_nor_touched_is_in_doubt) {
   Fixture f;

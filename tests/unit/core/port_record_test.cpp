@@ -17,7 +17,7 @@ BOOST_AUTO_TEST_CASE(records_are_equal_in_every_member) {
   BOOST_TEST((row != PortRecord{row.port, {{"state", "ok"}, {"mtu", "1500"}}}));
   BOOST_TEST((row != PortRecord{row.port, {{"state", "ok"}, {"MTU", "9100"}}}));
   BOOST_TEST((row != PortRecord{row.port, {{"state", "ok"}}}));
-  BOOST_TEST((row != PortRecord{row.port, {{"mtu", "9100"}, {"state", "ok"}}}));  // the order is the projection's
+  BOOST_TEST((row != PortRecord{row.port, {{"mtu", "9100"}, {"state", "ok"}}}));  // the projection determines the order
 }
 
 BOOST_AUTO_TEST_CASE(a_field_is_found_by_its_name) {

@@ -29,13 +29,13 @@ struct Fixture {
   void change(std::int32_t ifindex, const std::string& name, const std::string& kind = "") {
     table.change(make(ifindex, name, kind), false, touch);
   }
-  // The names of the ports that were touched since.
+  // Returns the names of the ports that were touched since the last call.
   Names touched() {
     Names names;
     for (const Slot slot : std::exchange(slots, {})) names.push_back(table.name(slot));
     return names;
   }
-  // The ifindex of the link that has this port; 0 when none has, -1 when there is no such port.
+  // Returns the ifindex of the link that has this port; 0 if no link has it, -1 if there is no such port.
   std::int32_t owner(const std::string& name) const {
     const Slot slot = table.find(name);
     if (slot == PortTable::none) return -1;
@@ -102,7 +102,7 @@ BOOST_FIXTURE_TEST_CASE(a_link_that_becomes_a_vlan_is_no_port_any_more, Fixture)
   BOOST_TEST(owner("Ethernet0") == 0);
 }
 
-// Names are unique in the kernel: the other one's new name is on its way, or was lost.
+// Names are unique in the kernel. So the notification of the other link's new name is still to come, or was lost.
 BOOST_FIXTURE_TEST_CASE(of_two_links_that_claim_a_name_the_one_heard_of_last_has_it, Fixture) {
   change(2, "Ethernet0");
   change(3, "Ethernet0");
@@ -126,7 +126,7 @@ BOOST_FIXTURE_TEST_CASE(names_swapped_in_three_steps_end_right, Fixture) {
 
 BOOST_FIXTURE_TEST_CASE(a_link_gets_its_port_back_when_a_snapshot_says_that_it_has_the_name_after_all, Fixture) {
   change(2, "Ethernet0");
-  change(3, "Ethernet0");  // and it was renamed again, unheard
+  change(3, "Ethernet0");  // and it was renamed again, without a notification
   table.on_names_known(touch);
   BOOST_TEST(owner("Ethernet0") == 3);  // it still has the name
   table.remove(3, touch);

@@ -11,7 +11,7 @@ using namespace std::chrono_literals;
 
 namespace {
 
-const TimePoint start{1h};  // the begin of a slot
+const TimePoint start{1h};  // the beginning of a slot
 
 struct Fixture {
   core::RecentWindow<int> window;

@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: Apache-2.0
-// The two tables walked: every stage with every event, every state of the store with every event.
+// Tests both tables: each stage with each event, and each state of the store with each event.
 #define BOOST_TEST_MODULE sink_states
 #include "core/sink_states.hpp"
 
@@ -17,7 +17,7 @@ struct RowCase {
   ReasonStep reason = ReasonStep::keep;
 };
 
-// What is not listed changes nothing.
+// A pair that is not listed changes nothing.
 const std::vector<RowCase> row_cases{
     {RowStage::settled, RowEvent::touched, RowStage::waiting, ReasonStep::set},
     {RowStage::waiting, RowEvent::touched, RowStage::waiting, ReasonStep::merge},

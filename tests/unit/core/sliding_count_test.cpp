@@ -39,7 +39,7 @@ BOOST_AUTO_TEST_CASE(slots_leave_one_by_one) {
 BOOST_AUTO_TEST_CASE(a_slot_is_used_again_from_nothing) {
   core::SlidingCount<12> count(5s);
   count.add(start, 7);
-  count.add(start + 60s, 1);  // the same place
+  count.add(start + 60s, 1);  // the same slot
   BOOST_TEST(count.sum(start + 60s) == 1U);
   count.add(start + 24h, 2);
   BOOST_TEST(count.sum(start + 24h) == 2U);

@@ -39,7 +39,7 @@ struct Planned {
   SnapshotPlan plan;
   TimePoint now{1h};
 
-  // Brings it there by what happens.
+  // Reaches `known` through the plan's own events.
   explicit Planned(Known known) {
     plan.on_start(now);
     if (known == Known::nothing) return;
@@ -58,7 +58,7 @@ struct Planned {
     BOOST_REQUIRE_EQUAL(plan.known(), known);
   }
 
-  // A wanted snapshot begins when it may, with a new event socket if the old one has lost something.
+  // Begins the wanted snapshot when it may begin, with a new event socket if the old one has lost something.
   void begin() {
     BOOST_REQUIRE(plan.wanted_at().has_value());
     now = std::max(now, *plan.wanted_at());
@@ -72,7 +72,7 @@ struct Planned {
 
 }  // namespace
 
-// ---- How a listing ended, by what was known: what follows
+// ---- What follows the end of a listing, for each degree of knowledge
 
 BOOST_AUTO_TEST_CASE(a_complete_listing_is_the_end_whatever_was_known) {
   for (const Known known : {Known::nothing, Known::doubtful, Known::settled}) {
@@ -129,7 +129,7 @@ BOOST_AUTO_TEST_CASE(having_settled_it_lists_once_a_second_until_a_listing_is_co
   BOOST_TEST(p.plan.known() == Known::surely);
 }
 
-// Nothing was lost: an audit's listing that is always interrupted leaves no doubt, and is not repeated for ever.
+// Nothing was lost. So an audit's listing that is always interrupted leaves no doubt, and is not repeated for ever.
 BOOST_AUTO_TEST_CASE(a_listing_on_request_that_is_interrupted_leaves_no_doubt) {
   Planned p(Known::surely);
   p.plan.on_request(p.now);
@@ -142,7 +142,7 @@ BOOST_AUTO_TEST_CASE(a_listing_on_request_that_is_interrupted_leaves_no_doubt) {
   BOOST_TEST(p.plan.on_asked(Outcome::complete, p.now) == Step::end);
   BOOST_TEST(p.plan.known() == Known::surely);
   BOOST_TEST(p.plan.stage() == Stage::idle);
-  BOOST_TEST(p.plan.interrupted_in_a_row() == 0U);  // nor a trouble
+  BOOST_TEST(p.plan.interrupted_in_a_row() == 0U);  // this is no trouble either
 }
 
 BOOST_AUTO_TEST_CASE(failed_listings_are_tried_again_ever_more_rarely_and_settle_nothing) {
@@ -199,7 +199,7 @@ BOOST_AUTO_TEST_CASE(a_loss_does_not_wait_for_the_pause_after_settling) {
   p.plan.on_loss(p.now += 1ms);
   BOOST_TEST((p.pause() == 0ms));
   BOOST_TEST(p.plan.known() == Known::doubtful);
-  for (int i = 1; i < SnapshotPlan::most_interrupted; ++i) {  // and has its own attempts
+  for (int i = 1; i < SnapshotPlan::most_interrupted; ++i) {  // the loss has its own attempts
     p.begin();
     BOOST_TEST(p.plan.on_listed(Outcome::interrupted, p.now) == Step::again);
     BOOST_TEST((p.pause() == 0ms));
@@ -208,7 +208,7 @@ BOOST_AUTO_TEST_CASE(a_loss_does_not_wait_for_the_pause_after_settling) {
   BOOST_TEST(p.plan.on_listed(Outcome::interrupted, p.now) == Step::ask);
 }
 
-// What was interrupted does not count as a loss: the pauses after losses do not grow by it.
+// An interrupted listing does not count as a loss, so the pauses after losses do not grow.
 BOOST_AUTO_TEST_CASE(interruptions_do_not_delay_what_a_loss_asks_for) {
   Planned p(Known::settled);
   for (int i = 0; i < 20; ++i) {
@@ -231,7 +231,7 @@ BOOST_AUTO_TEST_CASE(a_stream_of_losses_is_answered_ever_more_rarely) {
   BOOST_TEST((longest == portsync::core::ResyncPolicy::longest_pause));
 }
 
-// ---- Requests, and what cannot be begun
+// ---- Requests, and snapshots that cannot begin
 
 BOOST_AUTO_TEST_CASE(one_snapshot_serves_all_who_ask) {
   Planned p(Known::surely);
@@ -261,7 +261,7 @@ BOOST_AUTO_TEST_CASE(what_a_handler_missed_is_in_doubt) {
   p.plan.on_missed(p.now);
   BOOST_TEST(p.plan.known() == Known::doubtful);
   BOOST_TEST((p.pause() == 0ms));
-  BOOST_TEST(!p.plan.lost());  // the event socket is as good as before
+  BOOST_TEST(!p.plan.lost());  // the event socket has lost nothing
   Planned first(Known::nothing);
   first.begin();
   first.plan.on_missed(first.now);

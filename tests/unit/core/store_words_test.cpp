@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
-// What becomes of what a store says: of refused rows and readings in its own words, of troubles that fail no row, of a
-// connection that it closed while it was idle, and of rows and fields that cannot be read.
+// How the engine handles a store's messages: refused rows and read-backs in the store's own words, troubles that fail
+// no row, a connection that was closed while idle, and rows and fields that cannot be read.
 #define BOOST_TEST_MODULE store_words
 #include <boost/test/unit_test.hpp>
 #include <string>
@@ -17,7 +17,7 @@ using Kind = SyncEvent::Kind;
 
 namespace {
 
-// A store of one row that answers at once; `text` is what it says beside an error.
+// A store of one row that reports results at once. `text` accompanies its errors.
 class Store final : public StateSink, public StoreWords {
  public:
   [[nodiscard]] int fd() const noexcept override { return -1; }
@@ -98,7 +98,7 @@ struct Fixture {
     store.observer->on_result("Ethernet0", store.last, error);
     turn();
   }
-  // Open, and the row as the link is.
+  // Opens the store, with a row that equals the link.
   void begin() {
     open();
     found(as_it_is);
@@ -163,7 +163,7 @@ BOOST_AUTO_TEST_CASE(why_it_is_not_open_is_told_and_reported_in_the_stores_words
   BOOST_TEST(report().error == store.text);
 }
 
-// HMGET renamed: no audit ever completed, and nothing said so.
+// With a renamed HMGET no audit ever completed, and nothing reported that.
 BOOST_AUTO_TEST_CASE(a_read_back_that_fails_is_a_trouble_until_one_does_not) {
   begin();
   store.text = "PORT_TABLE: LOADING Redis is loading";
@@ -192,7 +192,7 @@ BOOST_AUTO_TEST_CASE(what_is_amiss_though_no_row_fails_is_told_and_reported_once
   BOOST_TEST(recorder.count(Kind::store_trouble) == 2U);
 }
 
-// Late writes of a lost connection may land after the reading that follows.
+// Late writes of a lost connection may be executed after the read-back that follows.
 BOOST_AUTO_TEST_CASE(a_store_with_a_trouble_is_compared_once_more_soon_after_it_opened) {
   store.amiss = "late writes of a lost connection cannot be prevented, CLIENT KILL: NOPERM";
   begin();
@@ -210,7 +210,7 @@ BOOST_AUTO_TEST_SUITE_END()
 
 BOOST_FIXTURE_TEST_SUITE(unreadable, Fixture)
 
-// A user who may write but not read: every audit wrote every row.
+// With a Redis user that may write but not read, every audit wrote every row.
 BOOST_AUTO_TEST_CASE(a_row_that_cannot_be_read_is_not_written_again) {
   begin();
   audit();
@@ -240,7 +240,7 @@ BOOST_AUTO_TEST_CASE(a_row_without_a_port_is_not_removed_while_it_cannot_be_read
   BOOST_TEST(store.erases.empty());
 }
 
-// An index of a wrong type: every audit claimed repairs.
+// With an index of a wrong type, every audit reported repairs.
 BOOST_AUTO_TEST_CASE(a_field_that_cannot_be_read_is_no_drift) {
   begin();
   audit();
@@ -259,7 +259,7 @@ BOOST_AUTO_TEST_SUITE_END()
 
 BOOST_FIXTURE_TEST_SUITE(idle, Fixture)
 
-// A server with `timeout 5`: 15 changes of health in half a minute on a quiet switch.
+// A server with `timeout 5` caused 15 changes of health in half a minute on a quiet switch.
 BOOST_AUTO_TEST_CASE(an_idle_connection_that_was_closed_is_reopened_without_a_word_and_audited) {
   begin();
   const std::size_t reports = monitor.reports.size();

@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: Apache-2.0
-// check(): the row of one port is read now, whatever is believed of it.
+// check() reads the row of one port now, even if the engine takes it for correct.
 #define BOOST_TEST_MODULE sync_engine_check
 #include <boost/test/unit_test.hpp>
 
@@ -23,8 +23,8 @@ std::vector<std::string> checked(const Recorder& recorder) {
 BOOST_AUTO_TEST_CASE(a_row_that_vanished_behind_our_back_is_found_and_written_again) {
   Fixture f;
   f.begin(ports(2));
-  f.sink().rows.clear();  // FLUSHDB
-  BOOST_TEST(f.engine.port("Ethernet0", f.now)->in_sync);  // memory
+  f.sink().rows.clear();                                   // FLUSHDB
+  BOOST_TEST(f.engine.port("Ethernet0", f.now)->in_sync);  // from memory
   BOOST_REQUIRE(!f.engine.check("Ethernet0"));
   f.turn();
   f.sink().answer_all();
@@ -32,7 +32,7 @@ BOOST_AUTO_TEST_CASE(a_row_that_vanished_behind_our_back_is_found_and_written_ag
   BOOST_TEST(!f.engine.port("Ethernet0", f.now)->in_sync);
   f.settle();
   BOOST_TEST(f.sink().rows.count("Ethernet0") == 1U);
-  BOOST_TEST(f.sink().rows.count("Ethernet1") == 0U);  // nobody asked for it
+  BOOST_TEST(f.sink().rows.count("Ethernet1") == 0U);  // no check of this row was requested
 }
 
 BOOST_AUTO_TEST_CASE(a_check_reads_one_row_alone_and_writes_nothing_that_is_equal) {

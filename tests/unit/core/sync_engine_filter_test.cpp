@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: Apache-2.0
-// Which rows are ours to remove when the filter is another one, or when no link matches it.
+// Which rows the engine removes after the filter changed, or when no link matches it.
 #define BOOST_TEST_MODULE sync_engine_filter
 #include <boost/test/unit_test.hpp>
 
@@ -36,7 +36,7 @@ BOOST_AUTO_TEST_CASE(a_filter_narrowed_before_the_restart_removes_the_rows_that_
   f.sink().open();
   f.snapshot({make_link(1, "Ethernet0"), make_link(2, "Ethernet12")});
   f.settle();
-  // Another writer's row may have the same fields, and a sub-interface's is never ours.
+  // Another program's row may have the same fields, and a sub-interface's row is never ours.
   BOOST_TEST((f.sink().rows == Rows{{"Ethernet0", up}, {"Ethernet16", up}, {"Ethernet0.10", up}}));
   BOOST_TEST(f.engine.statistics().rows_left_alone == 0U);
 }
@@ -53,7 +53,7 @@ BOOST_AUTO_TEST_CASE(a_filter_with_one_wrong_letter_removes_nothing_at_a_reload)
   BOOST_TEST(f.recorder.of(Kind::rows_left_alone).at(0).count == 3U);
   BOOST_TEST(f.last().rows_left_alone == 3U);
   BOOST_TEST(f.last().match == "ethernet*");
-  // Corrected: the rows are compared, and nothing is written.
+  // After the correction the rows are compared, and nothing is written.
   f.engine.set_options(matching({"Ethernet*"}));
   f.settle();
   BOOST_TEST(f.sink().log.empty());
@@ -78,7 +78,8 @@ BOOST_AUTO_TEST_CASE(a_filter_with_one_wrong_letter_removes_nothing_at_a_restart
     BOOST_TEST(f.engine.statistics().rows_left_alone == 2U);
     BOOST_TEST(!f.engine.resync(true));
     f.settle();
-    BOOST_TEST(f.sink().rows.size() == (owner == Owner::ours ? 1U : 3U));  // others' rows are not ours to remove
+    BOOST_TEST(f.sink().rows.size() ==
+               (owner == Owner::ours ? 1U : 3U));  // the engine must not remove other programs' rows
     BOOST_TEST(f.engine.statistics().rows_left_alone == 0U);
     BOOST_TEST(f.recorder.count(Kind::synchronized) == 1U);
   }
@@ -106,7 +107,7 @@ BOOST_AUTO_TEST_CASE(rows_left_alone_are_never_followed_by_the_word_that_every_r
   f.settle();
   BOOST_TEST(f.recorder.count(Kind::rows_left_alone) == 1U);
   BOOST_TEST(f.recorder.count(Kind::synchronized) == 0U);
-  BOOST_TEST(f.engine.synchronized());  // as far as it goes: what waits for it need not
+  BOOST_TEST(f.engine.synchronized());  // as far as possible, so that nothing waits for it in vain
   f.source.change(make_link(7, "Ethernet4"));
   f.source.drained();
   f.settle();
@@ -160,7 +161,7 @@ BOOST_AUTO_TEST_CASE(when_all_links_vanish_the_rows_go_and_it_is_reported) {
   f.settle();
   BOOST_TEST(f.sink().rows.empty());
   BOOST_REQUIRE((f.last().no_port_since.has_value()));
-  // One is back.
+  // One port is back.
   f.source.change(make_link(200, "Ethernet0"));
   f.source.drained();
   f.settle();
@@ -169,7 +170,7 @@ BOOST_AUTO_TEST_CASE(when_all_links_vanish_the_rows_go_and_it_is_reported) {
   f.source.drained();
   f.settle();
   BOOST_TEST((f.last().no_port_since.has_value()));
-  // It is meant.
+  // The operator confirms it.
   BOOST_TEST(!f.engine.resync(true));
   f.settle();
   BOOST_TEST((!f.last().no_port_since));

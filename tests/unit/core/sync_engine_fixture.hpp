@@ -43,7 +43,7 @@ struct Fixture {
     source.now = now;
     engine.set_now(now);
   }
-  // A round of the loop in which nothing is ready.
+  // Runs a round of the loop in which nothing is ready.
   void turn(std::chrono::nanoseconds time = 1us) {
     advance(time);
     engine.run();
@@ -54,7 +54,7 @@ struct Fixture {
     source.snapshot_end(Cause::initial);
     source.drained();
   }
-  // Everything the sinks are asked is answered, until they are asked no more.
+  // Completes all operations of the sinks until there are no more.
   void settle() {
     for (int i = 0; i < 100; ++i) {
       turn();
@@ -67,7 +67,7 @@ struct Fixture {
     }
     BOOST_FAIL("the engine does not come to rest");
   }
-  // From nothing to a store that equals the links.
+  // Starts, and runs until the store equals the links.
   void begin(const std::vector<LinkState>& links) {
     turn();
     for (const auto& each : sinks) each->open();

@@ -8,7 +8,7 @@
 using namespace portsync;
 using namespace portsync::test;
 
-// With a monitor, and no audits: what wakes the engine are reports.
+// With a monitor, and without audits, so that only reports wake the engine.
 struct HealthFixture : Fixture {
   static SynchronizerOptions options() {
     SynchronizerOptions options;
@@ -25,7 +25,7 @@ struct HealthFixture : Fixture {
     source.drained();
     settle();
   }
-  // Does what the engine wants done, and nothing else, until it wants no more; how often that was.
+  // Runs the engine at its deadlines, and does nothing else, until there is none. Returns how often that was.
   int wake_ups() {
     int count = 0;
     while (engine.deadline()) {
@@ -124,7 +124,7 @@ BOOST_FIXTURE_TEST_CASE(a_row_is_behind_when_it_has_waited_for_a_second, HealthF
   source.counted.snapshot_pending = false;
   engine.source_may_have_changed();
   turn(1ns);
-  BOOST_TEST(last_sink().behind == 1U);  // the other one is no port any more
+  BOOST_TEST(last_sink().behind == 1U);  // the other link is no port any more
   BOOST_TEST(last().ports == 2U);
 }
 
@@ -172,7 +172,7 @@ BOOST_FIXTURE_TEST_CASE(after_the_last_event_there_are_a_handful_of_reports_and_
   wake_ups();
   BOOST_TEST((!engine.deadline()));
   write(0, false);
-  BOOST_TEST(wake_ups() == 2);  // that it was written, and that it is a minute ago
+  BOOST_TEST(wake_ups() == 2);  // one reports the write, and one that it was a minute ago
   turn(24h);
   BOOST_TEST((!engine.deadline()));
 }
@@ -223,14 +223,14 @@ BOOST_FIXTURE_TEST_CASE(a_thousand_ports_made_at_once_are_neither_behind_nor_slo
   turn(1s);
   BOOST_TEST(last_sink().writes == 1024U);
   BOOST_TEST(last().latency_samples == 0U);
-  // A row that is there and differs is behind after a second, as before.
+  // An existing row that differs is behind after a second, as before.
   source.change(make_link(100, "Ethernet0", false));
   source.drained();
   turn();
   turn(1s);
   BOOST_TEST(last_sink().behind == 1U);
   settle();
-  // And a new one that is not stored in time is, too.
+  // A new row that is not stored in time is behind too.
   source.change(make_link(5000, "Ethernet5000"));
   source.drained();
   turn();
@@ -253,7 +253,7 @@ BOOST_FIXTURE_TEST_CASE(when_rows_were_compared_and_why_they_could_not_be_is_rep
   settle();
   BOOST_TEST((*last_sink().compared > first));
   BOOST_TEST(last_sink().compare_error.empty());
-  // Audits that begin only now are not late.
+  // Audits that are enabled only now are not late.
   turn(1h);
   SynchronizerOptions changed = options();
   changed.audit_interval = 60s;

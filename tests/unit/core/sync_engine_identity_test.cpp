@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
-// Links made anew under a name that is stored, and ports that were down for a moment: what neighbours must see though
-// the row looks the same.
+// Links that were created again under a stored name, and ports that were down for a moment. Neighbours must see such a
+// change although the row looks the same.
 #define BOOST_TEST_MODULE sync_engine_identity
 #include <boost/test/unit_test.hpp>
 
@@ -42,7 +42,7 @@ const Log written_whole{"put Ethernet0"};
 
 }  // namespace
 
-// LinkTable tells it as removed and new when an address or a carrier count gives it away.
+// LinkTable reports a removed link and a new one if an address or a carrier count shows that they differ.
 BOOST_FIXTURE_TEST_CASE(an_ifindex_used_again_within_a_loss_is_a_replacement, SonicFixture) {
   source.remove(100, Cause::resync);
   change(port(3), Cause::resync);
@@ -133,7 +133,7 @@ BOOST_FIXTURE_TEST_CASE(an_admin_down_and_up_within_a_batch_is_a_whole_row, Soni
   BOOST_TEST(sink().operations.front().whole);
   done();
   BOOST_TEST((sink().log == written_whole));
-  // And once.
+  // It is written once.
   change(port(3));
   done();
   BOOST_TEST((sink().log == written_whole));
@@ -223,7 +223,7 @@ BOOST_FIXTURE_TEST_CASE(fields_of_others_that_went_with_a_row_found_late_are_nam
   sink().fields_lost = {"speed", "host_tx_ready"};
   source.remove(100);
   done();
-  BOOST_TEST(recorder.count(Kind::fields_lost) == 0U);  // in time
+  BOOST_TEST(recorder.count(Kind::fields_lost) == 0U);  // the removal was noticed in time
   change(port(0));
   done();
   source.remove(100, Cause::resync);

@@ -1,9 +1,9 @@
 // SPDX-License-Identifier: Apache-2.0
-// The engine under every order of what two links, their source, a sink and the clock can do, up to a depth: what must
-// never happen is looked for after each step, and from each state reached, once trouble ends, the store equals the
+// Tests the engine with every order of actions of two links, their source, a sink and the clock, up to a depth. Checks
+// the invariants after each step. Checks for each reached state that, once the trouble ends, the store equals the
 // links.
 //
-// PORTSYNC_MODEL_DEPTH adds to the depths (or takes from them).
+// PORTSYNC_MODEL_DEPTH is added to the depths, and may be negative.
 #define BOOST_TEST_MODULE sync_engine_model
 #include <array>
 #include <boost/test/unit_test.hpp>
@@ -25,7 +25,7 @@ using namespace std::chrono_literals;
 
 namespace {
 
-// The kernel's side is done first and told at once, unless messages are being lost.
+// Actions of the kernel change its links first, and are reported at once unless messages are being lost.
 enum class Action : std::uint8_t {
   mtu_1,
   mtu_2,
@@ -34,20 +34,20 @@ enum class Action : std::uint8_t {
   rename_1,
   swap,  // toggles
   drained,
-  lose,  // from here on nothing is told
+  lose,  // from now on no change is reported
   retell_1,
   retell_2,  // a snapshot's replies, in either order
   snapshot_end,
   opens,
   closes,
-  closes_late,  // what was on its way is not stored, or its first operation is
+  closes_late,  // closes: no operation under way is stored; closes_late: the first one is
   answer,
   try_again,
   refuse,
-  late_answer,  // of a write whose connection was lost
+  late_answer,  // the reply to a write whose connection was lost
   wait,         // until the engine's deadline
   row_deleted,
-  row_edited,  // by somebody else
+  row_edited,  // by another program
   audit,
   count,
 };
@@ -70,7 +70,7 @@ struct Variant {
   bool replace_on_new_ifindex = false;
   bool cramped = false;  // room for one row at a time, and a queue of one
   bool write_only = false;
-  bool fresh = false;  // just started: no snapshot yet, the sink is closed, and the first link is gone but for its row
+  bool fresh = false;  // just started: no snapshot yet, the sink is closed, and only the row of the first link exists
 };
 
 using Rows = std::map<std::string, FakeSink::Fields>;
@@ -87,7 +87,7 @@ std::string text(const Rows& rows) {
 
 const Rows foreign{{"Ethernet0.10", {{"oper", "up"}}}, {"PortChannel1", {{"mtu", "1"}}}};
 
-// What went wrong. An exception, so that a path ends where it failed.
+// A violated invariant. It is an exception, so that a path ends where it failed.
 struct Wrong : std::runtime_error {
   using std::runtime_error::runtime_error;
 };
@@ -98,7 +98,7 @@ void require(bool right, const std::string& what) {
 
 class World {
  public:
-  // Synchronized with both links, unless it is fresh; the row of the first holds a field of somebody else, too.
+  // Synchronized with both links, unless it is fresh. The row of the first also has a field of another program.
   explicit World(const Variant& variant) : variant_(variant), engine_(source_, options(variant)) {
     sink_.rows = foreign;
     sink_.rows["Ethernet0"] = {{"speed", "100"}};
@@ -178,7 +178,8 @@ class World {
     check();
   }
 
-  // Trouble ends: what was lost is told, the sink opens and answers, and time passes as far as a retry needs it.
+  // Ends the trouble: reports the lost changes, opens the sink, completes its operations, and lets time pass as far as
+  // a retry needs it.
   void end_trouble() {
     tell_differences(Cause::resync);
     if (losing_) end_snapshot();
@@ -189,7 +190,7 @@ class World {
       require(!engine_.audit(Scope::all), "audit");
       settle();
     }
-    if (matched_) check_equal();  // else rows are left alone
+    if (matched_) check_equal();  // otherwise the engine leaves rows alone
     const std::size_t written = sink_.log.size();
     settle();
     require(sink_.log.size() == written, "writes go on when all is equal");
@@ -216,7 +217,7 @@ class World {
   [[nodiscard]] bool exists(std::int32_t ifindex) const { return kernel_.count(ifindex) == 1; }
   [[nodiscard]] bool first() const { return exists(first_index_); }
   [[nodiscard]] bool second() const { return exists(second_index); }
-  // The first link has another ifindex each time it is made.
+  // Returns the next ifindex of the first link. It gets another one each time it is created.
   [[nodiscard]] std::int32_t other_first_index() const { return first_index_ == 1 ? 11 : 1; }
   [[nodiscard]] bool named(const std::string& name) const {
     return std::any_of(kernel_.begin(), kernel_.end(), [&name](const auto& each) { return each.second.name == name; });
@@ -337,7 +338,7 @@ class World {
     }
   }
 
-  // What must hold after every step.
+  // Checks the invariants that hold after every step.
   void check() {
     check_foreign();
     std::map<std::string, int> on_their_way;
@@ -351,13 +352,13 @@ class World {
     check_waiting();
   }
 
-  // A write that was just sent.
+  // Checks a write that the engine has sent in the last step.
   void judge(const FakeSink::Operation& operation) const {
     require(PortFilter{}.matches_name(operation.port), "a write of " + operation.port);
     for (const auto& [name, value] : operation.fields) {
       require(name == "oper" || name == "mtu", "a write of field " + name);
     }
-    // Then what is stored is not known.
+    // In these cases the engine does not know the stored row.
     if (meddled_ || variant_.write_only || in_part_.count(operation.port) == 1) return;
     const FakeSink::Fields own = own_fields(operation.port);
     if (operation.kind == FakeSink::Operation::Kind::erase) {
@@ -369,7 +370,7 @@ class World {
     }
   }
 
-  // What waits is under way, or has a time at which it will be.
+  // Checks that each waiting row is under way, or that a time for it is set.
   void check_waiting() {
     require(engine_.statistics().pending <= 6, "more waits than there are names");
     if (!snapshot_told_ || !sink_.is_open() || engine_.drained() || !sink_.operations.empty()) return;
@@ -431,17 +432,17 @@ class World {
   bool losing_ = false;
   bool drained_ = true;
   bool meddled_ = false;
-  std::set<std::string> in_part_;  // ports whose last write was refused, of which a part was stored
-  bool matched_ = false;           // the source has told a link that is a port
-  bool snapshot_told_ = false;     // the first one
+  std::set<std::string> in_part_;  // ports whose last write was refused and stored in part
+  bool matched_ = false;           // the source has reported a link that is a port
+  bool snapshot_told_ = false;     // the first snapshot was reported
 };
 
-// Every path of these actions, depth first; each is walked from the start, since a world cannot be copied.
+// Walks every path of these actions, depth first. Each path begins at the start, because a world cannot be copied.
 class Search {
  public:
   Search(const Variant& variant, const Path& alphabet) : variant_(variant), alphabet_(alphabet) {}
 
-  // Returns the number of states; fails with the shortest path to what is wrong.
+  // Returns the number of states. Fails with the shortest path to a violation.
   std::size_t run(std::size_t depth) {
     try {
       visit(depth);
@@ -485,7 +486,7 @@ class Search {
   std::size_t states_ = 0;
 };
 
-// Sanitizers make a step thirty times as slow; the same code is searched deeper without them.
+// Sanitizers make a step thirty times as slow. Without them the same code is searched deeper.
 constexpr int sanitized_less = PORTSYNC_SANITIZED ? 2 : 0;
 
 std::size_t depth(int usual) {

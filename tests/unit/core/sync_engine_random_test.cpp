@@ -1,6 +1,5 @@
 // SPDX-License-Identifier: Apache-2.0
-// The engine against random links, answers, losses and meddling: whatever happened, it ends with the store equal to the
-// links.
+// Tests the engine with random links, results, losses and foreign writes. In the end the store must equal the links.
 #define BOOST_TEST_MODULE sync_engine_random
 #include <boost/test/unit_test.hpp>
 #include <memory>
@@ -74,7 +73,7 @@ class Game {
     check_foreign();
   }
 
-  // No more trouble: everything must come right within the time of a retry and an audit.
+  // Ends the trouble. The store must become correct within the time of a retry and an audit.
   void finish() {
     source_.drained();
     for (FakeSink& sink : sinks_) {
@@ -123,13 +122,13 @@ class Game {
     if (exists && pick(4) == 0) return source_.remove(ifindex, cause);
     const std::string& name = names[pick(static_cast<unsigned>(names.size()))];
     for (const auto& [other, link] : source_.links()) {
-      if (other != ifindex && link.name == name) return;  // the kernel does not let two links have one name
+      if (other != ifindex && link.name == name) return;  // the kernel does not allow two links with one name
     }
     const LinkState link = make_link(ifindex, name, pick(2) == 0, 1500 + pick(2));
     if (!exists || link != source_.links().at(ifindex)) source_.change(link, cause);
   }
 
-  // Somebody else writes to the table.
+  // Another program writes to the table.
   void meddle(FakeSink& sink) {
     const std::string& name = names[pick(4)];
     if (sink.rows.count(name) == 0 || sink.rows[name].count("oper") == 0)
@@ -155,7 +154,7 @@ class Game {
     }
     const unsigned action = pick(20);
     if (action == 0) return sink.close({ECONNRESET, std::system_category()}, pick(4));
-    if (sink.operations.empty()) return sink.observer().on_read_back({});  // an answer to nothing
+    if (sink.operations.empty()) return sink.observer().on_read_back({});  // a result without a request
     if (action < 3) return sink.refuse_in_part({ENOSPC, std::system_category()});
     if (action < 6 && sink.operations.front().revision != 0) return sink.answer(Errc::try_again);
     if (action == 6) sink.put_error = {EIO, std::system_category()};

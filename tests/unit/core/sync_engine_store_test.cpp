@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: Apache-2.0
-// What a store holds or refuses: read-backs, audits, refusals, reconnects.
+// The contents and refusals of a store: read-backs, audits, refusals, reconnects.
 #define BOOST_TEST_MODULE sync_engine_store
 #include <boost/test/unit_test.hpp>
 
@@ -43,7 +43,7 @@ BOOST_AUTO_TEST_CASE(a_refused_row_is_told_once_and_tried_again_every_retry_inte
   f.source.change(make_link(100, "Ethernet0", false, 9100));
   f.source.drained();
   f.settle();
-  BOOST_TEST(f.sink().log.empty());  // not before the retry, however often it changes
+  BOOST_TEST(f.sink().log.empty());  // no write before the retry, even after several changes
   f.turn(2s);
   BOOST_REQUIRE(f.sink().operations.size() == 1U);
   f.sink().answer(refused);
@@ -230,12 +230,12 @@ BOOST_AUTO_TEST_CASE(what_is_written_while_a_read_back_is_under_way_is_not_taken
   Fixture f;
   f.begin(ports(2));
   f.turn(60s);
-  BOOST_REQUIRE(f.sink().operations.size() == 1U);  // the audit's read
+  BOOST_REQUIRE(f.sink().operations.size() == 1U);  // the audit's read-back
   f.source.change(make_link(100, "Ethernet0", false));
   f.source.change(make_link(300, "Ethernet30"));
   f.source.drained();
   f.turn();
-  BOOST_REQUIRE(f.sink().operations.size() == 3U);  // writes do not wait for it
+  BOOST_REQUIRE(f.sink().operations.size() == 3U);  // writes do not wait for the read-back
   f.settle();
   BOOST_TEST((f.sink().rows == Rows{{"Ethernet0", down}, {"Ethernet1", up}, {"Ethernet30", up}}));
   BOOST_TEST(f.engine.statistics().drift_repaired == 0U);
@@ -245,7 +245,7 @@ BOOST_AUTO_TEST_CASE(a_read_back_answered_late_does_not_undo_what_was_written_si
   Fixture f;
   f.begin(ports(2));
   f.turn(60s);
-  f.sink().operations.pop_front();  // the read: answered by hand, with what was there when it was asked for
+  f.sink().operations.pop_front();  // the test answers this read-back, with the rows of the time of the request
   f.source.change(make_link(100, "Ethernet0", false));
   f.source.remove(101);
   f.source.drained();
@@ -267,7 +267,7 @@ BOOST_AUTO_TEST_CASE(a_row_on_its_way_when_the_audit_began_is_not_taken_for_miss
   f.source.change(make_link(300, "Ethernet30"));
   f.source.drained();
   f.turn();
-  f.turn(60s);  // asks for the known rows: not for this one
+  f.turn(60s);  // requests the known rows, and not this one
   f.settle();
   BOOST_TEST(f.engine.statistics().drift_repaired == 0U);
   BOOST_TEST(f.sink().log.size() == 1U);
@@ -304,7 +304,7 @@ BOOST_AUTO_TEST_CASE(another_audit_interval_counts_from_when_it_was_set) {
   f.settle();
   f.turn(24h);
   BOOST_TEST(f.source.resyncs == 1);
-  BOOST_TEST(f.sink().log.empty());  // the same filter: nothing was compared anew
+  BOOST_TEST(f.sink().log.empty());  // the same filter: no new comparison
 }
 
 BOOST_AUTO_TEST_CASE(a_write_only_sink_gets_everything_on_open_and_removals_of_what_it_had_been_told) {
@@ -329,7 +329,7 @@ BOOST_AUTO_TEST_CASE(a_stale_row_whose_link_came_and_went_during_the_read_back_i
   f.sink().open();
   f.snapshot({make_link(1, "Ethernet0")});
   f.turn();
-  f.sink().operations.clear();  // the read: answered by hand
+  f.sink().operations.clear();  // the test answers this read-back
   const std::vector<std::pair<std::string_view, std::string_view>> fields{{"oper", "up"}, {"mtu", "1500"}};
   f.sink().observer().on_row({"Ethernet4", &fields});
   f.source.change(make_link(2, "Ethernet4"));
@@ -349,7 +349,7 @@ BOOST_AUTO_TEST_CASE(a_port_in_the_slot_of_another_is_not_compared_with_the_othe
   f.sink().rows["Ethernet8"] = down;
   BOOST_TEST(!f.engine.audit(Scope::all));
   f.turn();
-  f.sink().answer();  // the stale row now has the slot of Ethernet4, which was up
+  f.sink().answer();  // the stale row now has the former slot of Ethernet4, which was up
   f.source.change(make_link(3, "Ethernet8"));
   f.source.drained();
   f.turn();
@@ -365,7 +365,7 @@ BOOST_AUTO_TEST_CASE(a_row_read_while_its_link_was_gone_is_what_the_link_is_comp
   f.source.change(make_link(100, "Ethernet0", true, 9100));
   f.source.drained();
   f.turn();
-  f.sink().close(lost, 1);  // the write was stored, which nobody was told
+  f.sink().close(lost, 1);  // the write was stored, but its result was lost
   f.source.remove(100);
   f.sink().open();
   f.turn();
@@ -414,7 +414,7 @@ BOOST_AUTO_TEST_CASE(force_counts_once) {
   f.settle();
   BOOST_TEST(f.sink().rows.empty());
   f.sink().close(lost);
-  f.sink().rows = {{"Ethernet0", up}};  // a restored dump, say
+  f.sink().rows = {{"Ethernet0", up}};  // as after the restore of a dump
   f.sink().open();
   f.settle();
   BOOST_TEST(f.sink().rows.size() == 1U);
@@ -447,7 +447,7 @@ BOOST_AUTO_TEST_CASE(rows_brought_back_under_a_living_connection_go_with_every_n
       BOOST_TEST(f.sink().rows.size() == (every != 0 && audit >= 3 ? 1U : 2U));
     }
     options.full_audit_every = 1;
-    f.engine.set_options(options);  // at once
+    f.engine.set_options(options);  // takes effect at once
     f.turn(60s);
     f.settle();
     BOOST_TEST((f.sink().rows == Rows{{"Ethernet0", up}}));
@@ -485,7 +485,7 @@ BOOST_AUTO_TEST_CASE(a_row_to_be_read_before_it_is_written_again_is_read_again_w
   f.source.change(make_link(100, "Ethernet0"));
   f.source.drained();
   f.turn(2s);
-  f.sink().answer(refused);  // the read
+  f.sink().answer(refused);  // the read-back fails
   f.turn();
   BOOST_TEST(!f.engine.drained());
   for (int i = 0; i < 2; ++i) {

@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: Apache-2.0
-// Links and rows: what is written when links change, and in which order.
+// Links and rows: what the engine writes when links change, and in which order.
 #define BOOST_TEST_MODULE sync_engine
 #include <boost/test/unit_test.hpp>
 #include <new>
@@ -71,7 +71,7 @@ BOOST_AUTO_TEST_CASE(changes_while_a_batch_is_on_its_way_are_one_next_batch) {
   const auto written = f.recorder.of(Kind::row_written);
   BOOST_REQUIRE(written.size() == 2U);
   BOOST_TEST(written[0].count == 1U);
-  BOOST_TEST(written[1].count == 10U);  // what the row answers for
+  BOOST_TEST(written[1].count == 10U);  // the number of changes that the row stands for
 }
 
 BOOST_AUTO_TEST_CASE(a_row_that_was_written_or_removed_is_told_with_what_it_was) {
@@ -85,7 +85,7 @@ BOOST_AUTO_TEST_CASE(a_row_that_was_written_or_removed_is_told_with_what_it_was)
   BOOST_REQUIRE(written.size() == 2U);
   BOOST_TEST((written[0].before == std::vector<Field>{{"oper", "up"}, {"mtu", "1500"}}));
   BOOST_TEST((written[0].record == std::vector<Field>{{"oper", "down"}, {"mtu", "1500"}}));
-  BOOST_TEST(written[1].before.empty());  // it was not there
+  BOOST_TEST(written[1].before.empty());  // there was no row
   f.source.remove(100);
   f.source.drained();
   f.settle();
@@ -119,7 +119,7 @@ BOOST_AUTO_TEST_CASE(the_ports_are_listed_with_master_flaps_and_whether_every_si
   f.source.drained();
   f.turn();
   f.sink(0).answer_all();
-  BOOST_TEST(!f.engine.port("Ethernet0", f.now)->in_sync);  // the other sink has not answered
+  BOOST_TEST(!f.engine.port("Ethernet0", f.now)->in_sync);  // the other sink has not reported a result
   BOOST_TEST(f.engine.port("Ethernet1", f.now)->in_sync);
   f.settle();
   BOOST_TEST(f.engine.port("Ethernet0", f.now)->in_sync);
@@ -174,7 +174,7 @@ BOOST_AUTO_TEST_CASE(a_swap_of_names_leaves_both_rows_right) {
 BOOST_AUTO_TEST_CASE(of_two_links_that_claim_one_name_the_newest_has_it) {
   Fixture f;
   f.begin({make_link(100, "Ethernet0", true)});
-  // The rename of 100 was lost; 101 took its name. The snapshot tells 101 first.
+  // The rename of 100 was lost, and 101 took its name. The snapshot reports 101 first.
   f.source.change(make_link(101, "Ethernet0", false), Cause::resync);
   f.source.drained();
   f.settle();
@@ -192,8 +192,8 @@ BOOST_AUTO_TEST_CASE(of_two_links_that_claim_one_name_the_newest_has_it) {
 BOOST_AUTO_TEST_CASE(a_link_that_another_took_the_name_from_gets_its_port_back_with_the_next_snapshot) {
   Fixture f;
   f.begin({make_link(1, "Ethernet0"), make_link(2, "Ethernet4")});
-  // Of "1 to tmp, 2 to Ethernet0, 2 to Ethernet4, 1 to Ethernet0" only what concerns 2 is heard. The snapshot finds
-  // link 1 as it was known, so nothing is told of it.
+  // The kernel did "1 to tmp, 2 to Ethernet0, 2 to Ethernet4, 1 to Ethernet0", and only the messages about 2 arrive.
+  // The snapshot finds link 1 as it was known, so the source does not report it.
   f.source.change(make_link(2, "Ethernet0"));
   f.source.drained();
   f.settle();
@@ -376,7 +376,7 @@ BOOST_AUTO_TEST_CASE(after_stop_links_are_not_followed_and_what_waits_is_written
   BOOST_TEST((f.sink().rows == Rows{{"Ethernet0", down}}));
 }
 
-// The engine has no copy of a link that lasts; but after stop() it does not hear of its end.
+// The engine keeps no copy of a lasting link. But after stop() it receives no event of that link's end.
 BOOST_AUTO_TEST_CASE(after_stop_a_link_that_lasted_is_as_it_was) {
   Fixture f;
   f.source.lasting = true;

@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: Apache-2.0
-// The rules are tested in unit/core/health_test.cpp and health_state_test.cpp; this is the timer.
+// Tests the timer. unit/core/health_test.cpp and health_state_test.cpp test the rules.
 #define BOOST_TEST_MODULE health_monitor
 #include <boost/test/unit_test.hpp>
 #include <portsync/health_monitor.hpp>

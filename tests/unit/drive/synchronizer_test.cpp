@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: Apache-2.0
-// What the engine does is tested in unit/core; these are the descriptors around it.
+// Tests the descriptors around the engine. unit/core tests the engine.
 #define BOOST_TEST_MODULE synchronizer
 #include <sys/eventfd.h>
 #include <unistd.h>
@@ -20,7 +20,7 @@ using namespace std::chrono_literals;
 
 namespace {
 
-// A source that says from its process() what the test has lined up.
+// A source whose process() reports the events that the test has queued.
 class QueuedSource final : public LinkSource {
  public:
   QueuedSource() : fd_(::eventfd(0, EFD_NONBLOCK | EFD_CLOEXEC)) {}
@@ -68,7 +68,7 @@ class QueuedSource final : public LinkSource {
   std::vector<std::function<void(Handler&)>> queue_;
 };
 
-// Wants its process() called.
+// A monitor whose process() is due.
 class DueMonitor final : public HealthMonitor {
  public:
   DueMonitor() : fd_(::eventfd(0, EFD_NONBLOCK | EFD_CLOEXEC)) {}
@@ -128,13 +128,13 @@ BOOST_AUTO_TEST_CASE(one_descriptor_drives_source_sinks_and_timers) {
   Fixture f;
   f.begin();
   BOOST_TEST(f.rows.at("Ethernet0") == "up");
-  f.source.change(make_link(7, "Ethernet0", false));  // never drained: the hold's timer
+  f.source.change(make_link(7, "Ethernet0", false));  // never drained, so that the hold's timer decides
   process_until(f.synchronizer, [&f] { return f.rows.at("Ethernet0") == "down"; });
   process_until(f.synchronizer, [&f] { return f.synchronizer.drained(); });
   BOOST_TEST(f.synchronizer.statistics().writes == 2U);
 }
 
-// The source is tried before anybody is asked what waits, since nearly always it is the source.
+// The synchronizer calls the source before it polls, because nearly always the source is ready.
 BOOST_AUTO_TEST_CASE(a_source_that_always_has_more_keeps_nobody_else_waiting) {
   Fixture f;
   DueMonitor monitor;
@@ -156,7 +156,7 @@ BOOST_AUTO_TEST_CASE(what_is_asked_for_outside_process_is_done_inside_it) {
   SynchronizerOptions options;
   options.filter.match = {"eth*"};
   f.synchronizer.set_options(options);
-  BOOST_TEST(!f.synchronizer.resync(true));  // it is meant that no link matches
+  BOOST_TEST(!f.synchronizer.resync(true));  // the operator confirms that no link matches
   BOOST_TEST(f.rows.size() == 1U);
   process_until(f.synchronizer, [&f] { return f.rows.empty(); });
   BOOST_TEST(f.source.resyncs == 1);

@@ -182,7 +182,7 @@ BOOST_AUTO_TEST_CASE(no_space_refuses_rows_and_closes_nothing) {
 
 namespace {
 
-// A file that RLIMIT_FSIZE keeps as small as this.
+// A file whose size RLIMIT_FSIZE limits to `bytes`.
 struct SmallFile {
   explicit SmallFile(rlim_t bytes, int flags = 0) {
     std::signal(SIGXFSZ, SIG_IGN);
@@ -243,7 +243,7 @@ BOOST_AUTO_TEST_CASE(a_part_of_a_line_that_cannot_be_taken_back_is_ended) {
   BOOST_REQUIRE(!f.sink->erase("Ethernet4", 1));
   BOOST_REQUIRE(!f.sink->erase("Ethernet4", 2));
   BOOST_REQUIRE(!f.sink->flush());
-  // Before the sink could do so, somebody else has written.
+  // Another program writes before the sink does.
   file.grow();
   const int other = ::open(file.path, O_WRONLY | O_APPEND | O_CLOEXEC);
   BOOST_REQUIRE(::write(other, "else", 4) == 4);

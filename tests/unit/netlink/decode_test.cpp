@@ -42,7 +42,7 @@ using namespace std::string_literals;
 
 namespace {
 
-// Builds messages byte by byte, right ones and wrong ones.
+// Builds valid and malformed messages byte by byte.
 class Message {
  public:
   explicit Message(std::uint16_t type = RTM_NEWLINK, std::int32_t ifindex = 7, std::uint8_t family = AF_UNSPEC,
@@ -60,7 +60,7 @@ class Message {
   Message& attribute(int type, std::string_view payload) {
     return attribute_of_length(type, payload, static_cast<std::uint16_t>(sizeof(nlattr) + payload.size()));
   }
-  // Says that it is `length` long, whatever it is.
+  // Adds an attribute whose header has this length, whatever the real length is.
   Message& attribute_of_length(int type, std::string_view payload, std::uint16_t length) {
     const nlattr header{length, static_cast<std::uint16_t>(type)};
     append(&header, sizeof header);
@@ -73,12 +73,13 @@ class Message {
   }
   Message& name(const std::string& name = "Ethernet0") { return attribute(IFLA_IFNAME, name + '\0'); }
 
-  // All but the header of the message, as the payload of an attribute.
+  // Returns the attributes of the message, as the payload of an attribute.
   [[nodiscard]] std::string attributes() const {
     return {bytes_.begin() + NLMSG_LENGTH(sizeof(ifinfomsg)), bytes_.end()};
   }
 
-  // In memory of exactly its size, so that a sanitizer sees any access beyond. `size` cuts it off.
+  // Decodes the message in memory of exactly its size, so that a sanitizer detects any access beyond. `size` truncates
+  // it.
   [[nodiscard]] Decoded decode(LinkState& link, std::size_t size = std::numeric_limits<std::size_t>::max()) const {
     size = std::min(size, bytes_.size());
     const auto copy = std::make_unique<char[]>(size);
@@ -108,7 +109,7 @@ class Message {
   std::vector<char> bytes_;
 };
 
-// What the kernel puts into every message about a whole link.
+// Returns a message with the attribute that is in every message about a whole link.
 Message whole_link() {
   return Message().number(IFLA_MTU, 1500);
 }
@@ -123,7 +124,7 @@ Decoded decode_veth(LinkState& link) {
   return decode(*reinterpret_cast<const nlmsghdr*>(test::veth_newlink.data()), link);
 }
 
-// Counts the messages of a datagram, or -1.
+// Returns the number of messages of a datagram, or -1 if each_message() fails.
 int messages_in(std::string datagram) {
   int count = 0;
   const auto copy = std::make_unique<std::byte[]>(datagram.size());
@@ -224,8 +225,8 @@ BOOST_AUTO_TEST_CASE(other_families_and_types_are_ignored) {
   }
 }
 
-// As wireless_nlevent_process() of the kernel sends it: rtnetlink_ifinfo_prep() puts the header and the name, and then
-// comes the event. It used to be read as a link without an MTU, a MAC, a master and counters.
+// The kernel's wireless_nlevent_process() sends this: rtnetlink_ifinfo_prep() writes the header and the name, and the
+// event follows. The decoder used to take it for a link without an MTU, a MAC, a master and counters.
 BOOST_AUTO_TEST_CASE(a_wireless_event_is_no_description_of_a_link) {
   const auto event =
       Message(RTM_NEWLINK, 7, AF_UNSPEC, IFF_UP | IFF_RUNNING).name("wlan0").attribute(IFLA_WIRELESS, "event");
@@ -241,7 +242,7 @@ BOOST_AUTO_TEST_CASE(a_message_about_a_part_of_a_link_is_ignored) {
   BOOST_TEST(part().attribute(IFLA_ADDRESS, std::string(33, 'x')).decode() == Decoded::malformed);
 }
 
-// What is absent from a message about the whole link is absent from the link.
+// An attribute that is missing in a message about the whole link does not exist on the link.
 BOOST_AUTO_TEST_CASE(a_whole_message_without_a_master_says_that_there_is_none) {
   LinkState link;
   BOOST_TEST(decode_veth(link) == Decoded::changed);
@@ -251,7 +252,7 @@ BOOST_AUTO_TEST_CASE(a_whole_message_without_a_master_says_that_there_is_none) {
   BOOST_TEST(link.slave_kind.empty());
 }
 
-// IFLA_LINK is an index of the namespace that IFLA_LINK_NETNSID names: taken for one of ours it is another link.
+// IFLA_LINK is an index in the namespace that IFLA_LINK_NETNSID names. In our namespace that index is another link.
 BOOST_AUTO_TEST_CASE(a_parent_in_another_namespace_says_so) {
   LinkState link;
   BOOST_TEST(whole_link().name().number(IFLA_LINK, 20000).decode(link) == Decoded::changed);
@@ -260,7 +261,7 @@ BOOST_AUTO_TEST_CASE(a_parent_in_another_namespace_says_so) {
              Decoded::changed);
   BOOST_TEST(link.parent == 20000);
   BOOST_TEST(link.parent_netnsid.value() == 0);
-  // NETNSA_NSID_NOT_ASSIGNED: another namespace, that has no number here.
+  // NETNSA_NSID_NOT_ASSIGNED: another namespace, which has no number in ours.
   const auto without_number = whole_link().name().number(IFLA_LINK, 20000).number(IFLA_LINK_NETNSID, 0xffffffff);
   BOOST_TEST(without_number.decode(link) == Decoded::changed);
   BOOST_TEST(link.parent_netnsid.value() == -1);
@@ -276,7 +277,7 @@ BOOST_AUTO_TEST_CASE(unknown_attributes_and_longer_integers_are_no_mistake) {
   BOOST_TEST(link.mtu.value() == 1U);
 }
 
-// libnl and the kernel read it so; nothing is put together out of two.
+// libnl and the kernel do the same. The decoder must not combine values of two attributes.
 BOOST_AUTO_TEST_CASE(of_an_attribute_that_comes_twice_the_last_counts) {
   LinkState link;
   const auto message = whole_link()
@@ -379,7 +380,7 @@ BOOST_AUTO_TEST_CASE(a_message_cut_off_anywhere_is_malformed_or_still_whole) {
   const std::size_t header = NLMSG_LENGTH(sizeof(ifinfomsg));
   for (std::size_t cut = sizeof(nlmsghdr); cut < size; ++cut) {
     LinkState link;
-    // Between two attributes it cannot be seen. eth0 needs 4 + 5 bytes, and padding to 12; a number 8.
+    // A cut between two attributes cannot be detected. eth0 takes 4 + 5 bytes, padded to 12, and a number takes 8.
     const bool whole = (cut >= header + 17 && cut <= header + 20) || cut == header + 28;
     BOOST_TEST((message.decode(link, cut) == Decoded::changed) == whole, "cut at " << cut);
     BOOST_TEST((message.decode(link, cut) == Decoded::malformed) == !whole, "cut at " << cut);
@@ -421,7 +422,7 @@ BOOST_AUTO_TEST_CASE(the_steady_state_allocates_nothing) {
   BOOST_TEST(after == before);
 }
 
-// Whatever is in the bytes, none beyond them is read (ASan watches) and nothing but a whole link is told.
+// Whatever the bytes contain, the decoder reads none beyond them (ASan checks that), and returns only whole links.
 BOOST_AUTO_TEST_CASE(mutations_do_no_harm) {
   std::mt19937 random(1);
   const auto below = [&random](std::size_t n) { return std::uniform_int_distribution<std::size_t>(0, n - 1)(random); };

@@ -27,7 +27,7 @@ BOOST_AUTO_TEST_CASE(what_a_caller_can_act_on_compares_with_errc_whoever_failed)
   BOOST_TEST(is(NLE_INVAL, std::errc::invalid_argument));
 }
 
-// libnl's numbers are its own: 1 is "Unspecific failure" and not EPERM.
+// libnl has its own error numbers: 1 is "Unspecific failure" and not EPERM.
 BOOST_AUTO_TEST_CASE(another_code_is_none_of_errno_s) {
   const std::error_code error(NLE_FAILURE, error_category());
   BOOST_TEST((error != std::errc::operation_not_permitted));

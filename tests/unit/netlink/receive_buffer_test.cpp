@@ -13,7 +13,7 @@ using namespace portsync::netlink;
 
 namespace {
 
-// Datagrams of somebody who is not the kernel.
+// Sends datagrams that are not from the kernel.
 struct Fixture {
   Fixture() { BOOST_REQUIRE(::socketpair(AF_UNIX, SOCK_DGRAM | SOCK_NONBLOCK | SOCK_CLOEXEC, 0, ends.data()) == 0); }
   ~Fixture() {
@@ -76,7 +76,7 @@ BOOST_FIXTURE_TEST_CASE(a_datagram_longer_than_a_slot_is_cut_and_says_so, Fixtur
   BOOST_TEST(text(2) == "c");
 }
 
-// Another process of the namespace may send what it likes.
+// Another process of the namespace may send any datagram.
 BOOST_FIXTURE_TEST_CASE(only_the_kernel_makes_the_slots_longer, Fixture) {
   send(std::string(20'000, 'x'));
   BOOST_REQUIRE(buffer.receive(ends[0]) == 1);

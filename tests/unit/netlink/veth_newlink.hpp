@@ -6,7 +6,7 @@
 
 namespace portsync::test {
 
-// A notification as Linux 6.18 sent it: a veth that is up, in a bridge, with MTU 9100, MAC 02:00:00:00:00:01, and two
+// A notification that Linux 6.18 sent: a veth that is up, in a bridge, with MTU 9100, MAC 02:00:00:00:00:01, and two
 // alternative names, "etp1" and "a-rather-long-alternative-name".
 // clang-format off
 alignas(4) inline constexpr std::array<unsigned char, 1908> veth_newlink{

@@ -92,7 +92,7 @@ BOOST_AUTO_TEST_CASE(what_the_call_holds_is_gone_before_it_counts_as_finished) {
   BOOST_TEST(background.take() == 0);
 }
 
-// One that hangs must not keep the program from ending, nor be harmed by our going first.
+// A call that hangs must not delay the end of the program. Its thread must survive the object's destruction.
 BOOST_AUTO_TEST_CASE(destroying_it_does_not_wait_for_the_call) {
   std::promise<void> go;
   auto held = std::make_shared<std::promise<void>>();
@@ -107,7 +107,7 @@ BOOST_AUTO_TEST_CASE(destroying_it_does_not_wait_for_the_call) {
       return 1;
     });
   }
-  BOOST_TEST(::fcntl(fd, F_GETFD) == -1);  // nor does the thread keep a descriptor of ours
+  BOOST_TEST(::fcntl(fd, F_GETFD) == -1);  // the thread does not keep our descriptor either
   BOOST_CHECK(gone.wait_for(std::chrono::seconds(0)) == std::future_status::timeout);
   go.set_value();
   BOOST_CHECK(gone.wait_for(std::chrono::seconds(5)) == std::future_status::ready);

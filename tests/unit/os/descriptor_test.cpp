@@ -59,7 +59,7 @@ BOOST_AUTO_TEST_CASE(it_moves_and_has_one_owner) {
   const int fd = make();
   Descriptor first(fd);
   Descriptor second(std::move(first));
-  BOOST_TEST(first.get() == -1);  // NOLINT: what is left of it
+  BOOST_TEST(first.get() == -1);  // NOLINT: the moved-from object
   BOOST_TEST(second.get() == fd);
   const int other = make();
   Descriptor third(other);

@@ -66,7 +66,7 @@ BOOST_FIXTURE_TEST_CASE(what_cannot_be_watched_is_an_error, Fixture) {
   BOOST_CHECK_THROW(events.modify(pipe[0], EPOLLIN, 1), std::system_error);
   events.add(pipe[0], EPOLLIN, 1);
   BOOST_CHECK_THROW(events.add(pipe[0], EPOLLIN, 1), std::system_error);
-  events.remove(-1);  // not there, and not an error
+  events.remove(-1);  // a missing descriptor is no error
 }
 
 BOOST_FIXTURE_TEST_CASE(the_timer_makes_it_readable_once, Fixture) {
@@ -90,7 +90,7 @@ BOOST_FIXTURE_TEST_CASE(an_earlier_time_counts_and_a_later_one_is_free, Fixture)
   events.arm(os::now() + 1h);
   events.arm(os::now());
   BOOST_TEST(readable(10'000));
-  events.arm(os::now() + 1h);  // it fires too early, which is harmless
+  events.arm(os::now() + 1h);  // the timer fires too early, which is harmless
   BOOST_TEST(readable());
 }
 

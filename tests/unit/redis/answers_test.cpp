@@ -38,7 +38,7 @@ struct Fixture {
     answers.add("E" + std::to_string(revision), revision + 1, true).unanswered = 1;
     ++revision;
   }
-  // `count` rows of one command each, in a MULTI with one index command.
+  // Sends `count` rows of one command each, in a MULTI with one index command.
   void send_multi(std::size_t count) {
     for (std::size_t i = 0; i < count; ++i) put();
     answers.on_batch_sent({true, count, 1}, sent);
@@ -57,7 +57,7 @@ struct Fixture {
       BOOST_TEST(outcome.fits);
     }
   }
-  // The next result must be of this revision.
+  // Takes the next result, and checks its revision and error.
   void check_result(Revision expected, std::error_code error = {}) {
     Answers::Row row;
     BOOST_REQUIRE(answers.take_result(row));
@@ -152,7 +152,7 @@ BOOST_AUTO_TEST_CASE(multi_is_used_again_after_a_batch_with_an_index_without_any
   BOOST_TEST(answers.plain());  // a row was refused
   send_plain(1);
   reply(one);
-  BOOST_TEST(answers.plain());  // no index was in it
+  BOOST_TEST(answers.plain());  // the batch had no index
   send_plain(1, 1);
   reply({one, one});
   BOOST_TEST(!answers.plain());
@@ -265,12 +265,12 @@ BOOST_AUTO_TEST_CASE(a_closed_connection_forgets_what_it_does_not_know) {
   send_multi(2);
   reply({ok, "-READONLY You can't write against a read only replica.\r\n"});
   BOOST_TEST(outcome.error == make_error_code(redis::Errc::readonly));
-  put();  // collected, not sent
+  put();  // added, but not sent
   answers.on_closed();
   check_result(1, redis::Errc::readonly);
   check_no_result();
   BOOST_TEST(answers.rows() == 0U);
-  // and begins anew
+  // The next batch works again.
   send_plain(1);
   reply(one);
   check_result(4);
@@ -278,19 +278,19 @@ BOOST_AUTO_TEST_CASE(a_closed_connection_forgets_what_it_does_not_know) {
 
 BOOST_AUTO_TEST_CASE(answers_that_do_not_fit) {
   reply(one);
-  BOOST_TEST(!outcome.fits);  // to nothing
+  BOOST_TEST(!outcome.fits);  // no command awaits a reply
 
   const std::vector<std::vector<std::string>> wrong{
-      {"*0\r\n"},                // to MULTI
-      {ok, ok},                  // to a queued command
-      {ok, queued, one},         // to the index
-      {ok, queued, queued, ok},  // to EXEC
+      {"*0\r\n"},                // the reply to MULTI
+      {ok, ok},                  // the reply to a queued command
+      {ok, queued, one},         // the reply to the index command
+      {ok, queued, queued, ok},  // the reply to EXEC
       {ok, queued, queued, nil},
       {ok, queued, queued, array({one})},            // too few
       {ok, queued, queued, array({one, one, one})},  // too many
       {ok, queued, queued, array({one, "*0\r\n"})},
       {ok, queued, queued, array({bulk("x"), one})},
-      {noperm, queued},  // MULTI was refused, and yet
+      {noperm, queued},  // MULTI was refused, and a command is queued nevertheless
   };
   for (const auto& texts : wrong) {
     Fixture fresh;

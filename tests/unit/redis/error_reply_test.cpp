@@ -27,7 +27,7 @@ BOOST_AUTO_TEST_CASE(error_replies_are_told_apart_by_their_first_word) {
   BOOST_CHECK(classify("ERR max number of clients + cluster connections reached") == Errc::max_clients);
 }
 
-// As Redis 6 gives them, of EVAL and of redis.pcall(), and as Redis 7 does.
+// The error replies of Redis 6, from EVAL and from redis.pcall(), and of Redis 7.
 BOOST_AUTO_TEST_CASE(what_a_command_in_a_script_was_refused_for_is_told_apart_too) {
   for (const auto& [text, code] : std::vector<std::pair<std::string, Errc>>{
            {"ERR Error running script (call to f_6d): @user_script:1: @user_script: 1: -READONLY You can't write "
@@ -67,7 +67,7 @@ BOOST_AUTO_TEST_CASE(only_errors_that_another_server_may_not_have_end_a_connecti
   }
 }
 
-// A full memory or disk is mended there; another server does not help.
+// A full memory or disk is fixed on the server, so that another connection does not help.
 BOOST_AUTO_TEST_CASE(only_a_server_that_may_serve_nothing_for_ever_is_left_for_it) {
   for (int value = 1; value <= static_cast<int>(Errc::idle); ++value) {
     const auto code = static_cast<Errc>(value);

@@ -31,7 +31,7 @@ struct Fixture {
     return sent;
   }
   State answer(const std::string& text) { return handshake.on_reply(Answer(text), out); }
-  // The answers up to INFO's.
+  // Handles the replies up to INFO's.
   State answer_all(const std::string& client_id = ":5\r\n", const std::string& info_answer = info) {
     BOOST_CHECK(answer(ok) == State::running);
     BOOST_CHECK(answer(ok) == State::running);
@@ -109,7 +109,7 @@ BOOST_AUTO_TEST_CASE(name_id_and_info_may_be_refused) {
   BOOST_TEST(out.commands() == 0U);
 }
 
-// Then nobody knows whom to kill, which must be said: its late writes may land after newer ones.
+// The client to kill is then unknown. That must be reported, because its late writes may follow newer ones.
 BOOST_AUTO_TEST_CASE(a_lost_connection_that_cannot_be_named_is_said_with_what_was_refused) {
   lost = {{"", "3"}};
   (void)start();
@@ -122,7 +122,7 @@ BOOST_AUTO_TEST_CASE(a_lost_connection_that_cannot_be_named_is_said_with_what_wa
   (void)start();
   for (const std::string& text : {ok, ok, std::string("-NOPERM this user may not\r\n")}) (void)answer(text);
   BOOST_CHECK(answer(info) == State::done);
-  BOOST_TEST(handshake.kill_refusal() == "");  // nothing was lost
+  BOOST_TEST(handshake.kill_refusal() == "");  // no connection was lost
   lost = {{"abc", "3"}};
   (void)start();
   for (const std::string& text : {ok, ok, std::string("-NOPERM this user may not\r\n")}) (void)answer(text);
@@ -164,7 +164,7 @@ BOOST_AUTO_TEST_CASE(a_refused_kill_is_tolerated) {
              "CLIENT KILL: NOPERM this user has no permissions to run the 'client|kill' command");
 }
 
-// Else the late writes of the lost connection could land after ours, only because a script was running just then.
+// Otherwise late writes of the lost connection could follow ours, only because a script was running at that time.
 BOOST_AUTO_TEST_CASE(a_kill_that_could_be_done_later_is_not_given_up) {
   lost = {{"abc", "3"}};
   (void)start();
@@ -173,7 +173,7 @@ BOOST_AUTO_TEST_CASE(a_kill_that_could_be_done_later_is_not_given_up) {
   BOOST_CHECK(handshake.error() == Errc::busy);
 }
 
-// Ids start again with the server's: the same number may be an innocent client's now.
+// A restarted server counts ids anew, so that the same id may belong to an unrelated client.
 BOOST_AUTO_TEST_CASE(after_a_restart_of_the_server_nobody_is_killed) {
   lost = {{"other", "3"}};
   (void)start();

@@ -47,7 +47,7 @@ BOOST_AUTO_TEST_CASE(oper_is_running_and_admin_is_up) {
   BOOST_TEST(status(iff_up, "admin_status") == "up");
   BOOST_TEST(status(iff_running, "netdev_oper_status") == "up");
   BOOST_TEST(status(iff_running, "admin_status") == "down");
-  BOOST_TEST(status(0x10000, "netdev_oper_status") == "down");  // IFF_LOWER_UP is another thing
+  BOOST_TEST(status(0x10000, "netdev_oper_status") == "down");  // IFF_LOWER_UP is a different flag
 }
 
 BOOST_AUTO_TEST_CASE(without_an_index_there_is_no_entry) {

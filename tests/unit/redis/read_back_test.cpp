@@ -53,7 +53,7 @@ struct Fixture {
       nonsense = true;
     }
   }
-  // Everything that is due; what is asked for.
+  // Does everything that is due, and returns the requests.
   Lines advance() {
     CommandBuffer out;
     for (;;) {
@@ -107,7 +107,7 @@ BOOST_AUTO_TEST_CASE(the_index_says_which_rows_are_ours) {
   reply(row("up"));
   reply(array({nil, bulk("down"), nil, nil}));
   using Owner = StoredRow::Owner;
-  // By its entry, by all of its fields, not at all, and by an entry alone.
+  // Recognized by the index entry, by all fields, not at all, and by an index entry without a row.
   BOOST_TEST((owners == std::vector{Owner::ours, Owner::likely, Owner::unknown, Owner::ours}));
 }
 
@@ -166,7 +166,7 @@ BOOST_AUTO_TEST_CASE(what_is_not_a_hash_is_a_row_without_fields) {
   BOOST_TEST(reading.unread_rows() == "");
 }
 
-// NOPERM was taken for "not there", and every audit rewrote every row.
+// NOPERM used to count as "absent", so that every audit rewrote every row.
 BOOST_AUTO_TEST_CASE(what_may_not_be_read_is_told_as_unreadable_and_said_with_its_key) {
   options.index = false;
   for (const auto& [text, said] : std::vector<std::pair<std::string, std::string>>{
@@ -202,7 +202,7 @@ BOOST_AUTO_TEST_CASE(an_index_that_cannot_be_read_fails_no_row) {
   BOOST_TEST(reading.index_failures() == 2U);
 }
 
-// Else what is missing in it would be drift, and repaired in vain by every audit.
+// Otherwise missing entries would count as drift, and every audit would repair them in vain.
 BOOST_AUTO_TEST_CASE(an_index_that_refused_a_write_is_compared_once_it_takes_one) {
   for (const auto scope : {Scope::all, Scope::listed}) {
     told.clear();
@@ -235,7 +235,7 @@ BOOST_AUTO_TEST_CASE(any_other_error_ends_it_once) {
   BOOST_TEST(error == make_error_code(redis::Errc::loading));
   BOOST_TEST(reading.error_text() == "PORT_TABLE: LOADING Redis is loading");
   BOOST_TEST(!reading.active());
-  reply(loading);  // to the SCAN
+  reply(loading);  // the reply to SCAN
   BOOST_TEST(!nonsense);
 }
 
@@ -246,7 +246,7 @@ BOOST_AUTO_TEST_CASE(answers_to_a_failed_read_back_are_not_taken_for_the_next_on
   reply(loading);
   BOOST_TEST(ended);
   begin(Scope::listed, {"E8"});
-  reply(row("up"));  // E4's
+  reply(row("up"));  // the reply to E4
   BOOST_TEST(told.empty());
   BOOST_TEST(!ended);
   reply(row("down"));
@@ -310,15 +310,15 @@ BOOST_AUTO_TEST_CASE(a_lost_connection_ends_it_without_a_word) {
 
 BOOST_AUTO_TEST_CASE(answers_that_do_not_fit) {
   const std::vector<std::vector<std::string>> wrong{
-      {ok},             // to HGETALL
-      {bulks({"E0"})},  // odd
+      {ok},             // the reply to HGETALL
+      {bulks({"E0"})},  // an odd number of elements
       {array({bulk("E0"), nil})},
-      {"*0\r\n", ok},  // to SCAN
+      {"*0\r\n", ok},  // the reply to SCAN
       {"*0\r\n", array({bulk("0")})},
       {"*0\r\n", array({bulk("0"), bulk("x")})},
       {"*0\r\n", array({":0\r\n", "*0\r\n"})},
       {"*0\r\n", array({bulk(""), "*0\r\n"})},
-      {"*0\r\n", scan("0", {"PORT_TABLE|E0"}), bulks({"ok"})},  // to HMGET
+      {"*0\r\n", scan("0", {"PORT_TABLE|E0"}), bulks({"ok"})},  // the reply to HMGET
       {"*0\r\n", scan("0", {"PORT_TABLE|E0"}), nil},
   };
   for (const auto& texts : wrong) {
@@ -331,7 +331,7 @@ BOOST_AUTO_TEST_CASE(answers_that_do_not_fit) {
     BOOST_TEST_INFO(texts.back());
     BOOST_TEST(fresh.nonsense);
   }
-  BOOST_CHECK(reading.on_reply(Answer(ok)) == Step::nonsense);  // to nothing
+  BOOST_CHECK(reading.on_reply(Answer(ok)) == Step::nonsense);  // no request awaits a reply
   Fixture listed;
   listed.begin(Scope::listed, {"E0", "E4"});
   listed.reply(bulks({"up"}));

@@ -43,7 +43,7 @@ BOOST_AUTO_TEST_CASE(a_name_is_not_an_address) {
 }
 
 BOOST_AUTO_TEST_CASE(a_result_makes_the_descriptor_readable) {
-  std::string asked;  // Boost.Test is for the main thread only
+  std::string asked;  // only the main thread may use Boost.Test
   Resolver resolver([&](const std::string& host, std::uint16_t port) {
     asked = host + ":" + std::to_string(port);
     return one_address();
@@ -81,7 +81,7 @@ BOOST_AUTO_TEST_CASE(a_lookup_that_throws_is_one_that_finds_nothing) {
   BOOST_TEST(resolver.take().error == "no memory");
 }
 
-// A resolver that hangs in DNS must not keep the program from ending, nor be harmed by our going first.
+// A lookup that hangs in DNS must not delay the end of the program. Its thread must survive the Resolver's destruction.
 BOOST_AUTO_TEST_CASE(destroying_it_does_not_wait_for_the_lookup) {
   std::promise<void> go;
   auto finished = std::make_shared<std::promise<void>>();

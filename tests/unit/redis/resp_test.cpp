@@ -62,7 +62,7 @@ BOOST_AUTO_TEST_CASE(every_type_of_answer) {
   const Answer nested(array({bulk("0"), bulks({"a", "b"})}));
   BOOST_TEST(nested.get().size() == 2U);
   BOOST_TEST(nested.get()[1][1].text() == "b");
-  // Asking for what a type does not have gives nothing, whatever the server sent.
+  // A value that the type does not have is empty, whatever the server sent.
   BOOST_TEST(nested.get().text() == "");
   BOOST_TEST(nested.get().integer() == 0);
   BOOST_TEST(Answer("+OK\r\n").get().size() == 0U);
@@ -98,11 +98,11 @@ BOOST_AUTO_TEST_CASE(an_array_may_not_have_more_elements_than_the_bound) {
   BOOST_CHECK(one("*-5\r\n") == Result::broken);
 }
 
-// Eleven bytes an array, 1 MiB each, would add up otherwise.
+// Otherwise arrays would add up: each takes eleven bytes of input and 1 MiB of memory.
 BOOST_AUTO_TEST_CASE(the_bound_on_elements_counts_all_arrays_of_an_answer) {
   BOOST_CHECK(one("*1000\r\n*130000\r\n") == Result::incomplete);
   BOOST_CHECK(one("*10000\r\n*130000\r\n") == Result::broken);
-  // and starts anew with the next answer
+  // The count starts again with the next reply.
   ReplyReader reader;
   ReplyPtr reply;
   std::string text = "*100000\r\n";
@@ -111,7 +111,7 @@ BOOST_AUTO_TEST_CASE(the_bound_on_elements_counts_all_arrays_of_an_answer) {
   BOOST_CHECK(feed(reader, text, reply) == Result::reply);
 }
 
-// hiredis 1.x puts no bound on it, and frees by recursion.
+// hiredis 1.x does not limit the depth, and frees by recursion.
 BOOST_AUTO_TEST_CASE(arrays_may_not_be_nested_deeply) {
   const auto nested = [](int depth) {
     std::string text;
@@ -123,7 +123,7 @@ BOOST_AUTO_TEST_CASE(arrays_may_not_be_nested_deeply) {
   BOOST_CHECK(one(nested(1'000'000)) == Result::broken);
 }
 
-// hiredis 1.x knows RESP3, and asserts inside an attribute.
+// hiredis 1.x parses RESP3, and asserts inside an attribute.
 BOOST_AUTO_TEST_CASE(aggregates_of_resp3_are_refused) {
   for (const char* text :
        {"%1\r\n+a\r\n+b\r\n", "~1\r\n+a\r\n", "|1\r\n+a\r\n+b\r\n", ">1\r\n+a\r\n", "=7\r\ntxt:abc\r\n", "(123\r\n"}) {
@@ -132,7 +132,7 @@ BOOST_AUTO_TEST_CASE(aggregates_of_resp3_are_refused) {
   }
 }
 
-// At its first bytes, not when 8 MiB have come.
+// The reader refuses such a reply at its first bytes, not after 8 MiB.
 BOOST_AUTO_TEST_CASE(an_answer_may_not_be_longer_than_the_bound) {
   BOOST_CHECK(one("$8388608\r\n") == Result::incomplete);
   for (const char* text : {"$8388609\r\n", "$1000000000\r\n", "$9223372036854775807\r\n", "$99999999999999999999\r\n",
@@ -146,7 +146,7 @@ BOOST_AUTO_TEST_CASE(an_answer_may_not_be_longer_than_the_bound) {
   BOOST_TEST(std::string(reader.error()) == "the answer is too large");
 }
 
-// hiredis looks for its end from its beginning whenever more has come: 64 MiB of it took all of a processor.
+// Whenever data arrives, hiredis searches for the end of a line from its beginning. A line of 64 MiB used a whole CPU.
 BOOST_AUTO_TEST_CASE(a_line_without_an_end_is_bounded) {
   for (const char type : {'+', '-', ':', '*'}) {
     ReplyReader reader;
@@ -160,7 +160,7 @@ BOOST_AUTO_TEST_CASE(a_line_without_an_end_is_bounded) {
   }
   const std::string longest(ReplyReader::max_line, 'a');
   BOOST_CHECK(one("+" + longest + "\r\n") == Result::reply);
-  BOOST_CHECK(one("-" + longest + "a\r\n") == Result::broken);  // however it comes
+  BOOST_CHECK(one("-" + longest + "a\r\n") == Result::broken);  // even if it arrives at once
 }
 
 BOOST_AUTO_TEST_CASE(a_text_with_a_length_may_be_longer_than_a_line) {
@@ -171,7 +171,7 @@ BOOST_AUTO_TEST_CASE(a_text_with_a_length_may_be_longer_than_a_line) {
   BOOST_CHECK(feed(reader, text.substr(text.size() / 2), reply) == Result::reply);
 }
 
-// An array whose elements are complete is kept outside of the reader's buffer: it counts, too.
+// The complete elements of an array are stored outside of the reader's buffer. They count too.
 BOOST_AUTO_TEST_CASE(the_bound_on_length_counts_all_elements_of_an_answer) {
   ReplyReader reader;
   ReplyPtr reply;

@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: Apache-2.0
-// Every transition of what follows a start, without a database.
+// Every transition of ApplWatch, without a database.
 #define BOOST_TEST_MODULE appl_watch
 #include "sonic/appl_watch.hpp"
 
@@ -143,14 +143,14 @@ BOOST_FIXTURE_TEST_CASE(an_event_of_a_row_has_its_name_checked, Fixture) {
   (void)watch.on_time(now);
   (void)watch.take_names();
   (void)watch.on_checked({}, now);
-  watch.on_row_event("Ethernet4", "hset");  // nobody waits for it
+  watch.on_row_event("Ethernet4", "hset");  // no link waits under this name
   watch.on_row_event("Ethernet0", "del");
   BOOST_TEST(watch.on_time(now) == Tasks{});
   watch.on_row_event("Ethernet0", "hset");
   BOOST_TEST(watch.on_time(now) == Tasks{Task::check});
   (void)watch.take_names();
   (void)watch.on_checked({}, now);
-  watch.on_subscribed();  // what happened before is not known
+  watch.on_subscribed();  // earlier events were missed
   BOOST_TEST(watch.on_time(now) == Tasks{Task::check});
 }
 
@@ -166,7 +166,7 @@ BOOST_FIXTURE_TEST_CASE(names_are_polled_ever_more_rarely, Fixture) {
     const Tasks tasks = watch.on_time(now);
     BOOST_TEST((std::find(tasks.begin(), tasks.end(), Task::check) != tasks.end()));
   }
-  watch.on_waiting("Ethernet4");  // and often again for another one
+  watch.on_waiting("Ethernet4");  // the interval is short again for a new name
   (void)watch.take_names();
   (void)watch.on_checked({}, now);
   (void)watch.on_time(now + 1s);
@@ -189,7 +189,7 @@ BOOST_FIXTURE_TEST_CASE(a_refused_check_is_over_when_one_succeeds, Fixture) {
   BOOST_TEST(watch.check() == Check::refused);
   BOOST_TEST(watch.on_time(now + 1s) == Tasks{Task::check});
   BOOST_TEST(watch.check() == Check::asking_again);
-  BOOST_TEST(watch.on_check_failed(true, now) == Tasks{});  // subscribed by the first
+  BOOST_TEST(watch.on_check_failed(true, now) == Tasks{});  // the first failure has subscribed
   BOOST_TEST(watch.check() == Check::refused);
   (void)watch.on_time(now + 9s);
   BOOST_TEST(watch.on_checked({"Ethernet0"}, now) == (Tasks{Task::forget_reports, Task::report_resumed}));
@@ -314,7 +314,7 @@ BOOST_FIXTURE_TEST_CASE(port_config_done_is_looked_for_from_time_to_time, Fixtur
   begin({}, false);
   BOOST_TEST((watch.deadline().value() == now + 600s));
   BOOST_TEST(watch.on_time(now + 600s) == Tasks{Task::look});
-  BOOST_TEST(!watch.deadline().has_value());  // not while it is looked for
+  BOOST_TEST(!watch.deadline().has_value());  // none during a look
   (void)watch.on_looked(both_there, "a", now + 600s);
   BOOST_TEST((watch.deadline().value() == now + 1200s));
 }
@@ -329,7 +329,7 @@ BOOST_FIXTURE_TEST_CASE(after_a_restart_with_its_data_consumers_are_counted_and_
   begin({}, false);
   (void)reconnect(config_there, "b");
   BOOST_TEST(watch.consumers() == Consumers::doubted);
-  BOOST_TEST((watch.deadline().value() == now + 1s));  // they are given a moment
+  BOOST_TEST((watch.deadline().value() == now + 1s));  // they get some time to subscribe again
   BOOST_TEST(watch.on_time(now + 1s) == Tasks{Task::count_consumers});
   BOOST_TEST(watch.on_consumers(0, now + 1s) == Tasks{Task::report_deaf});
   BOOST_TEST(watch.consumers() == Consumers::deaf);
@@ -384,7 +384,7 @@ BOOST_FIXTURE_TEST_CASE(port_init_done_needs_every_port_and_its_row, Fixture) {
   BOOST_TEST((watch.missing() == Names{"Ethernet4"}));
   watch.on_port("Ethernet4");
   BOOST_TEST(watch.wants_rows());
-  BOOST_TEST(watch.on_time(now) == Tasks{});  // never for the time alone
+  BOOST_TEST(watch.on_time(now) == Tasks{});  // time alone causes no write
   BOOST_TEST(watch.on_rows_stored(now) == Tasks{Task::look_before_init});
   BOOST_TEST(watch.init_done() == InitDone::asking);
   BOOST_TEST(!watch.wants_rows());
@@ -405,7 +405,7 @@ BOOST_FIXTURE_TEST_CASE(a_swss_that_was_started_anew_gets_no_port_init_done, Fix
   go_to(InitDone::asking);
   BOOST_TEST(watch.on_looked_before_init(false, now) == Tasks{});
   BOOST_TEST(watch.init_done() == InitDone::wanted);
-  BOOST_TEST(watch.on_time(now) == Tasks{Task::look});  // at once: it is reported
+  BOOST_TEST(watch.on_time(now) == Tasks{Task::look});  // at once, so that it is reported
   BOOST_TEST(watch.on_looked(both_absent, "a", now) == Tasks{Task::report_config_gone});
   BOOST_TEST(!watch.wants_rows());
   BOOST_TEST(watch.on_rows_stored(now) == Tasks{});
@@ -426,7 +426,7 @@ BOOST_AUTO_TEST_CASE(what_a_failure_makes_of_port_init_done) {
       BOOST_TEST_CONTEXT(row.before << ", refused " << refused) {
         BOOST_TEST(at.watch.init_done() == row.after);
         BOOST_TEST(at.watch.wants_rows());
-        BOOST_TEST(at.watch.on_rows_stored(at.now).empty() == refused);  // with a pause
+        BOOST_TEST(at.watch.on_rows_stored(at.now).empty() == refused);  // a refusal causes a pause
         if (refused) BOOST_TEST(at.watch.on_rows_stored(at.now + 1s) == Tasks{Task::look_before_init});
       }
     }

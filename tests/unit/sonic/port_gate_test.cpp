@@ -183,7 +183,7 @@ BOOST_FIXTURE_TEST_CASE(a_rename_to_an_unknown_name_ends_what_was_told, Fixture)
 BOOST_FIXTURE_TEST_CASE(a_rename_to_an_admitted_name_is_told_as_a_rename, Fixture) {
   open_empty();
   pass(2, "Ethernet0");
-  pass(3, "Ethernet4");  // its own new name is on its way
+  pass(3, "Ethernet4");  // the notification of its new name is still to come
   seen();
   take();
   source.change(make_link(2, "Ethernet4"));
@@ -250,7 +250,7 @@ BOOST_FIXTURE_TEST_CASE(an_ignored_link_is_never_told_and_its_successor_is, Fixt
   BOOST_TEST(take() == (Lines{"begin", "end"}));
   source.change(make_link(2, "Ethernet0", false));
   BOOST_TEST(take().empty());
-  source.change(make_link(3, "Ethernet0"));  // before the old one's removal is heard of
+  source.change(make_link(3, "Ethernet0"));  // before the removal of the old link is reported
   BOOST_TEST(take().empty());
   gate.admit("Ethernet0");
   process();

@@ -48,7 +48,7 @@ struct Fixture {
   PortStart start{interval};
   TimePoint now{1h};
 
-  // What the databases say, unless a case says something else.
+  // The default contents of the databases.
   bool config_done = false;
   bool init_done = false;
   bool warm = false;
@@ -70,7 +70,7 @@ struct Fixture {
     return start.on_appl(now);
   }
   Tasks read_state() { return start.on_state(warm, restore_count, now); }
-  // Returns what the last answer asks for.
+  // Returns the tasks after the last reply.
   Tasks read_all() {
     open_all();
     (void)start.on_snapshot(now);
@@ -78,7 +78,7 @@ struct Fixture {
     (void)read_appl();
     return read_state();
   }
-  // In the middle of a cold start that writes all there is.
+  // Advances a cold start that writes everything to this phase.
   void go_to(Phase phase) {
     if (phase == Phase::reading) return;
     (void)read_all();
@@ -98,9 +98,10 @@ BOOST_FIXTURE_TEST_CASE(a_cold_start_reads_sets_down_and_writes_in_this_order, F
   BOOST_TEST(start.on_open(Source::appl_db, now) == Tasks{});
   BOOST_TEST(start.on_open(Source::state_db, now) == Tasks{});
   BOOST_TEST(start.on_open(Source::config_db, now) == Tasks{Task::read_initialized});
-  BOOST_TEST(start.on_time(now) == Tasks{});  // asked once
+  BOOST_TEST(start.on_time(now) == Tasks{});  // requested once only
   BOOST_TEST(start.on_initialized() == Tasks{Task::read_ports});
-  BOOST_TEST(start.on_config(false, 2, now) == Tasks{});  // what APPL_DB says would be old when the links are there
+  BOOST_TEST(start.on_config(false, 2, now) ==
+             Tasks{});  // APPL_DB is read later, or it would be out of date when the links are known
   BOOST_TEST(start.on_snapshot(now) == (Tasks{Task::read_appl, Task::read_state}));
   BOOST_TEST(start.on_config_done(false, "a") == Tasks{});
   BOOST_TEST(start.on_appl(now) == Tasks{});
@@ -108,14 +109,14 @@ BOOST_FIXTURE_TEST_CASE(a_cold_start_reads_sets_down_and_writes_in_this_order, F
   BOOST_TEST(start.on_state(false, std::nullopt, now) == (Tasks{Task::report_started, Task::set_down}));
   BOOST_TEST(start.phase() == Phase::setting_down);
   BOOST_TEST(start.decision().set_leftovers_down);
-  BOOST_TEST(!start.deadline().has_value());  // what is set down says when it is
+  BOOST_TEST(!start.deadline().has_value());  // the end of setting down is an event
   BOOST_TEST(start.on_time(now) == Tasks{});
   BOOST_TEST(start.on_all_down() == Tasks{Task::write_ports});
   BOOST_TEST(start.phase() == Phase::writing_ports);
   BOOST_TEST(!start.seen().known());
   BOOST_TEST(start.on_written("a") == Tasks{Task::write_config_done});
   BOOST_TEST(start.phase() == Phase::writing_config_done);
-  BOOST_TEST(!start.seen().known());  // not before it is acknowledged
+  BOOST_TEST(!start.seen().known());  // not before the acknowledgement
   BOOST_TEST(start.on_written("a") == Tasks{Task::write_restore_count});
   BOOST_TEST(start.seen().is_another("b"));
   BOOST_TEST(start.on_written("a") == Tasks{Task::run});
@@ -172,7 +173,7 @@ BOOST_FIXTURE_TEST_CASE(a_config_db_that_is_not_initialized_is_asked_again, Fixt
   BOOST_TEST((start.deadline().value() == now + 100ms));
   BOOST_TEST(start.on_time(now + 99ms) == Tasks{});
   BOOST_TEST(start.on_time(now + 100ms) == Tasks{Task::read_initialized});
-  BOOST_TEST(start.waits_for() == Wait::initialized);  // until another answer has come
+  BOOST_TEST(start.waits_for() == Wait::initialized);  // until the next reply
   BOOST_TEST(start.on_initialized() == Tasks{Task::read_ports});
   BOOST_TEST(start.waits_for() == Wait::config_db);
   (void)start.on_not_initialized(now);
@@ -199,7 +200,7 @@ BOOST_FIXTURE_TEST_CASE(what_it_waits_for_goes_from_one_to_the_next, Fixture) {
 
 BOOST_AUTO_TEST_CASE(a_connection_that_is_lost_begins_a_start_anew_wherever_it_stood) {
   for (const Phase phase : before_running) {
-    if (phase == Phase::reading) continue;  // the next case
+    if (phase == Phase::reading) continue;  // see the next case
     for (const Source source : sources) {
       Fixture at;
       at.go_to(phase);
@@ -251,7 +252,7 @@ BOOST_FIXTURE_TEST_CASE(a_count_whose_answer_was_lost_is_not_counted_twice, Fixt
   BOOST_TEST(start.on_all_down() == Tasks{Task::write_restore_count});
   (void)start.on_closed(Source::state_db, now);
   (void)start.on_open(Source::state_db, now);
-  restore_count = "3";  // it was written
+  restore_count = "3";  // the earlier write was executed
   (void)read_config();
   (void)read_appl();
   (void)read_state();
@@ -339,7 +340,8 @@ BOOST_FIXTURE_TEST_CASE(a_loader_that_has_gone_is_forgotten, Fixture) {
   (void)read_config();
   start.on_no_loader();
   BOOST_TEST(start.waits_for() == Wait::appl_db);
-  BOOST_TEST(start.on_loader_found("a third", now + 3 * interval) == Tasks{});  // its time begins now
+  BOOST_TEST(start.on_loader_found("a third", now + 3 * interval) ==
+             Tasks{});  // the time limit of this loader begins now
   start.on_no_loader();
   BOOST_TEST(read_appl() == Tasks{});
   BOOST_TEST(read_state() == (Tasks{Task::report_started, Task::set_down}));
