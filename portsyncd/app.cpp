@@ -550,8 +550,8 @@ void App::log_receive_buffer() const {
   line.add("receive_buffer_bytes", effective);
   if (std::cmp_greater_equal(effective, config_.netlink.receive_buffer_bytes)) return log::info(line.text());
   line.add("wanted", config_.netlink.receive_buffer_bytes);
-  // A smaller buffer than the default is no fault, because portsyncd runs well without the capability. A smaller buffer
-  // than the operator set is a warning.
+  // If the operator did not set the size, a smaller buffer is no fault, because portsyncd is as healthy without the
+  // capability. If the operator set it, a smaller buffer is a warning.
   const bool asked_for = config_.netlink.receive_buffer_bytes != Config().netlink.receive_buffer_bytes;
   log::write(asked_for ? log::Level::warning : log::Level::info,
              line.text() + "; CAP_NET_ADMIN or a higher net.core.rmem_max would give it");

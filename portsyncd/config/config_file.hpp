@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: Apache-2.0
-// The configuration file. The only file that knows the TOML library.
+// The configuration file. Only the .cpp file uses the TOML library.
 #pragma once
 
 #include <string>

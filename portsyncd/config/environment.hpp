@@ -13,7 +13,7 @@ namespace portsyncd {
 
 struct EnvironmentSettings {
   std::vector<Setting> settings;  // a later one overrides an earlier one of the same key
-  std::vector<Problem> problems;  // warnings only, because container engines set variables not meant for us
+  std::vector<Problem> problems;  // warnings only, because container engines set variables not meant for portsyncd
 };
 
 // Reads the settings. `variables` has "NAME=value" strings, as in environ(7), in any order.

@@ -97,7 +97,7 @@ class Loader {
     return found;
   }
 
-  // Returns which of the operator's sources sets the server's address; "" = none. Only SONiC's file is no such source.
+  // Returns which of the operator's sources sets the server's address; "" = none. SONiC's file does not count.
   [[nodiscard]] std::string given_by() {
     for (const char* name : server_keys) {
       const std::string& from = origin("database", name);

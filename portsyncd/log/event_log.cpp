@@ -57,7 +57,7 @@ LogLine row_line(const SyncEvent& event) {
   return line;
 }
 
-// Returns the store's own words, because they say more than the error code. Without any, returns the code's
+// Returns the store's own words, because they say more than the error code. If there are none, returns the code's
 // message or "closed".
 std::string reason(const SyncEvent& event) {
   if (!event.text.empty()) return std::string(event.text);

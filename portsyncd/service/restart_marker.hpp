@@ -22,7 +22,7 @@ struct Traces {
 [[nodiscard]] std::optional<std::string> previous_end(const Traces& traces);
 
 // Logs how the previous instance ended. Leaves traces of this one for the next: a file `instance` in the directory. If
-// the file cannot be written, this is only logged at level debug.
+// the file cannot be written, it only logs a line of level debug.
 class RestartMarker {
  public:
   // An empty `directory` disables the marker.

@@ -27,8 +27,8 @@ std::string value_of(const FieldValues& fields, std::string_view name) {
 
 }  // namespace
 
-// NOTICE becomes info, because portsyncd has no level between warning and info. Its lines of SONiC's level notice would
-// be one at the start and changes of health.
+// NOTICE becomes info, because portsyncd has no level between warning and info. The lines that SONiC would call notices
+// are one at each start, and changes of health.
 std::optional<log::Level> parse_sonic_level(std::string_view name) noexcept {
   using log::Level;
   constexpr std::array<std::pair<std::string_view, Level>, 8> levels{{{"EMERG", Level::critical},

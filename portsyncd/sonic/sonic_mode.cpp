@@ -193,7 +193,7 @@ void SonicMode::on_config_done_gone() {
   monitor_.set_condition("swss", {Verdict::unhealthy, advice});  // its own condition, so that no other event clears it
 }
 
-// Removes the rows of the leftovers. No link is a port's now, because swss makes the new links later.
+// Removes the rows of the leftovers. No link belongs to a port now, because swss makes the new links later.
 void SonicMode::on_leftovers_ignored(const LoaderEvent& event) {
   log::info(std::to_string(event.count) +
             " leftovers of an earlier swss are ignored until they are removed; their rows are removed");

@@ -27,7 +27,8 @@ class SonicMode {
     // systemd manages this process on a host. It then sets no port down, and does not exit when data is lost.
     bool on_host = false;
     std::function<bool()> rows_are_stored;  // the rows of all links reported so far
-    // Removes the rows of links that are leftovers of an earlier swss. That no link is a port's is then correct.
+    // Removes the rows of links that are leftovers of an earlier swss. At that time no link belongs to a port, and that
+    // is correct.
     std::function<void()> remove_rows;
     // Returns whether SONiC's description of the databases has changed. Called while the start waits.
     std::function<bool()> databases_have_changed;

@@ -8,7 +8,8 @@
 
 namespace portsyncd {
 
-// Reads lines from and writes them to one client of the control socket. Never blocks.
+// Reads lines from one client of the control socket and writes lines to it. Never blocks. Holds no more input than one
+// line that is too long, and no more output than queue() receives.
 class ControlConnection {
  public:
   static constexpr std::size_t longest_line = 4096;

@@ -302,8 +302,7 @@ std::shared_ptr<PortListing> ControlServer::make_listing(const std::string& patt
   return std::make_shared<PortListing>(control_, pattern, portsync::Clock::now());
 }
 
-// Returns a listing that clients of users with a limited share use together, if they ask for the same ports within 100
-// ms.
+// Returns the listing that all clients of limited users share if they ask for the same ports within 100 ms.
 std::shared_ptr<PortListing> ControlServer::shared_listing(const std::string& pattern) {
   const portsync::TimePoint now = portsync::Clock::now();
   std::erase_if(listings_, [now](const auto& listing) { return now - listing->begun() > listing_lifetime; });
