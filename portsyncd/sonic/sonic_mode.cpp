@@ -30,8 +30,8 @@ std::string join(const std::vector<std::string>& names) {
   return text;
 }
 
-// Returns a function that sets a link down. The function owns its socket, because it runs outside the loop and may
-// outlive SonicMode.
+// Returns a function that sets a link down. The function owns its socket, because it runs in a thread of its own and a
+// call may outlive SonicMode.
 std::function<std::error_code(std::int32_t ifindex)> link_setter() {
   return [control = std::make_shared<std::unique_ptr<portsync::netlink::LinkControl>>()](std::int32_t ifindex) {
     try {
