@@ -20,8 +20,8 @@ BOOST_AUTO_TEST_CASE(root_the_daemon_s_user_and_its_group_may_change_and_nobody_
   BOOST_TEST(may_change({user, {}}, user, group));
   BOOST_TEST(may_change({1000, {1000, group}}, user, group));
   BOOST_TEST(!may_change({1000, {1000}}, user, group));
-  BOOST_TEST(!may_change({group, {user}}, user, group));  // numbers of users are no groups
-  BOOST_TEST(!may_change(Peer(), user, group));           // the kernel did not say
+  BOOST_TEST(!may_change({group, {user}}, user, group));  // a user id is no group id
+  BOOST_TEST(!may_change(Peer(), user, group));           // the kernel did not report the peer
 }
 
 BOOST_AUTO_TEST_CASE(the_kernel_says_who_is_at_the_other_end) {

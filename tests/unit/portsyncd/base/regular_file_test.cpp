@@ -19,7 +19,7 @@ namespace {
 struct Fixture {
   portsync::test::TemporaryFolder folder;
 
-  // What reading it throws.
+  // Returns the text of the exception that reading the file throws.
   [[nodiscard]] static std::string refusal(const std::string& path) {
     try {
       (void)read_regular_file(path, 16);
@@ -65,7 +65,7 @@ BOOST_FIXTURE_TEST_CASE(a_password_is_the_first_line_without_its_end, Fixture) {
   BOOST_TEST(read_first_line(folder.write("no-end", "secret")) == "secret");
   BOOST_TEST(read_first_line(folder.write("one", "secret\n")) == "secret");
   BOOST_TEST(read_first_line(folder.write("dos", "secret\r\nmore\r\n")) == "secret");
-  BOOST_TEST(read_first_line(folder.write("blanks", " a b \n")) == " a b ");  // as it stands
+  BOOST_TEST(read_first_line(folder.write("blanks", " a b \n")) == " a b ");  // blanks are kept
   for (const auto* content : {"", "\n", "\r\n", "\nsecret\n"}) {
     const std::string path = folder.write("empty", content);
     BOOST_CHECK_EXCEPTION((void)read_first_line(path), std::invalid_argument,

@@ -24,17 +24,17 @@ std::string nearest(std::string_view written, std::initializer_list<std::string_
 
 BOOST_AUTO_TEST_CASE(a_slip_of_the_pen_finds_its_name) {
   BOOST_TEST(nearest("redis_prot", {"redis_host", "redis_port"}) == "redis_port");
-  BOOST_TEST(nearest("lvel", {"level", "target"}) == "level");     // left out
-  BOOST_TEST(nearest("levell", {"level", "target"}) == "level");   // one too many
-  BOOST_TEST(nearest("targat", {"level", "target"}) == "target");  // another one
-  BOOST_TEST(nearest("level", {"levels", "level"}) == "level");    // itself is nearest
+  BOOST_TEST(nearest("lvel", {"level", "target"}) == "level");     // a missing letter
+  BOOST_TEST(nearest("levell", {"level", "target"}) == "level");   // an additional letter
+  BOOST_TEST(nearest("targat", {"level", "target"}) == "target");  // a wrong letter
+  BOOST_TEST(nearest("level", {"levels", "level"}) == "level");    // an exact match is nearest
 }
 
 BOOST_AUTO_TEST_CASE(a_short_name_may_be_two_letters_off_and_a_long_one_a_third) {
   BOOST_TEST(nearest("abcd", {"abxy"}) == "abxy");
   BOOST_TEST(nearest("abcd", {"axyz"}) == "");
-  BOOST_TEST(nearest("abcdefghijkl", {"abcdefghwxyz"}) == "abcdefghwxyz");  // 4 of 12
-  BOOST_TEST(nearest("abcdefghijkl", {"abcdefgvwxyz"}) == "");              // 5 of 12
+  BOOST_TEST(nearest("abcdefghijkl", {"abcdefghwxyz"}) == "abcdefghwxyz");  // 4 of 12 letters differ
+  BOOST_TEST(nearest("abcdefghijkl", {"abcdefgvwxyz"}) == "");              // 5 of 12 letters differ
 }
 
 BOOST_AUTO_TEST_CASE(of_two_that_are_as_near_the_first_is_meant) {

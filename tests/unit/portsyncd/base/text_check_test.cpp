@@ -17,7 +17,7 @@ std::string repeated(std::string_view text, int times) {
   return result;
 }
 
-// "line:column: what", or "" when nothing is wrong.
+// Returns "line:column: what", or "" if the text has no fault.
 std::string fault(const std::string& text) {
   const auto found = check_text(text);
   return found ? std::to_string(found->line) + ":" + std::to_string(found->column) + ": " + found->what : "";
@@ -59,7 +59,7 @@ BOOST_AUTO_TEST_CASE(a_file_may_have_tabs_and_both_kinds_of_line_ends) {
 
 BOOST_AUTO_TEST_CASE(a_fault_is_named_with_its_place) {
   BOOST_TEST(fault("a = 1\nbc\x01") == "2:3: found a control character, expected text");
-  BOOST_TEST(fault("a\rb") == "1:2: found a control character, expected text");  // no end of a line
+  BOOST_TEST(fault("a\rb") == "1:2: found a control character, expected text");  // a lone CR does not end a line
   BOOST_TEST(fault("a\r") == "1:2: found a control character, expected text");
   BOOST_TEST(fault("\x7f") == "1:1: found a control character, expected text");
   BOOST_TEST(fault("x\n\ny = \"\xff\"") == "3:6: found bytes that are not UTF-8, expected UTF-8 text");
@@ -69,7 +69,7 @@ BOOST_AUTO_TEST_CASE(brackets_are_nested_64_deep_and_no_deeper) {
   BOOST_TEST(fault("a = " + repeated("[", 64)) == "");
   BOOST_TEST(fault("a = " + repeated("[{", 33)) == "1:69: found more than 64 nested brackets, expected fewer");
   BOOST_TEST(fault("a = " + repeated("[]", 100)) == "");
-  BOOST_TEST(fault(repeated("]", 100) + repeated("[", 64)) == "");  // no credit for what closes nothing
+  BOOST_TEST(fault(repeated("]", 100) + repeated("[", 64)) == "");  // unmatched closing brackets do not count
 }
 
 BOOST_AUTO_TEST_CASE(a_key_has_64_dots_and_no_more) {

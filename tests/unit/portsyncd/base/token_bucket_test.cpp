@@ -12,7 +12,7 @@ namespace {
 
 const TokenBucket::TimePoint start{1h};
 
-// How many are let through at this moment.
+// Takes tokens until there are none. Returns their number.
 int take_all(TokenBucket& bucket, TokenBucket::TimePoint now) {
   int taken = 0;
   while (bucket.take(now)) ++taken;

@@ -16,7 +16,7 @@ using portsync::test::TemporaryFolder;
 
 namespace {
 
-// The only problem that a text has.
+// Returns the text of the only problem that a file has.
 std::string problem(const std::string& text, Problem::Severity severity = Problem::Severity::error) {
   const ConfigFile file = parse_config(text, "f");
   BOOST_REQUIRE_EQUAL(file.problems.size(), 1U);

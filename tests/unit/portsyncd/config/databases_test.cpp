@@ -16,7 +16,7 @@ BOOST_AUTO_TEST_CASE(a_server_is_named_by_its_socket_or_else_its_host_and_port) 
 
 BOOST_AUTO_TEST_CASE(a_connection_has_the_address_and_what_is_configured_for_all) {
   Config::Database config;
-  config.redis_host = "another";  // the address says where
+  config.redis_host = "another";  // the address determines the host
   config.redis_username = "portsyncd";
   config.connection_timeout_secs = 3;
   config.retry_interval_secs = 4;

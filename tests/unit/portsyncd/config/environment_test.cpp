@@ -9,7 +9,7 @@ using namespace portsyncd;
 
 namespace {
 
-// What an environment makes of the keys it names.
+// Returns the values of the keys that these variables set.
 std::map<std::string, std::string> applied(const std::vector<std::string_view>& variables) {
   Config config;
   std::map<std::string, std::string> values;

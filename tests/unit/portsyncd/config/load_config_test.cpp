@@ -27,7 +27,7 @@ struct Fixture {
   static std::string origin(const LoadedConfig& loaded, std::string_view section, std::string_view name) {
     return loaded.origins[static_cast<std::size_t>(find_key(section, name) - keys().data())];
   }
-  // The only problem's text; "" when there is none.
+  // Returns the text of the only problem; "" if there is none.
   static std::string problem(const LoadedConfig& loaded) {
     BOOST_TEST(loaded.problems.size() <= 1U);
     return loaded.problems.empty() ? "" : loaded.problems[0].text;
@@ -101,7 +101,7 @@ BOOST_FIXTURE_TEST_CASE(a_host_of_the_environment_that_a_socket_wins_over_is_tol
   const LoadedConfig loaded = load(socket, {"REDIS_HOST=10.0.0.1"});
   BOOST_TEST(problem(loaded) == "REDIS_HOST has no effect: " + folder.file("portsyncd.conf") +
                                     ":2:16 sets database.redis_socket, which wins");
-  BOOST_TEST(problem(load(socket + "redis_host = \"10.0.0.1\"\n")) == "");  // one file, one hand
+  BOOST_TEST(problem(load(socket + "redis_host = \"10.0.0.1\"\n")) == "");  // no warning if both are in one file
 }
 
 BOOST_FIXTURE_TEST_CASE(the_password_is_the_first_line_of_its_file_and_in_nothing_that_is_shown, Fixture) {

@@ -26,7 +26,7 @@ BOOST_AUTO_TEST_CASE(what_can_change_while_it_runs_is_applied_and_the_rest_named
   BOOST_TEST(plan.next.database.redis_port == 6379);
 }
 
-// What needs a restart is told again by the next reload, for it has still not happened.
+// The next reload reports a pending restart again, because the restart has still not happened.
 BOOST_AUTO_TEST_CASE(a_pending_restart_is_not_forgotten) {
   Config wanted;
   wanted.sync.port_index = false;
@@ -52,7 +52,7 @@ BOOST_AUTO_TEST_CASE(every_key_is_applied_or_named_or_has_no_effect) {
           }
         },
         key.slot(wanted));
-    if (value_of(wanted, key) == value_of({}, key)) continue;  // "" is its default
+    if (value_of(wanted, key) == value_of({}, key)) continue;  // the changed value "" is the default
     const ReloadPlan plan = plan_reload({}, wanted);
     BOOST_TEST(plan.applied.size() + plan.needs_restart.size() == 1U, full_name(key));
     BOOST_TEST((plan.applied.size() == 1) == (key.effect == Key::Effect::live), full_name(key));

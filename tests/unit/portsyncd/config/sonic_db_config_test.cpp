@@ -50,7 +50,7 @@ std::string origin(const LoadedConfig& loaded, std::string_view name) {
 
 }  // namespace
 
-// An installation from the package is on a switch what one without a file would be.
+// On a switch, an installation from the package behaves like one without a configuration file.
 BOOST_FIXTURE_TEST_CASE(the_shipped_file_leaves_the_databases_to_the_switch_s_own, Fixture) {
   Options options;
   options.config_file = PORTSYNCD_SHIPPED_CONF;

@@ -64,7 +64,7 @@ std::string refusal(int status, Function function) {
   return "";
 }
 
-// Standard output is a pipe that nobody reads any more, while this lives.
+// Replaces standard output, during its lifetime, by a pipe without a reader.
 struct UnreadOutput {
   UnreadOutput() : before(::dup(STDOUT_FILENO)) {
     std::array<int, 2> pipe{};
@@ -121,7 +121,7 @@ BOOST_FIXTURE_TEST_CASE(a_connection_that_ends_is_no_answer, Fixture) {
   BOOST_TEST(refusal(exit_not_there, [&socket] { (void)socket.answer(); }) == "portsyncd has closed the connection");
 }
 
-// Such as that there are too many clients.
+// For example the error that there are too many clients.
 BOOST_FIXTURE_TEST_CASE(what_the_daemon_said_before_it_hung_up_is_heard, Fixture) {
   DaemonSocket socket(path);
   accept();

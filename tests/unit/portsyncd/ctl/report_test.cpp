@@ -48,7 +48,7 @@ BOOST_GLOBAL_FIXTURE(Utc);
 BOOST_AUTO_TEST_CASE(times_are_told_as_people_do) {
   BOOST_TEST(ago({}, now) == "never");
   BOOST_TEST(ago(now, now) == "now");
-  BOOST_TEST(ago(now + 5000, now) == "now");  // another clock, or one that was set
+  BOOST_TEST(ago(now + 5000, now) == "now");  // the clocks differ, or one was set
   BOOST_TEST(ago(now - 999, now) == "now");
   BOOST_TEST(ago(now - 1999, now) == "1 s ago");
   BOOST_TEST(ago(now - 119'000, now) == "119 s ago");

@@ -12,7 +12,7 @@ BOOST_AUTO_TEST_CASE(what_a_terminal_would_obey_is_a_question_mark) {
   BOOST_TEST(shown("a\x1b[31mb") == "a?[31mb");
   BOOST_TEST(shown("\0\n\x7f"s) == "???");
   BOOST_TEST(shown("a\xc2\x9b"
-                   "31m") == "a?31m");  // C1's CSI: two bytes, one question mark
+                   "31m") == "a?31m");  // CSI, a C1 control character: two bytes become one question mark
   BOOST_TEST(shown("\xc2\x80\xc2\x9f") == "??");
 }
 
@@ -20,7 +20,7 @@ BOOST_AUTO_TEST_CASE(other_characters_stay) {
   BOOST_TEST(shown("Ethernet0 ~") == "Ethernet0 ~");
   BOOST_TEST(shown("\xc2\xa0\xc3\x9b") == "\xc2\xa0\xc3\x9b");  // a no-break space, U+00DB
   BOOST_TEST(shown("\xe2\x82\xac") == "\xe2\x82\xac");
-  BOOST_TEST(shown("\xc2") == "\xc2");  // cut
+  BOOST_TEST(shown("\xc2") == "\xc2");  // a truncated character
   BOOST_TEST(shown("") == "");
 }
 

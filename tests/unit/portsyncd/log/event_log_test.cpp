@@ -35,7 +35,7 @@ struct Fixture {
 
   portsync::PortRecord record{"Ethernet0", {{"admin_status", "up"}, {"netdev_oper_status", "down"}, {"mtu", "9100"}}};
   std::vector<std::string> lines;
-  std::map<std::string, std::string> fields;  // of the last line
+  std::map<std::string, std::string> fields;  // the fields of the last line
   log::Level level{};
   EventLog events{10ms, 2s, [this](log::Level of_line, std::string_view line, log::Fields of_it) {
                     level = of_line;
@@ -54,7 +54,7 @@ BOOST_AUTO_TEST_CASE(a_bucket_lets_its_burst_through_and_then_its_rate) {
   BOOST_TEST(taken == 200);
   BOOST_TEST(!bucket.take(start + 19ms));
   BOOST_TEST(bucket.take(start + 20ms));
-  BOOST_TEST(!bucket.take(start));  // time never runs backwards
+  BOOST_TEST(!bucket.take(start));  // an earlier time adds nothing
   for (taken = 0; bucket.take(start + 1h); ++taken) {
   }
   BOOST_TEST(taken == 200);
@@ -200,7 +200,7 @@ BOOST_FIXTURE_TEST_CASE(a_closed_sink_is_told_with_its_reason, Fixture) {
   BOOST_TEST(lines.at(0) == "Not connected to Redis at 127.0.0.1:6379: Connection refused; trying again every 2 s");
 }
 
-// "Redis answered with an error" helped nobody.
+// The line "Redis answered with an error" was of no use to an operator.
 BOOST_FIXTURE_TEST_CASE(what_a_store_said_is_told_in_its_own_words, Fixture) {
   SyncEvent event = written("Ethernet0");
   event.kind = SyncEvent::Kind::row_refused;
@@ -238,7 +238,7 @@ BOOST_FIXTURE_TEST_CASE(every_change_of_the_verdict_is_told_and_many_reasons_are
   events.on_health({Verdict::degraded, "b"}, {Verdict::unhealthy, "c"}, Phase::running, start);
   BOOST_TEST(lines.back() == "Health Unhealthy: c");
   BOOST_TEST((level == log::Level::error));
-  BOOST_TEST(fields.at("OLD") == "Degraded: a");  // as it was told last
+  BOOST_TEST(fields.at("OLD") == "Degraded: a");  // the verdict that was last logged
   BOOST_TEST(fields.at("NEW") == "Unhealthy: c");
   BOOST_TEST(!events.holds_back());
 }

@@ -22,7 +22,7 @@ namespace {
 
 using Entry = std::map<std::string, std::string>;
 
-// What journald makes of a datagram.
+// Parses a datagram as journald does.
 Entry parse(std::string_view datagram) {
   Entry entry;
   while (!datagram.empty()) {
@@ -53,7 +53,7 @@ class Daemon {
   Daemon& operator=(const Daemon&) = delete;
   ~Daemon() { ::close(fd_); }
 
-  // Empty when there is none.
+  // Returns the next datagram, or "" if there is none.
   std::string read_text() const {
     std::array<char, 65536> datagram;
     const ssize_t size = ::recv(fd_, datagram.data(), datagram.size(), 0);
@@ -96,7 +96,7 @@ BOOST_FIXTURE_TEST_CASE(a_line_has_its_priority_and_fields, Fixture) {
 
 BOOST_FIXTURE_TEST_CASE(a_journald_that_does_not_read_costs_lines_and_no_time_and_the_loss_is_told, Fixture) {
   constexpr int sent = 5000;
-  for (int i = 0; i < sent; ++i) journal.send(6, std::to_string(i), {});  // would wait for ever, if it waited
+  for (int i = 0; i < sent; ++i) journal.send(6, std::to_string(i), {});  // a blocking send would hang here
   int taken = 0;
   while (true) {
     const Entry entry = journald->read();
@@ -112,7 +112,7 @@ BOOST_FIXTURE_TEST_CASE(a_journald_that_does_not_read_costs_lines_and_no_time_an
   BOOST_TEST(loss.at("PRIORITY") == "4");
   BOOST_TEST(journald->read().at("MESSAGE") == "after");
   journal.send(6, "more", {});
-  BOOST_TEST(journald->read().at("MESSAGE") == "more");  // told once
+  BOOST_TEST(journald->read().at("MESSAGE") == "more");  // reported once
 }
 
 BOOST_FIXTURE_TEST_CASE(it_is_known_when_the_lines_have_been_read, Fixture) {

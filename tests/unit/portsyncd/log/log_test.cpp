@@ -23,7 +23,7 @@ struct Fixture {
   }
 
   void open() const { log::open({"file", path}); }
-  // What the file says, without the times.
+  // Returns the text of the file, without the times.
   [[nodiscard]] std::string text() const {
     std::ifstream file(path);
     std::string all;

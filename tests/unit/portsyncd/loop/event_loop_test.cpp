@@ -41,7 +41,7 @@ struct Pipe {
 };
 
 struct Fixture {
-  // Nothing here may take long.
+  // Ends the loop with status 99 if a test takes too long.
   Fixture() {
     loop.after(10s, [this] { loop.exit(99); });
   }
@@ -99,7 +99,8 @@ BOOST_FIXTURE_TEST_CASE(a_watch_may_end_in_its_own_handler_and_in_anothers, Fixt
   std::unique_ptr<EventLoop::Watch> a;
   std::unique_ptr<EventLoop::Watch> b;
   int calls = 0;
-  const auto on_ready = [&, big = std::array<int, 64>{}](std::uint32_t) {  // not small enough for std::function itself
+  const auto on_ready = [&,
+                         big = std::array<int, 64>{}](std::uint32_t) {  // too large for the buffer inside std::function
     ++calls;
     a.reset();
     b.reset();
@@ -168,7 +169,7 @@ BOOST_FIXTURE_TEST_CASE(a_short_timer_is_not_late, Fixture) {
   BOOST_TEST(loop.run() == 1);
   std::sort(times.begin(), times.end());
   BOOST_TEST((times.front() >= 1ms));
-  BOOST_TEST((times.at(times.size() / 3) < 5ms));  // the machine may be busy
+  BOOST_TEST((times.at(times.size() / 3) < 5ms));  // only a third, because the machine may be busy
 }
 
 BOOST_FIXTURE_TEST_CASE(a_timer_is_as_long_as_it_was_asked_for_when_its_handler_took_long, Fixture) {

@@ -17,7 +17,7 @@ namespace {
 
 const std::string heartbeat = "<!--XSUPERVISOR:BEGIN-->heartbeat<!--XSUPERVISOR:END-->";
 
-// Standard output is a pipe while this lives, and `output` what is read from it.
+// Replaces standard output by a pipe during its lifetime. `output` is the text that was read from it.
 struct Fixture {
   Fixture() : before(::dup(STDOUT_FILENO)) {
     BOOST_REQUIRE(::pipe2(pipe.data(), O_CLOEXEC) == 0);
@@ -55,7 +55,7 @@ BOOST_FIXTURE_TEST_CASE(none_is_written_where_none_is_wanted, Fixture) {
   BOOST_TEST(output() == "");
 }
 
-// supervisord may be stuck: a write would keep the loop waiting.
+// supervisord may hang, and then a blocking write would block the loop.
 BOOST_FIXTURE_TEST_CASE(a_full_pipe_is_not_waited_for, Fixture) {
   ::fcntl(pipe[1], F_SETFL, O_NONBLOCK);
   const std::array<char, 4096> page{};

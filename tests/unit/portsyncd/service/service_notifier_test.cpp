@@ -38,13 +38,13 @@ struct Fixture : Environment {
   }
   ~Fixture() { ::close(fd); }
 
-  // The next message; "" when there is none.
+  // Returns the next message; "" if there is none.
   [[nodiscard]] std::string next() const {
     std::array<char, 4096> bytes{};
     const ssize_t size = ::recv(fd, bytes.data(), bytes.size(), 0);
     return {bytes.data(), static_cast<std::size_t>(size > 0 ? size : 0)};
   }
-  // Until the socket takes no more; how many messages it took.
+  // Sends messages until the socket is full. Returns how many messages it took.
   int fill(ServiceNotifier& notifier) const {
     for (int sent = 0; sent < 100'000; ++sent) {
       notifier.status("full " + std::to_string(sent));
@@ -130,7 +130,7 @@ BOOST_FIXTURE_TEST_CASE(what_did_not_go_through_is_kept_and_the_newest_status_wi
   notifier.ready("older");
   notifier.status("newest");
   notifier.stopping();
-  notifier.ping_watchdog();  // not kept: a ping told late would be wrong
+  notifier.ping_watchdog();  // not kept: a late ping would be wrong
   BOOST_TEST(notifier.waiting());
   for (int i = 0; i < sent; ++i) BOOST_REQUIRE(next() == "STATUS=full " + std::to_string(i));
   BOOST_TEST(next() == "");

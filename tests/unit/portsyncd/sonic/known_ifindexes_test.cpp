@@ -64,7 +64,7 @@ BOOST_FIXTURE_TEST_CASE(another_boot_and_another_namespace_know_nothing_of_it, F
   for (const Surroundings& elsewhere : {Surroundings{"another", 17}, Surroundings{here.boot_id, 18}}) {
     KnownIfindexes(path, here).set("Ethernet0", 10);
     BOOST_TEST(all(elsewhere).empty());
-    BOOST_TEST(all().empty());  // it was made anew
+    BOOST_TEST(all().empty());  // the file was created again
   }
 }
 

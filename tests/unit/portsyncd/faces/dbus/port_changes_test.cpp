@@ -61,7 +61,7 @@ BOOST_FIXTURE_TEST_CASE(a_row_that_is_what_it_was_is_not_told, Fixture) {
   BOOST_TEST((take() == Told{"Ethernet4 up down"}));
 }
 
-// What it was is not known: there may have been a row.
+// The previous value is unknown, so there may have been a row.
 BOOST_FIXTURE_TEST_CASE(a_removal_is_told_even_if_what_was_there_is_not_known, Fixture) {
   change("Ethernet0", "none", "none");
   BOOST_TEST((take() == Told{"Ethernet0 none none"}));
@@ -78,10 +78,10 @@ BOOST_FIXTURE_TEST_CASE(the_oldest_go_first_and_no_more_than_asked_for, Fixture)
 BOOST_FIXTURE_TEST_CASE(what_has_no_place_is_counted, Fixture) {
   for (const char* port : {"Ethernet0", "Ethernet4", "Ethernet8", "Ethernet12"}) change(port, "up", "down");
   BOOST_TEST(changes.dropped() == 1U);
-  change("Ethernet0", "down", "testing");  // it has a place
+  change("Ethernet0", "down", "testing");  // Ethernet0 has a place already
   BOOST_TEST(changes.dropped() == 1U);
   BOOST_TEST((take() == Told{"Ethernet0 up testing", "Ethernet4 up down", "Ethernet8 up down"}));
-  change("Ethernet12", "down", "up");  // in the place of one that no longer waits
+  change("Ethernet12", "down", "up");  // takes the place of a change that was taken
   BOOST_TEST((take() == Told{"Ethernet12 down up"}));
   BOOST_TEST(changes.dropped() == 1U);
 }
@@ -94,7 +94,7 @@ BOOST_FIXTURE_TEST_CASE(nothing_waits_once_cleared, Fixture) {
   BOOST_TEST((take() == Told{"Ethernet0 down up"}));
 }
 
-// While it is never empty, too.
+// That holds even if the list is never empty.
 BOOST_FIXTURE_TEST_CASE(a_port_that_has_changed_before_costs_no_allocation, Fixture) {
   const PortRecord up = record("Ethernet0", "up");
   const PortRecord down = record("Ethernet0", "down");

@@ -30,7 +30,7 @@ struct Fixture {
   void say(std::string_view text) const {
     BOOST_REQUIRE(::send(client, text.data(), text.size(), MSG_NOSIGNAL) == static_cast<ssize_t>(text.size()));
   }
-  // Whatever has come.
+  // Returns the bytes that have arrived.
   [[nodiscard]] std::string hear() const {
     std::string text;
     std::array<char, 65536> bytes{};
@@ -54,7 +54,7 @@ struct Fixture {
 }  // namespace
 
 BOOST_FIXTURE_TEST_CASE(lines_are_taken_one_by_one_as_they_become_complete, Fixture) {
-  BOOST_TEST(connection.read());  // nothing has come
+  BOOST_TEST(connection.read());  // nothing has arrived
   BOOST_TEST(!connection.has_line());
   say("one\ntwo\nthr");
   BOOST_TEST(connection.read());
@@ -87,7 +87,7 @@ BOOST_FIXTURE_TEST_CASE(no_more_is_read_than_one_line_too_long, Fixture) {
   BOOST_TEST(connection.read());
   BOOST_TEST(connection.is_too_long());
   BOOST_TEST(!connection.has_line());
-  // The rest is still the socket's.
+  // The rest of the line is still in the socket.
   for (int rest = 0; rest < 2; ++rest) {
     connection.discard_input();
     BOOST_TEST(connection.read());
@@ -119,7 +119,7 @@ BOOST_FIXTURE_TEST_CASE(what_is_queued_is_written_when_there_is_room, Fixture) {
   for (int i = 0; text.size() < 4'000'000; ++i) text += std::to_string(i) + '\n';
   connection.queue(text);
   BOOST_TEST(connection.write());
-  BOOST_TEST(connection.waiting() > 0U);  // a socket holds less
+  BOOST_TEST(connection.waiting() > 0U);  // the socket's buffer is smaller
   std::string heard = hear();
   while (connection.waiting() > 0) {
     const std::size_t before = connection.waiting();

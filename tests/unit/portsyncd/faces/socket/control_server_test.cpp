@@ -38,7 +38,7 @@ const std::string status_request = R"({"method":"status"})";
 
 using Attach = int (*)(int, const sockaddr*, socklen_t);
 
-// A socket that is connected, or bound; -1 when it cannot be.
+// Returns a socket that is connected or bound; -1 on an error.
 int unix_socket(const std::string& path, Attach attach) {
   const int fd = ::socket(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC, 0);
   sockaddr_un address{};
@@ -50,7 +50,7 @@ int unix_socket(const std::string& path, Attach attach) {
   return -1;
 }
 
-// A client that waits for at most a minute.
+// A client that waits for a minute at most.
 struct Client {
   explicit Client(const std::string& path) : fd(unix_socket(path, ::connect)) {
     BOOST_REQUIRE(fd >= 0);
@@ -64,7 +64,7 @@ struct Client {
     BOOST_REQUIRE(::send(fd, text.data(), text.size(), MSG_NOSIGNAL) == static_cast<ssize_t>(text.size()));
   }
   void end() const { ::shutdown(fd, SHUT_WR); }
-  // "" when the other end has closed.
+  // Returns the next line; "" if the server has closed the connection.
   std::string line() {
     for (;;) {
       if (const std::size_t end = input.find('\n'); end != std::string::npos) {
@@ -89,7 +89,7 @@ struct Client {
   std::string input;
 };
 
-// The server in a loop of the main thread; the test's own body is a client in another.
+// Runs the server in a loop of the main thread. The test's body is a client in another thread.
 struct Fixture {
   explicit Fixture(std::int32_t ports = 256) {
     source.descriptor = ::eventfd(0, EFD_CLOEXEC);
@@ -127,7 +127,7 @@ struct Fixture {
       in_loop([this] { loop.exit(1); });
     });
     const int status = loop.run();
-    done.get();  // before this thread uses Boost.Test again, which is for one at a time
+    done.get();  // wait here, because only one thread at a time may use Boost.Test
     BOOST_TEST(status == 1);
     server.reset();
   }
@@ -243,7 +243,7 @@ BOOST_FIXTURE_TEST_CASE(a_request_has_a_longest_length, Fixture) {
     Client client(path);
     BOOST_TEST(has(client.ask(status_request + std::string(4096 - status_request.size(), ' ')), R"("ok":true)"));
     const std::string endless(100'000, ' ');
-    (void)::send(client.fd, endless.data(), endless.size(), MSG_NOSIGNAL);  // it need not be read to the end
+    (void)::send(client.fd, endless.data(), endless.size(), MSG_NOSIGNAL);  // the server need not read all of it
     BOOST_TEST(has(client.line(), "at most 4096 bytes"));
     BOOST_TEST(client.line().empty());
   });
@@ -261,7 +261,8 @@ BOOST_FIXTURE_TEST_CASE(sixteen_clients_are_served_and_one_more_is_told, Fixture
     BOOST_TEST(late.line().empty());
     clients.pop_back();
     std::string answer;
-    for (int i = 0; i < 1000 && !has(answer, R"("ok":true)"); ++i) {  // until the server has seen it go
+    for (int i = 0; i < 1000 && !has(answer, R"("ok":true)");
+         ++i) {  // until the server has noticed the closed connection
       Client again(path);
       answer = again.ask(status_request);
     }
@@ -305,7 +306,7 @@ BOOST_FIXTURE_TEST_CASE(an_idle_client_is_closed_and_a_monitor_is_not, Fixture) 
         Client client(path);
         Client monitor_client(path);
         (void)monitor_client.ask(R"({"method":"monitor"})");
-        client.say("{");  // not a request yet
+        client.say("{");  // an incomplete request
         BOOST_TEST(client.line().empty());
         std::this_thread::sleep_for(100ms);
         change_ports(1);
@@ -349,7 +350,7 @@ BOOST_AUTO_TEST_CASE(a_stale_socket_is_replaced_and_a_live_one_is_not) {
                         [](const auto& error) { return error.code() == std::errc::address_in_use; });
   BOOST_TEST(::access(path.c_str(), F_OK) == 0);
   other.reset();
-  ::close(unix_socket(path, ::bind));  // as a kill leaves it
+  ::close(unix_socket(path, ::bind));  // the file remains, as after a kill
   BOOST_REQUIRE(::access(path.c_str(), F_OK) == 0);
   const ControlSocket socket(path);
   const int client = unix_socket(path, ::connect);

@@ -22,7 +22,7 @@ using namespace portsyncd;
 
 namespace {
 
-// An end of the socket that is not ours.
+// A socket of another process, as a client or as a listener.
 class Other {
  public:
   explicit Other(const std::string& path) {
@@ -92,7 +92,7 @@ BOOST_FIXTURE_TEST_CASE(the_file_goes_with_the_socket, Fixture) {
   BOOST_TEST(!std::filesystem::exists(path));
 }
 
-// Of an instance that was killed.
+// Such a file remains of an instance that was killed.
 BOOST_FIXTURE_TEST_CASE(a_file_that_nobody_listens_at_is_replaced, Fixture) {
   { Other(path).listen(1); }
   BOOST_REQUIRE(std::filesystem::exists(path));
@@ -127,7 +127,7 @@ BOOST_FIXTURE_TEST_CASE(a_place_that_cannot_be_had_is_named, Fixture) {
   BOOST_TEST((refusal(folder.file(std::string(200, 'x'))) == std::errc::filename_too_long));
 }
 
-// Two instances that start at once may end in the other order.
+// Two instances that start at the same time may end in the opposite order.
 BOOST_FIXTURE_TEST_CASE(another_one_s_file_is_not_removed, Fixture) {
   std::optional<ControlSocket> first(std::in_place, path);
   std::filesystem::remove(path);

@@ -44,7 +44,7 @@ struct Fixture {
                    [] { return Control::Outcome(); }, "store", "mirror"}};
 };
 
-// The names in the order of the text.
+// Returns the names in the order of the text.
 std::vector<std::string> names(const std::string& text) {
   const std::string begin = R"({"name":")";
   std::vector<std::string> found;

@@ -12,11 +12,11 @@ namespace {
 constexpr uid_t alice = 1000;
 constexpr uid_t bob = 1001;
 
-// How much of a second the users get who ask without a pause, each question taking `cost`.
+// Returns how much of a second the users get in total if all of them ask without a pause. Each question takes `cost`.
 std::chrono::milliseconds time_of(int users, std::chrono::microseconds cost) {
   TimeShare share;
   TimeShare::TimePoint now{1h};
-  // After the burst.
+  // Measure after the burst.
   TimeShare::Duration spent{};
   const auto begin = now + 10s;
   const auto end = begin + 1s;
@@ -46,7 +46,7 @@ BOOST_AUTO_TEST_CASE(a_single_question_is_answered_at_once) {
   const TimeShare::TimePoint now{1h};
   BOOST_TEST((share.next(alice) <= now));
   share.charge(alice, 4ms, now);
-  BOOST_TEST((share.next(alice) <= now));  // and so is the next
+  BOOST_TEST((share.next(alice) <= now));  // the next question is answered at once too
 }
 
 BOOST_AUTO_TEST_CASE(a_user_who_asks_without_a_pause_gets_a_tenth) {
