@@ -34,9 +34,9 @@ struct ConnectionStatistics {
 
 // A pipelined connection to Redis that reconnects for ever, behind one descriptor that never changes. Never blocks.
 //
-// It calls nobody. Its owner makes a Turn whenever fd() is readable, takes events from it one by one, and calls its own
-// observers between them. So no callback ever runs under hiredis or inside this class. A callback that throws loses
-// nothing, because the next Turn returns the remaining events.
+// It makes no callbacks. Its owner makes a Turn whenever fd() is readable, takes events from it one by one, and calls
+// its own observers between them. So no callback ever runs under hiredis or inside this class. A callback that throws
+// loses nothing, because the next Turn returns the remaining events.
 //
 // Redis may execute a request even if no reply arrives. So a connection that is given up is reset (SO_LINGER 0), and
 // the next connection kills it by its client id before that next one is open: see Handshake. If Redis refuses the kill,

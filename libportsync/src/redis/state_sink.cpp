@@ -107,8 +107,8 @@ std::error_code RedisStateSink::process() {
   return {};
 }
 
-// Reports a lost connection if another server process answers after an idle close, because nothing is known about its
-// contents.
+// Reports a lost connection if the server process is another one after an idle close, because nothing is known about
+// the contents of that process.
 void RedisStateSink::on_opened() {
   opened_ = true;
   const std::string& run_id = connection_.identity().run_id;

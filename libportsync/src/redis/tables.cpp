@@ -71,7 +71,7 @@ std::error_code ask_nothing(Database& database, ErrorHandler handler) {
   return database.command({"PING"}, error_only(std::move(handler)));
 }
 
-// Reads the names of a table and, for read_all(), then the rows. Lives in the handlers of its commands.
+// Reads the names of a table and, for read_all(), then the rows. The handlers of its commands own it.
 class Reading : public std::enable_shared_from_this<Reading> {
  public:
   Reading(Database& database, std::string prefix, TableReader::NamesHandler names_handler,

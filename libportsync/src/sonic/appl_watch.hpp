@@ -28,7 +28,7 @@ class ApplWatch {
     unsure,  // opened again; it may have lost its data, so nothing is written before a look for PortConfigDone
     known,
   };
-  // PortConfigDone, as of the last look. If it is gone from the same server process, then someone deleted it, as swss
+  // PortConfigDone, as of the last look. If it is gone from the same server process, then it was deleted, as swss
   // does when it starts. That swss gets no PortInitDone.
   enum class ConfigDone : std::uint8_t { there, gone };
   enum class InitDone : std::uint8_t {
@@ -60,7 +60,7 @@ class ApplWatch {
     write_init_done,   // on_init_written() or on_init_failed()
     subscribe,         // to the table's events
     unsubscribe,
-    forget_reports,  // of refusals and waiting: they have ended, and are reported anew if they occur again
+    forget_reports,  // of refusals and waiting: they have ended; report them again if they recur
     report_resumed,  // APPL_DB is open again, and has lost nothing
     report_missing,  // missing()
     report_config_gone,

@@ -17,7 +17,7 @@ namespace {
 
 const std::string heartbeat = "<!--XSUPERVISOR:BEGIN-->heartbeat<!--XSUPERVISOR:END-->";
 
-// Replaces standard output by a pipe during its lifetime. `output` is the text that was read from it.
+// Replaces standard output by a pipe during its lifetime. output() reads from that pipe.
 struct Fixture {
   Fixture() : before(::dup(STDOUT_FILENO)) {
     BOOST_REQUIRE(::pipe2(pipe.data(), O_CLOEXEC) == 0);

@@ -22,7 +22,7 @@ using namespace portsyncd;
 
 namespace {
 
-// A socket of another process, as a client or as a listener.
+// A plain unix socket that is not the ControlSocket: a client or a listener.
 class Other {
  public:
   explicit Other(const std::string& path) {
