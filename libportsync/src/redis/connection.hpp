@@ -173,7 +173,7 @@ class Connection {
   bool looked_ = false;    // this Turn has polled
   bool writable_watched_ = false;
   std::size_t received_ = 0;     // bytes, in this Turn
-  std::error_code write_error_;  // reported only after all input was read, because that may contain the reason
+  std::error_code write_error_;  // reported after all input was read: it may contain the reason
 
   CommandBuffer out_;
   std::size_t sent_ = 0;     // bytes of out_
@@ -194,9 +194,8 @@ class Connection {
   TimePoint answered_at_;                    // when the latest complete reply arrived
   std::optional<TimePoint> refusing_since_;  // since when all replies are refusals: see refuses_all()
   std::chrono::milliseconds probe_interval_;
-  std::optional<std::chrono::milliseconds>
-      idle_limit_;       // how long the connection was quiet when the server last closed it
-  bool closed_ = false;  // Event::closed is due
+  std::optional<std::chrono::milliseconds> idle_limit_;  // quiet time before the server's latest close
+  bool closed_ = false;                                  // Event::closed is due
   std::error_code error_;
   std::string error_text_;
   std::minstd_rand jitter_;

@@ -265,8 +265,7 @@ ReadBack::Step ReadBack::on_row(const Reply& reply) {
   for (std::size_t i = 0; i < own_fields.size(); ++i) {
     if (reply[i].is(Reply::Type::string)) fields_.emplace_back(own_fields[i], reply[i].text());
   }
-  if (fields_.empty())
-    return Step::none;  // the row has other programs' fields only; an index entry is reported at the end
+  if (fields_.empty()) return Step::none;  // only others' fields; an index entry is reported at the end
   take_index_entry();
   return Step::row;
 }

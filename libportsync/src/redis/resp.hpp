@@ -63,8 +63,7 @@ class ReplyReader {
  public:
   static constexpr std::size_t max_bytes = std::size_t{8} << 20U;     // of one reply, as sent
   static constexpr std::size_t max_elements = std::size_t{1} << 17U;  // of one reply, on all its levels together
-  static constexpr std::size_t max_line = std::size_t{64}
-                                          << 10U;  // of a status or an error, which have no length prefix
+  static constexpr std::size_t max_line = std::size_t{64} << 10U;     // of a status or an error, which state no length
   static constexpr int max_depth = 7;
 
   enum class Result : std::uint8_t { reply, incomplete, broken };

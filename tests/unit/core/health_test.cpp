@@ -201,9 +201,8 @@ BOOST_FIXTURE_TEST_CASE(rows_that_have_not_been_compared_for_the_audit_interval_
   BOOST_TEST(verdict(start + 61s - 1ns) == "Healthy");
   BOOST_TEST((judge(start).next_change == start + 61s));
   BOOST_TEST(verdict(start + 61s) == "Degraded: rows in " + redis + " could not be compared for 61 s");
-  BOOST_TEST(judge(start + 61s).worst.subject ==
-             judge(start + 90s).worst.subject);  // the same trouble, with another number
-  report.audit_interval = 0s;                    // audits are off
+  BOOST_TEST(judge(start + 61s).worst.subject == judge(start + 90s).worst.subject);  // only the number differs
+  report.audit_interval = 0s;                                                        // audits are off
   BOOST_TEST(verdict(start + 24h) == "Healthy");
   report.audit_interval = 60s;
   sink.compared.reset();  // a sink that cannot be read

@@ -78,8 +78,7 @@ BOOST_AUTO_TEST_CASE(a_filter_with_one_wrong_letter_removes_nothing_at_a_restart
     BOOST_TEST(f.engine.statistics().rows_left_alone == 2U);
     BOOST_TEST(!f.engine.resync(true));
     f.settle();
-    BOOST_TEST(f.sink().rows.size() ==
-               (owner == Owner::ours ? 1U : 3U));  // the engine must not remove other programs' rows
+    BOOST_TEST(f.sink().rows.size() == (owner == Owner::ours ? 1U : 3U));  // others' rows are not removed
     BOOST_TEST(f.engine.statistics().rows_left_alone == 0U);
     BOOST_TEST(f.recorder.count(Kind::synchronized) == 1U);
   }

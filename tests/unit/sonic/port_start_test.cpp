@@ -100,8 +100,8 @@ BOOST_FIXTURE_TEST_CASE(a_cold_start_reads_sets_down_and_writes_in_this_order, F
   BOOST_TEST(start.on_open(Source::config_db, now) == Tasks{Task::read_initialized});
   BOOST_TEST(start.on_time(now) == Tasks{});  // requested once only
   BOOST_TEST(start.on_initialized() == Tasks{Task::read_ports});
-  BOOST_TEST(start.on_config(false, 2, now) ==
-             Tasks{});  // APPL_DB is read later, or it would be out of date when the links are known
+  // APPL_DB is read later. Otherwise its contents would be out of date when the links are known.
+  BOOST_TEST(start.on_config(false, 2, now) == Tasks{});
   BOOST_TEST(start.on_snapshot(now) == (Tasks{Task::read_appl, Task::read_state}));
   BOOST_TEST(start.on_config_done(false, "a") == Tasks{});
   BOOST_TEST(start.on_appl(now) == Tasks{});
@@ -340,8 +340,7 @@ BOOST_FIXTURE_TEST_CASE(a_loader_that_has_gone_is_forgotten, Fixture) {
   (void)read_config();
   start.on_no_loader();
   BOOST_TEST(start.waits_for() == Wait::appl_db);
-  BOOST_TEST(start.on_loader_found("a third", now + 3 * interval) ==
-             Tasks{});  // the time limit of this loader begins now
+  BOOST_TEST(start.on_loader_found("a third", now + 3 * interval) == Tasks{});  // its time limit begins now
   start.on_no_loader();
   BOOST_TEST(read_appl() == Tasks{});
   BOOST_TEST(read_state() == (Tasks{Task::report_started, Task::set_down}));

@@ -55,8 +55,8 @@ BOOST_AUTO_TEST_CASE(a_warm_start_counts_and_loads_nothing) {
 }
 
 BOOST_AUTO_TEST_CASE(warm_without_a_count_is_a_cold_start) {
-  BOOST_TEST(mode({.warm_enabled = true, .restore_count = "0"}) ==
-             "cold");  // without PortConfigDone it is no warm start either
+  // Without PortConfigDone it is no warm start either.
+  BOOST_TEST(mode({.warm_enabled = true, .restore_count = "0"}) == "cold");
   BOOST_TEST(mode({.warm_enabled = true}) == "cold");
   for (const char* nonsense : {"", "x", "-1", "1 ", "99999999999999999999999"}) {
     const Decision decision = decide({.warm_enabled = true, .restore_count = nonsense});

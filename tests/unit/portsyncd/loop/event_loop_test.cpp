@@ -99,8 +99,7 @@ BOOST_FIXTURE_TEST_CASE(a_watch_may_end_in_its_own_handler_and_in_anothers, Fixt
   std::unique_ptr<EventLoop::Watch> a;
   std::unique_ptr<EventLoop::Watch> b;
   int calls = 0;
-  const auto on_ready = [&,
-                         big = std::array<int, 64>{}](std::uint32_t) {  // too large for the buffer inside std::function
+  const auto on_ready = [&, big = std::array<int, 64>{}](std::uint32_t) {  // too large for std::function's own buffer
     ++calls;
     a.reset();
     b.reset();

@@ -261,8 +261,7 @@ BOOST_FIXTURE_TEST_CASE(sixteen_clients_are_served_and_one_more_is_told, Fixture
     BOOST_TEST(late.line().empty());
     clients.pop_back();
     std::string answer;
-    for (int i = 0; i < 1000 && !has(answer, R"("ok":true)");
-         ++i) {  // until the server has noticed the closed connection
+    for (int i = 0; i < 1000 && !has(answer, R"("ok":true)"); ++i) {  // until the server has noticed the close
       Client again(path);
       answer = again.ask(status_request);
     }
