@@ -9,6 +9,7 @@
 #include <portsync/netlink/link_source.hpp>
 #include <stdexcept>
 #include <string>
+#include <thread>
 #include <utility>
 #include <vector>
 
@@ -305,6 +306,24 @@ BOOST_AUTO_TEST_CASE(an_exception_at_any_event_of_a_snapshot_starts_it_over) {
     BOOST_TEST(followed.run_until_equal());
     BOOST_TEST(followed.follower.count(Kind::snapshot_begin) == 2U);
   }
+}
+
+// The time of each process() is over before it reads replies, one datagram of them: of the last one, too.
+BOOST_AUTO_TEST_CASE(a_snapshot_ends_though_notifications_take_all_the_time) {
+  add(0, 3);
+  Followed followed(rtnl);
+  followed.start();
+  followed.follower.also = [](const LinkEvent& event) {
+    if (event.kind == Kind::changed) std::this_thread::sleep_for(2ms);
+  };
+  BOOST_TEST(!followed.source->resync());
+  for (int i = 0; i < 20; ++i) {
+    change(1, 1);
+    BOOST_REQUIRE(followed.follower.wait(1000));
+    followed.follower.process();
+  }
+  BOOST_TEST(followed.follower.run_until([&] { return followed.statistics().snapshots == 2U; }));
+  BOOST_TEST(followed.run_until_equal());
 }
 
 BOOST_AUTO_TEST_CASE(a_handler_may_ask_for_a_snapshot) {

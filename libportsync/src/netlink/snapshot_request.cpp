@@ -35,7 +35,7 @@ SnapshotRequest::Status SnapshotRequest::take_replies() {
   next_ = 0;
   foreign_ += replies_.foreign;
   if (replies_.status == Replies::Status::more) read_ahead();
-  return holds_replies() ? Status::more : take_replies();
+  return next_ < replies_.size() ? Status::more : take_replies();
 }
 
 }  // namespace portsync::netlink

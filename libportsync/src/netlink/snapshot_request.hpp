@@ -48,7 +48,10 @@ class SnapshotRequest {
     [[maybe_unused]] const bool well_formed = each_message(replies_[next_++], on_message);  // the thread has checked
     return Status::more;
   }
-  [[nodiscard]] bool holds_replies() const noexcept { return next_ < replies_.size(); }
+  // read() has something to say without the thread: a datagram, or that all have been read.
+  [[nodiscard]] bool holds_replies() const noexcept {
+    return next_ < replies_.size() || replies_.status != Replies::Status::more;
+  }
 
   // Returns how many datagrams were dropped since the last call because their sender was not the kernel.
   [[nodiscard]] std::size_t take_foreign() noexcept { return std::exchange(foreign_, 0); }
