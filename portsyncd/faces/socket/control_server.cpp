@@ -207,7 +207,10 @@ bool ControlServer::serve(Client& client, std::uint32_t events) {
 void ControlServer::wait_for_more(Client& client) {
   const bool goes_on = client.connection.waiting() > 0 || client.role == Role::lists || client.dropped > 0 ||
                        (client.role == Role::asks && client.connection.has_line());
-  if (!client.watch) return client.role == Role::waits ? void() : want_turn(client);
+  if (!client.watch) {  // to the end of what it has said: nothing will tell of that any more
+    client.ready = EPOLLIN;
+    return client.role == Role::waits ? void() : want_turn(client);
+  }
   std::uint32_t events = goes_on ? std::uint32_t{EPOLLOUT} : 0U;
   const bool is_read_from = client.role == Role::follows || (client.role == Role::asks && !goes_on);
   if (is_read_from) events |= EPOLLIN;  // do not read from a client that does not read

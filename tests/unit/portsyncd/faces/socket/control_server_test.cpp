@@ -299,6 +299,24 @@ BOOST_FIXTURE_TEST_CASE(what_a_monitor_says_does_not_count, Fixture) {
   });
 }
 
+// What it said before is more than is read at once, and nothing more is told of a descriptor that has hung up.
+BOOST_FIXTURE_TEST_CASE(a_monitor_that_says_much_and_goes_is_forgotten, Fixture) {
+  serve([this] {
+    std::vector<std::unique_ptr<Client>> monitors;
+    for (std::size_t i = 0; i < ControlServer::most_clients; ++i) {
+      monitors.push_back(std::make_unique<Client>(path));
+      (void)monitors.back()->ask(R"({"method":"monitor"})");
+    }
+    in_loop([&monitors] {  // at one turn of the loop
+      for (const auto& client : monitors) client->say(std::string(10'000, 'x'));
+      monitors.clear();
+    });
+    std::string answer;
+    for (int i = 0; i < 1000 && !has(answer, R"("ok":true)"); ++i) answer = Client(path).ask(status_request);
+    BOOST_TEST(has(answer, R"("ok":true)"));
+  });
+}
+
 BOOST_FIXTURE_TEST_CASE(an_idle_client_is_closed_and_a_monitor_is_not, Fixture) {
   serve(
       [this] {
