@@ -131,6 +131,9 @@ class PORTSYNC_API StoreWords {
   [[nodiscard]] virtual const std::string& error_text() const noexcept = 0;
   // Returns a fault that fails no row (an index refused, rows that cannot be read), for people; "" = none.
   [[nodiscard]] virtual const std::string& trouble() const noexcept = 0;
+  // True if a read-back finds out whether the trouble is over, so that the Synchronizer reads everything back every
+  // retry_interval until it is.
+  [[nodiscard]] virtual bool trouble_ends_by_reading() const noexcept { return false; }
 };
 
 // Makes a write-only sink of two functions. put() and erase() call them, so they must not block. An error that they

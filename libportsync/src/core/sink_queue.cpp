@@ -428,6 +428,7 @@ void SinkQueue::note_trouble() {
   if (trouble == trouble_) return;
   trouble_ = trouble;
   context_.report_due = true;
+  if (words_ != nullptr && words_->trouble_ends_by_reading() && !audit_) read_again_later();
   const std::string text = (compare_error_.empty() ? "" : "rows cannot be read back, ") + trouble_;
   context_.tell({.kind = SyncEvent::Kind::store_trouble, .sink = name_, .text = text});
 }

@@ -157,6 +157,7 @@ class SinkQueue final : public StateSink::Observer, public ErasureObserver {
   void count_left_alone();
   void take_up_left_alone();
   void finish_first_reading();
+  void read_again_later();
 
   [[nodiscard]] bool may_send() const;
   void send_batch();

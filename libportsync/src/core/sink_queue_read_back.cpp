@@ -217,15 +217,18 @@ void SinkQueue::on_read_back(std::error_code error) {
   if (first_reading) {
     finish_first_reading();
     // Late writes of the previous connection may land after this reading, so read everything again.
-    if (words_ != nullptr && !words_->trouble().empty()) {
-      request_audit(Scope::all);
-      read_again_at_ = context_.now + context_.options.retry_interval;
-    }
+    if (words_ != nullptr && !words_->trouble().empty()) read_again_later();
     return;
   }
+  if (words_ != nullptr && words_->trouble_ends_by_reading()) read_again_later();
   context_.statistics.drift_repaired += drift_;
   ++context_.statistics.audits;
   context_.tell({.kind = SyncEvent::Kind::audit_completed, .sink = name_, .count = drift_});
+}
+
+void SinkQueue::read_again_later() {
+  request_audit(Scope::all);
+  read_again_at_ = context_.now + context_.options.retry_interval;
 }
 
 void SinkQueue::answer_checks(const std::vector<std::string>& ports, std::error_code error) {

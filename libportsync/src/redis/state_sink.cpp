@@ -36,6 +36,9 @@ class RedisStateSink final : public StateSink, public StoreWords {
 
   [[nodiscard]] const std::string& error_text() const noexcept override { return error_text_; }
   [[nodiscard]] const std::string& trouble() const noexcept override;
+  [[nodiscard]] bool trouble_ends_by_reading() const noexcept override {
+    return !unread_rows_.empty() || !index_trouble_.empty();
+  }
 
  private:
   [[nodiscard]] bool can_write() const noexcept { return told_open_ && connection_.open(); }
@@ -252,7 +255,7 @@ void RedisStateSink::on_reply(const Reply& reply) {
 }
 
 void RedisStateSink::note_index(const Answers::Outcome& outcome) {
-  if (outcome.index_written && !index_trouble_.empty()) index_trouble_.clear();
+  // A write that succeeds says nothing of the entries that were refused before. The next read-back compares them all.
   if (outcome.index_refusal.empty()) return;
   index_trouble_ = connection_.shown(
       outcome.error, "the index cannot be kept, " + options_.table + ": " + std::string(outcome.index_refusal));

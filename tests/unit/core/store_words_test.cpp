@@ -46,11 +46,13 @@ class Store final : public StateSink, public StoreWords {
   [[nodiscard]] SinkStatistics statistics() const override { return {}; }
   [[nodiscard]] const std::string& error_text() const noexcept override { return text; }
   [[nodiscard]] const std::string& trouble() const noexcept override { return amiss; }
+  [[nodiscard]] bool trouble_ends_by_reading() const noexcept override { return ends_by_reading; }
 
   Observer* observer = nullptr;
   bool open = false;
   std::string text;
   std::string amiss;
+  bool ends_by_reading = false;
   std::vector<Scope> scopes;
   std::vector<std::string> puts;
   std::vector<std::string> erases;
@@ -303,3 +305,32 @@ BOOST_AUTO_TEST_CASE(one_that_cannot_be_reopened_is_told_like_any_other) {
 }
 
 BOOST_AUTO_TEST_SUITE_END()
+
+BOOST_FIXTURE_TEST_CASE(a_trouble_that_reading_may_end_is_read_until_it_is_over, Fixture) {
+  begin();
+  store.amiss = "the index cannot be kept";
+  store.ends_by_reading = true;
+  turn();
+  BOOST_TEST(store.scopes.empty());  // not at once
+  turn(2s);
+  BOOST_REQUIRE(store.scopes.size() == 1U);
+  BOOST_TEST((store.scopes[0] == Scope::all));
+  found(as_it_is);
+  read();
+  turn(2s);
+  BOOST_REQUIRE(store.scopes.size() == 2U);  // again, for as long as it lasts
+  store.amiss.clear();
+  store.ends_by_reading = false;
+  found(as_it_is);
+  read();
+  turn(10s);
+  BOOST_TEST(store.scopes.size() == 2U);
+}
+
+BOOST_FIXTURE_TEST_CASE(a_trouble_that_reading_does_not_end_is_not_read_for_ever, Fixture) {
+  begin();
+  store.amiss = "late writes";
+  turn(2s);
+  turn(2s);
+  BOOST_TEST(store.scopes.empty());
+}
