@@ -109,7 +109,7 @@ BOOST_AUTO_TEST_CASE(a_port_is_read_whole_and_null_is_not_known) {
   BOOST_TEST(port.flaps == 3);
   BOOST_TEST(port.longest_outage_ms == 1540);
   BOOST_TEST(!port.last_change.has_value());
-  BOOST_TEST(port.in_sync);
+  BOOST_TEST(port.in_sync.value_or(false));
   BOOST_TEST(read_ports(result("[" + port_json + "," + port_json + "]")).size() == 2U);
   BOOST_TEST(read_ports(result("[]")).empty());
 }
