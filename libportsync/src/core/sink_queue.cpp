@@ -171,7 +171,7 @@ std::optional<TimePoint> SinkQueue::deadline() const {
   std::optional<TimePoint> first = retry_at_;
   if (is_known(store_) && waiting_ > 0 && in_flight_ == 0) first = earliest(first, hold_until_);
   const bool wants_to_read = store_ == StoreState::unknown || (store_ == StoreState::known && audit_);
-  return wants_to_read ? earliest(first, read_again_at_) : first;
+  return wants_to_read && context_.ready() ? earliest(first, read_again_at_) : first;
 }
 
 bool SinkQueue::may_send() const {
@@ -309,6 +309,7 @@ void SinkQueue::on_result(std::string_view port, Revision revision, std::error_c
     on_stored(slot);
     return;
   }
+  fields_lost_.clear();  // the row did not go
   // A refused row may be stored in part: in Redis, a row and its index entry are two commands.
   if (error != Errc::try_again) answered.stored = Stored::unknown;
   answered.bounced = answered.bounced || sent_[answered.sent].bounced;

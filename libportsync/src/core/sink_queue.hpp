@@ -144,7 +144,7 @@ class SinkQueue final : public StateSink::Observer, public ErasureObserver {
   void answer_checks(const std::vector<std::string>& ports, std::error_code error);
   void begin_write_only();
   [[nodiscard]] bool is_stale(const StoredRow& stored);
-  [[nodiscard]] std::int32_t owner_of(Slot slot, const LinkState& link) const;
+  [[nodiscard]] std::int32_t owner_of(Slot slot, const LinkState* link) const;
   // `known`: the fields that the row was known to hold, for those that could not be read.
   void project_stored(const StoredRow& stored, const LinkState* link, const PortRecord* known);
   void on_found(Slot slot, const StoredRow& stored);

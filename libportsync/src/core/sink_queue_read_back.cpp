@@ -97,10 +97,12 @@ bool SinkQueue::is_stale(const StoredRow& stored) {
   return false;
 }
 
-// Returns the ifindex that a found row belongs to: the one known from an earlier run, otherwise this link's.
-std::int32_t SinkQueue::owner_of(Slot slot, const LinkState& link) const {
+// Returns the ifindex that a found row belongs to: the one known from an earlier run, otherwise the link's, otherwise
+// 0.
+std::int32_t SinkQueue::owner_of(Slot slot, const LinkState* link) const {
   const auto earlier = context_.known_ifindexes.find(context_.ports.name(slot));
-  return earlier == context_.known_ifindexes.end() ? link.ifindex : earlier->second;
+  if (earlier != context_.known_ifindexes.end()) return earlier->second;
+  return link == nullptr ? 0 : link->ifindex;
 }
 
 // Sets held_ to the stored values of the projection's fields, in the projection's order. Without a link, it projects a
@@ -142,10 +144,10 @@ void SinkQueue::on_found(Slot slot, const StoredRow& stored) {
   if (needs_known) packer_.unpack(found.known, before_);
   project_stored(stored, link, needs_known ? &before_ : nullptr);
   packer_.pack(held_, packed_);
+  if (found.known_ifindex == 0) found.known_ifindex = owner_of(slot, link);
   if (link == nullptr) {
     repair(found, slot);
   } else {
-    if (found.known_ifindex == 0) found.known_ifindex = owner_of(slot, *link);
     if (store_ == StoreState::auditing && believed == Stored::present && packed_ != found.known) ++drift_;
     const bool differs = held_.fields != projected_.fields || is_replaced(found, *link);
     if (differs && !waits(found.stage)) repair(found, slot);
@@ -259,6 +261,7 @@ void SinkQueue::remove_stale() {
     // A link of this name may have appeared since, and its row may have been written.
     if (on_its_way(stale.stage) || stale.last > read_revision_) continue;
     stale.stored = Stored::present;
+    stale.known_ifindex = owner_of(slot, nullptr);
     packer_.pack(record, stale.known);
     repair(stale, slot);
   }

@@ -71,6 +71,7 @@ class RedisStateSink final : public StateSink, public StoreWords {
   std::string close_text_;
   std::string run_id_;         // of the last server that was open
   std::string error_text_;     // of the event that is being reported
+  bool reading_all_ = true;    // the latest read_back()
   std::string unread_rows_;    // see trouble()
   std::string index_trouble_;  // see trouble()
   Answers::Row told_;          // kept for its memory
@@ -196,6 +197,7 @@ bool RedisStateSink::tell_read_back(ReadBack::Step step) {
 std::error_code RedisStateSink::read_back(Scope scope, const std::vector<std::string_view>& ports) {
   if (!can_write()) return portsync::Errc::not_open;
   if (read_back_.active()) return portsync::Errc::busy;
+  reading_all_ = scope == Scope::all;
   read_back_.begin(scope, ports, !index_trouble_.empty());
   if (!processing_) connection_.wake();
   return {};
@@ -268,9 +270,12 @@ void RedisStateSink::note_read_back() {
     error_text_ = connection_.shown(error, read_back_.error_text());
     return connection_.note_error(error, error_text_);
   }
-  unread_rows_ = connection_.shown(Errc::noperm, read_back_.unread_rows());
+  // A reading of some rows can find a trouble. Only a reading of all of them can find that there is none.
+  const std::string& unread = read_back_.unread_rows();
+  if (reading_all_ || !unread.empty()) unread_rows_ = connection_.shown(Errc::noperm, unread);
   const std::string& refusal = read_back_.index_refusal();
-  index_trouble_ = refusal.empty() ? "" : connection_.shown(Errc::noperm, "the index cannot be kept, " + refusal);
+  if (reading_all_ && refusal.empty()) index_trouble_.clear();
+  if (!refusal.empty()) index_trouble_ = connection_.shown(Errc::noperm, "the index cannot be kept, " + refusal);
   if (!trouble().empty()) connection_.note_error(Errc::noperm, trouble());
 }
 

@@ -205,6 +205,20 @@ BOOST_AUTO_TEST_CASE(before_the_ports_are_known_nothing_is_read_written_or_left_
   BOOST_TEST(f.engine.synchronized());
 }
 
+BOOST_AUTO_TEST_CASE(a_read_back_that_waits_for_the_ports_to_be_known_again_keeps_nobody_awake) {
+  Fixture f;
+  f.begin(ports(1));
+  BOOST_TEST(!f.engine.audit(Scope::all));
+  f.turn();
+  f.sink().answer(refused);
+  SynchronizerOptions options;
+  options.ports_known = false;
+  f.engine.set_options(options);
+  f.turn(10s);
+  BOOST_TEST(f.sink().operations.empty());
+  BOOST_TEST((!f.engine.deadline() || *f.engine.deadline() > f.now));
+}
+
 BOOST_AUTO_TEST_CASE(a_link_that_becomes_a_lag_is_no_port_any_more) {
   Fixture f;
   f.begin(ports(2));

@@ -120,6 +120,22 @@ BOOST_AUTO_TEST_CASE(a_link_made_anew_while_we_were_away_is_a_replacement) {
   }
 }
 
+// Its row was left alone, since no link matched when it was read.
+BOOST_AUTO_TEST_CASE(a_link_made_anew_while_we_were_away_is_a_replacement_also_when_it_comes_later) {
+  for (const std::int32_t before : {0, 100, 77}) {
+    Fixture f(sonic());
+    if (before != 0) f.engine.set_known_ifindexes({{"Ethernet0", before}});
+    f.sink().rows = {{"Ethernet0", up}};
+    f.begin({});
+    BOOST_TEST(f.engine.statistics().rows_left_alone == 1U);
+    f.source.change(port());
+    f.source.drained();
+    f.settle();
+    BOOST_TEST((f.sink().log == (before == 77 ? replaced : Log{})));
+    BOOST_TEST((f.sink().rows == Rows{{"Ethernet0", up}}));
+  }
+}
+
 BOOST_FIXTURE_TEST_CASE(an_admin_down_and_up_within_a_batch_is_a_whole_row, SonicFixture) {
   LinkState link = port(3);
   link.flags = 0x1U;  // IFF_UP alone
