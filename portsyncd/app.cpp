@@ -29,7 +29,6 @@ using std::chrono::microseconds;
 using std::chrono::milliseconds;
 using std::chrono::seconds;
 
-constexpr seconds ready_limit = 15s;  // then READY=1 without Redis, so that a boot does not hang
 constexpr seconds stop_limit = 5s;
 constexpr seconds default_audit_interval = 60s;
 constexpr seconds statistics_interval = 60s;
@@ -169,7 +168,7 @@ void App::look_at_databases_later() {
   if (sonic_ || output_ != Output::redis || config_.database.sonic_db_config.empty()) return;
   loop_.after(databases_interval, [this] {
     const portsync::SynchronizerStatistics done = sync_->statistics();
-    if (stopping_ || done.writes + done.erases > 0) return;
+    if (stopping_ || done.writes + done.erases > 0 || (done.ports > 0 && sync_->synchronized())) return;
     if (!databases_have_changed()) return look_at_databases_later();
     log::info("The databases are described anew: beginning again");
     begin_again();
@@ -379,7 +378,7 @@ void App::on_port_reader_readable() {
 }
 
 void App::start_timers() {
-  loop_.after(ready_limit, [this] { report_ready(); });
+  loop_.after(ServiceNotifier::time_until_ready(), [this] { report_ready(); });
   loop_.every(statistics_interval, [this] {
     log_statistics();
     report_.end_period(statistics(), now());

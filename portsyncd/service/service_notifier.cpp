@@ -5,6 +5,7 @@
 #include <sys/un.h>
 #include <unistd.h>
 
+#include <algorithm>
 #include <cerrno>
 #include <charconv>
 #include <cstddef>
@@ -16,6 +17,9 @@
 
 namespace portsyncd {
 namespace {
+
+constexpr std::chrono::seconds ready_limit{15};
+const auto process_start = std::chrono::steady_clock::now();
 
 std::string_view environment(const char* name) {
   const char* value = std::getenv(name);
@@ -46,6 +50,12 @@ ServiceNotifier::ServiceNotifier() : watchdog_timeout_(read_watchdog_timeout()) 
   path_ = path;
   if (path_[0] == '@') path_[0] = '\0';
   fd_ = ::socket(AF_UNIX, SOCK_DGRAM | SOCK_NONBLOCK | SOCK_CLOEXEC, 0);
+}
+
+std::chrono::milliseconds ServiceNotifier::time_until_ready() noexcept {
+  const auto passed = std::chrono::steady_clock::now() - process_start;
+  return std::max(std::chrono::duration_cast<std::chrono::milliseconds>(ready_limit - passed),
+                  std::chrono::milliseconds(0));
 }
 
 ServiceNotifier::~ServiceNotifier() {

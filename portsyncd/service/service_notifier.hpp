@@ -15,6 +15,11 @@ namespace portsyncd {
 class ServiceNotifier {
  public:
   ServiceNotifier();
+  // Returns the rest of the 15 s after which READY=1 is sent without Redis, so that a boot does not hang. They count
+  // from the start of the process, because systemd's TimeoutStartSec= does, however often the daemon is made anew in
+  // it.
+  [[nodiscard]] static std::chrono::milliseconds time_until_ready() noexcept;
+
   ServiceNotifier(const ServiceNotifier&) = delete;
   ServiceNotifier& operator=(const ServiceNotifier&) = delete;
   ~ServiceNotifier();

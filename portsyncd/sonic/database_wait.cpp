@@ -19,7 +19,6 @@ namespace {
 using namespace std::chrono_literals;
 
 constexpr std::chrono::milliseconds look_interval = 250ms;
-constexpr std::chrono::seconds ready_limit = 15s;  // then READY=1, so that a boot does not hang
 constexpr std::chrono::seconds ping_interval = 1s;
 
 class Wait {
@@ -39,7 +38,7 @@ class Wait {
     loop_.on_signal(SIGHUP, [this](const auto&) { look(); });
     loop_.on_signal(SIGUSR1, [](const auto&) { log::info("No statistics yet: waiting for the databases"); });
     loop_.every(look_interval, [this] { look(); });
-    loop_.after(ready_limit, [this] { notifier_.ready(status()); });
+    loop_.after(ServiceNotifier::time_until_ready(), [this] { notifier_.ready(status()); });
     if (notifier_.watchdog_timeout()) loop_.every(ping_interval, [this] { notifier_.ping_watchdog(); });
     start_heartbeat(loop_, loaded.config.sync.heartbeat_secs);
   }

@@ -79,3 +79,19 @@ class MirrorCase(SonicCase):
         self.nothing_yet()
         time.sleep(1.5)
         self.wait_right()
+
+    def test_after_rows_that_were_right_it_stays_where_it_is(self) -> None:
+        """A restart writes nothing then, and it is the right server all the same."""
+        switch = self.switch
+        switch.config_file.write_text(self.text)
+        switch.plug()
+        self.start(switch)
+        process.wait_for(lambda: self.right.hash(f"PORT_TABLE|{port(0)}"), 20, "a row")
+        self.assertEqual(switch.daemon.terminate(), 0)
+        self.start(switch)
+        switch.daemon.wait_for_log("Synchronized")
+        time.sleep(1.5)
+        switch.config_file.write_text(database_config(dict.fromkeys(("APPL_DB", "CONFIG_DB", "STATE_DB"), switch.redis)))
+        time.sleep(2.5)
+        self.assertNotIn("beginning again", switch.daemon.log())
+        self.wait_right()
