@@ -350,6 +350,7 @@ void SinkQueue::on_stored(Slot slot) {
     // measure the latency of a change.
     if (was_known && !erased) context_.recent_latencies.at(context_.now).add(event.latency);
   }
+  if (erased && is_reading(store_)) erased_.push_back(port);
   if (erased) context_.release_if_unused(slot);
   context_.tell(event);
   if (fields_lost_.empty()) return;

@@ -194,6 +194,7 @@ class SinkQueue final : public StateSink::Observer, public ErasureObserver {
   std::vector<Slot> candidates_;  // scratch
   std::vector<Slot> refused_;
   std::vector<PortRecord> stale_;      // rows found in the store that no port has
+  std::vector<std::string> erased_;    // rows removed since the read-back under way was requested
   std::vector<std::string> checks_;    // ports whose rows will be read
   std::vector<std::string> checking_;  // ports whose rows are being read
   std::vector<CheckedRow> checked_;    // rows that a check has found

@@ -61,6 +61,7 @@ void SinkQueue::read_back(Reading reading) {
   likely_ = 0;
   ++read_id_;
   stale_.clear();
+  erased_.clear();
   if (reading != Reading::checked) audit_.reset();  // done: it covers all rows, or those that the audit requested
 }
 
@@ -80,6 +81,8 @@ void SinkQueue::on_row(const StoredRow& stored) {
   const Slot slot = context_.ports.find(stored.port);
   if (slot != PortTable::none) {
     on_found(slot, stored);
+  } else if (std::find(erased_.begin(), erased_.end(), stored.port) != erased_.end()) {
+    return;  // read before it was removed
   } else if (stored.readable && is_stale(stored)) {
     project_stored(stored, nullptr, nullptr);
     stale_.push_back(held_);

@@ -261,6 +261,27 @@ BOOST_AUTO_TEST_CASE(a_read_back_answered_late_does_not_undo_what_was_written_si
   BOOST_TEST(f.engine.statistics().drift_repaired == 0U);
 }
 
+BOOST_AUTO_TEST_CASE(a_row_removed_while_all_rows_are_read_is_not_removed_again) {
+  Fixture f;
+  f.begin(ports(2));
+  BOOST_REQUIRE(!f.engine.audit(Scope::all));
+  f.turn();
+  BOOST_REQUIRE(f.sink().operations.size() == 1U);
+  f.sink().operations.pop_front();  // the read: answered by hand, with what was there when it was asked for
+  f.source.remove(101);
+  f.source.drained();
+  f.turn();
+  f.sink().answer_all();
+  BOOST_TEST((f.sink().log == Log{"erase Ethernet1"}));
+  const std::vector<std::pair<std::string_view, std::string_view>> old{{"oper", "up"}, {"mtu", "1500"}};
+  f.sink().observer().on_row({"Ethernet0", &old});
+  f.sink().observer().on_row({"Ethernet1", &old});
+  f.sink().observer().on_read_back({});
+  f.sink().log.clear();
+  f.settle();
+  BOOST_TEST(f.sink().log.empty());
+}
+
 BOOST_AUTO_TEST_CASE(a_row_on_its_way_when_the_audit_began_is_not_taken_for_missing) {
   Fixture f;
   f.begin(ports(1));
