@@ -1,6 +1,5 @@
 // SPDX-License-Identifier: Apache-2.0
-// A complete StateSink in one file. It writes rows as lines of JSON to standard output, which may be a pipe with a slow
-// reader.
+// A complete StateSink in one file: rows as lines of JSON on standard output, for a reader that may be slow.
 //
 //   g++ -std=c++17 jsonl_sink.cpp -o jsonl_sink $(pkg-config --cflags --libs portsync)
 //   ./jsonl_sink | jq -c .

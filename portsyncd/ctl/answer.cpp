@@ -72,7 +72,7 @@ PortAnswer port_of(const Json& json) {
   port.longest_outage_ms = integer(flaps, "longest_outage_ms");
   port.last_change = maybe_integer(flaps, "last_change_unix_ms");
   if (const Json& in_sync = json.at("in_sync"); !in_sync.is_null()) port.in_sync = in_sync.get<bool>();
-  port.compared = maybe_integer(json, "compared_unix_ms");
+  if (json.contains("compared_unix_ms")) port.compared = maybe_integer(json, "compared_unix_ms");
   if (json.contains("row")) port.row = row_of(json.at("row"));
   if (json.contains("row_error")) port.row_error = text(json, "row_error");
   return port;
@@ -156,7 +156,7 @@ StatusAnswer read_status(const std::string& line) {
     status.flaps = integer(result, "flaps");
     status.started = integer(result, "started_unix_ms");
     status.last_resync = maybe_integer(result, "last_resync_unix_ms");
-    status.compared = maybe_integer(result, "compared_unix_ms");
+    if (result.contains("compared_unix_ms")) status.compared = maybe_integer(result, "compared_unix_ms");
     return status;
   });
 }

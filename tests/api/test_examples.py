@@ -376,7 +376,7 @@ class Traces(ExampleCase):
 
     def test_scripted_source_takes_its_time(self) -> None:
         trace = self.directory / "trace"
-        lo = "1 lo 73 0 65536 - - - - 0 0 - - -"
+        lo = "1 lo 73 0 65536 - - - - 0 0 - - - -"
         trace.write_text(f"0 2 0\n0 0 0 {lo}\n0 3 0\n400000 0 1 {lo.replace('65536', '1500')}\n800000 1 1 {lo}\n")
         want = ["lo new admin=up oper=up mtu=65536", "lo changed admin=up oper=up mtu=1500", "lo removed"]
         for speed, seconds in (("1", 0.8), ("4", 0.2)):

@@ -65,7 +65,7 @@ class DbusCase(Case):
     def dbus_lines(self) -> list[str]:
         """What the log says of the bus."""
         return [line.split(" ", 1)[1] for line in self.daemon.log().splitlines()
-                if "system bus" in line or "D-Bus" in line]
+                if "system bus" in line or ("D-Bus" in line and "D-Bus client" not in line)]
 
 
 def skeleton(xml: str) -> set[str]:
@@ -80,7 +80,8 @@ def skeleton(xml: str) -> set[str]:
                     for a in member.iter("arg")]
             notes = sorted((a.get("name"), a.get("value")) for a in member.iter("annotation")
                            # "true" is what holds without it, and sd-bus does not say it
-                           if not (a.get("name").endswith("EmitsChangedSignal") and a.get("value") == "true"))
+                           if not (a.get("name").endswith("EmitsChangedSignal") and a.get("value") == "true")
+                           and not a.get("name").endswith("Method.Async"))  # for the code generator alone
             found.add(f"{member.tag} {member.get('name')} {member.get('type')} {member.get('access')} {args} {notes}")
     return found
 
@@ -90,7 +91,7 @@ class Interface(DbusCase):
         shipped = skeleton((DATA / f"{NAME}.xml").read_text())
         answer = self.bus.busctl("introspect", "--xml-interface", NAME, PATH)
         self.assertEqual(skeleton(answer), shipped)
-        self.assertEqual(len(shipped), 12 + 8 + 3)
+        self.assertEqual(len(shipped), 13 + 8 + 3)
 
     def test_properties(self) -> None:
         found = self.bus.properties()
