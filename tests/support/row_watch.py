@@ -35,12 +35,20 @@ class RowWatch:
         self._marks = 0
         self._meddled: set[tuple[str, str]] = set()  # fields that the test removed
         self.replica: dict[str, Value] = dump(redis)
+        self._expect_halves()
         self.wrong: list[str] = []
         self.judged = 0
         self.may_repeat = False
         self.reads_refused = False
         self._lost_sight = False
         self._recent: deque[str] = deque(maxlen=3000)
+
+    def _expect_halves(self) -> None:
+        """What was saved may be a row that the test had deleted and its index entry, or one without an entry."""
+        names = {key[len(INDEX) + 1:] for key, value in self.replica.items()
+                 if key.startswith(INDEX + "|") and isinstance(value, dict) and not value.keys().isdisjoint(OWN_FIELDS)}
+        for name in names.union(self.replica.get(INDEX, {})):
+            self._meddled |= {(f"{INDEX}|{name}", field) for field in OWN_FIELDS} | {(INDEX, name)}
 
     def close(self) -> None:
         self._client.close()
