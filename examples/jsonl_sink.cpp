@@ -61,7 +61,7 @@ class LineSink final : public StateSink {
     return {};
   }
 
-  // Collects rows. Only process() writes them out, so that one place does all the writing.
+  // Collects rows; only process() writes them out.
   std::error_code put(const PortRecord& record, const PortRecord*, Revision revision) override {
     std::string members;
     for (const Field& field : record.fields) members += ",\"" + std::string(field.name) + "\":" + field.value;
@@ -90,8 +90,7 @@ class LineSink final : public StateSink {
     return {};
   }
   std::error_code wake() { return ::eventfd_write(wake_, 1), std::error_code{}; }
-  // A line is shorter than PIPE_BUF, so a writable pipe takes it whole and at once, even if the descriptor is a
-  // blocking one.
+  // A line is shorter than PIPE_BUF, so a writable pipe takes it whole, even if the descriptor is a blocking one.
   static bool writable() {
     pollfd output{STDOUT_FILENO, POLLOUT, 0};
     return ::poll(&output, 1, 0) > 0;

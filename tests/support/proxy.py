@@ -63,9 +63,12 @@ class Proxy:
 
     def hold(self) -> Pair:
         """From now on keeps what the newest client sends, but for a look for a second writer, which comes and goes."""
-        newest = next(pair for pair in reversed(self.pairs) if not pair.client_gone and b"-look\r\n" not in pair.sent)
+        newest = self._newest()
         newest.holding = True
         return newest
+
+    def _newest(self) -> Pair:
+        return next(pair for pair in reversed(self.pairs) if not pair.client_gone and b"-look\r\n" not in pair.sent)
 
     def release(self, pair: Pair) -> None:
         """Sends on what was kept, though the client may be gone."""
@@ -74,8 +77,8 @@ class Proxy:
         self._poke()
 
     def half_close(self) -> None:
-        """The newest client reads the end of the stream; what it sends goes on to Redis."""
-        self.pairs[-1].client.shutdown(socket.SHUT_WR)
+        """The newest client reads the end of the stream; what it sends goes on to Redis. Not a look for a second writer."""
+        self._newest().client.shutdown(socket.SHUT_WR)
 
     # --- the thread ---
 
