@@ -201,6 +201,9 @@ class Object final : public sdbus::AdaptorInterfaces<org::sonic::PortSync1_adapt
     if (!status_) status_ = guarded([this] { return control_.status(); });
     return *status_;
   }
+  Statistics statistics() const {
+    return guarded([this] { return control_.statistics(); });
+  }
 
   std::vector<PortStruct> ListPorts() override {
     return guarded([this] {
@@ -213,6 +216,9 @@ class Object final : public sdbus::AdaptorInterfaces<org::sonic::PortSync1_adapt
   }
   // Replies when the store has replied, at once or later. The object and the connection may not exist by then.
   void GetPort(PortResult&& result, std::string name) override {
+    guarded([this, &result, &name] { get_port(std::move(result), name); });
+  }
+  void get_port(PortResult&& result, const std::string& name) {
     const auto no_such_port = [name] { return error_of({ControlError::Kind::no_such_port, "no such port: " + name}); };
     if (!control_.port(name)) return result.returnError(no_such_port());
     struct Question {
@@ -273,9 +279,9 @@ class Object final : public sdbus::AdaptorInterfaces<org::sonic::PortSync1_adapt
   std::uint64_t LastComparison() override { return unix_us(status().compared); }
   std::string Version() override { return portsync::version(); }
   std::uint32_t PendingCount() override { return static_cast<std::uint32_t>(status().pending); }
-  std::uint64_t Events() override { return control_.statistics().sync.events; }
-  std::uint64_t Writes() override { return control_.statistics().sync.writes; }
-  std::uint64_t Failures() override { return control_.statistics().sync.failures; }
+  std::uint64_t Events() override { return statistics().sync.events; }
+  std::uint64_t Writes() override { return statistics().sync.writes; }
+  std::uint64_t Failures() override { return statistics().sync.failures; }
   std::uint64_t Flaps() override { return status().flaps; }
   std::uint64_t SignalsDropped() override { return changes_.dropped(); }
 
@@ -288,14 +294,16 @@ class Object final : public sdbus::AdaptorInterfaces<org::sonic::PortSync1_adapt
         .onInterface("org.freedesktop.DBus")
         .withArguments(client)
         .uponReplyInvoke([client](sdbus_compat::CallError error, const std::map<std::string, sdbus::Variant>& known) {
-          const auto number = [&known](const char* name) {
-            const auto found = known.find(name);
-            return found == known.end() ? std::string("unknown") : std::to_string(found->second.get<std::uint32_t>());
-          };
-          if (!error)
-            log::info("D-Bus client " + client + " is uid=" + number("UnixUserID") + " pid=" + number("ProcessID"));
+          if (!error) guarded([&client, &known] { log_credentials(client, known); });
         });
     return {"D-Bus client " + client};
+  }
+  static void log_credentials(const std::string& client, const std::map<std::string, sdbus::Variant>& known) {
+    const auto number = [&known](const char* name) {
+      const auto found = known.find(name);
+      return found == known.end() ? std::string("unknown") : std::to_string(found->second.get<std::uint32_t>());
+    };
+    log::info("D-Bus client " + client + " is uid=" + number("UnixUserID") + " pid=" + number("ProcessID"));
   }
 
   sdbus::IConnection& connection_;
