@@ -24,7 +24,7 @@ class Unit(InstalledCase):
         self.healthy()
         self.assertEqual(self.box.run("journalctl -q -u portsyncd -p warning"), "")
         # Without the capability too: the receive buffer is a wish.
-        self.box.run("mkdir -p /etc/systemd/system/portsyncd.service.d && printf '[Service]\\nCapabilityBoundingSet=CAP_DAC_OVERRIDE\\n' "
+        self.box.run("mkdir -p /etc/systemd/system/portsyncd.service.d && printf '[Service]\\nCapabilityBoundingSet=\\nCapabilityBoundingSet=CAP_DAC_OVERRIDE\\n' "
                      "> /etc/systemd/system/portsyncd.service.d/test.conf && systemctl daemon-reload && systemctl restart portsyncd")
         self.healthy()
         self.wait_for("journalctl -q -u portsyncd -p info", "CAP_NET_ADMIN or a higher net.core.rmem_max would give it")
