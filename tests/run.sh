@@ -8,9 +8,9 @@ usage() {
 usage: tests/run.sh [--quick | --all | --debian13] [--suite NAME]... [--soak MINUTES]
                     [--operations N] [--replay FILE] [--fuzz MINUTES] [--sim MINUTES] [--help]
 
-  (nothing)       tier 1: g++ debug with ASan and UBSan, and a release build with -Werror;
-                  the suites unit and integration in both, sonic, api, system and sim in the release, abi and fuzz
-                  (the fuzz targets' corpora) in the other
+  (nothing)       tier 1: a release build with -Werror, and g++ debug with ASan and UBSan; the suite integration in
+                  both, sonic, api, system and sim in the release, unit, abi and fuzz (the fuzz targets' corpora) in
+                  the other; --all runs unit in optimised builds of clang and g++ (LTO)
   --quick         one release build, unit tests and the shortest integration tests
   --all           tier 1 and tier 2: clang with -Werror, TSan, clang-tidy, LTO, minsize, shellcheck, instructions
                   per event, the rest of sonic mode, its build for SONiC's image, Debian packages (arm64's too),
@@ -146,6 +146,11 @@ build() {
   configure "$@" && step "build $1" "${within[@]+"${within[@]}"}" meson compile -C "$builds/$1"
 }
 
+# build_units NAME: the programs of the suite unit, which nothing else needs.
+build_units() {
+  step "build unit tests $1" "${within[@]+"${within[@]}"}" meson compile -C "$builds/$1" unit-programs
+}
+
 # run_suites NAME SUITE...: runs suites of a build and notes it for the sum.
 run_suites() {
   local name=$1 began=$SECONDS chosen=() suite
@@ -167,14 +172,17 @@ build_and_test() {
     [[ ${#suites[@]} -gt 0 && " ${suites[*]} " != *" $suite "* ]] || wanted+=("$suite")
   done
   shift 2
-  [ ${#wanted[@]} -eq 0 ] || { build "$name" "$@" && run_suites "$name" "${wanted[@]}"; }
+  [ ${#wanted[@]} -gt 0 ] || return 0
+  build "$name" "$@" || return
+  [[ " ${wanted[*]} " != *" unit "* ]] || build_units "$name" || return
+  run_suites "$name" "${wanted[@]}"
 }
 
 release=(--buildtype=release -Dwerror=true)
 sanitized=(--buildtype=debug "-Db_sanitize=address,undefined")
 
 tier1() {
-  build_and_test release "unit integration sonic api system sim" "${release[@]}" -Ddocs=enabled
+  build_and_test release "integration sonic api system sim" "${release[@]}" -Ddocs=enabled
   build_and_test asan "unit integration fuzz abi" "${sanitized[@]}"
 }
 
@@ -194,7 +202,8 @@ tier2() {
   done
   swss_image
   debian_packages
-  step "model of the engine, one deeper" env PORTSYNC_MODEL_DEPTH=1 "$builds/release/tests/sync_engine_model_test"
+  build_units release &&
+    step "model of the engine, one deeper" env PORTSYNC_MODEL_DEPTH=1 "$builds/release/tests/sync_engine_model_test"
   build_and_test no-netlink "unit api" --buildtype=debugoptimized -Dwerror=true -Dnetlink=disabled
   build_and_test no-redis "unit api" --buildtype=debugoptimized -Dwerror=true -Dredis=disabled
   step "consumer, meson subproject" /usr/bin/python3 "$tests/support/runner.py" --build "$builds/release" \
