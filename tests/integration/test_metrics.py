@@ -26,7 +26,7 @@ SAME_AS = {
     "portsyncd_write_failures_total": "failures", "portsyncd_slow_rows_total": "slow_rows",
     "portsyncd_queue_collapses_total": "queue_collapses", "portsyncd_audits_total": "audits",
     "portsyncd_drift_repaired_total": "drift_repaired", "portsyncd_netlink_overruns_total": "overruns",
-    "portsyncd_netlink_truncated_total": "truncated", "portsyncd_snapshots_total": "snapshots",
+    "portsyncd_netlink_truncated_total": "truncated", "portsyncd_netlink_probe_failures_total": "probe_failures", "portsyncd_snapshots_total": "snapshots",
     "portsyncd_snapshots_interrupted_total": "interrupted", "portsyncd_resyncs_total": "resyncs",
     "portsyncd_ports": "ports", "portsyncd_rows_pending": "pending",
     "portsyncd_netlink_receive_buffer_bytes": "receive_buffer_bytes",
@@ -258,13 +258,32 @@ class SmallBuffer(Scraped):
         self.wait_page("an overrun", lambda page: page.value("portsyncd_netlink_overruns_total") >= 1)
 
 
-class Deaf(Scraped):
+class ShortStates(Scraped):
+    """What has ended before the numbers are written is on the page for a second, and counted."""
+
     def test_a_deaf_socket(self) -> None:
-        self.skipTest("known fault: the page misses a socket that is deaf for a second")
         self.assertEqual(self.page().value("portsyncd_netlink_connected"), 1)
+        worsened = self.wait_value("portsyncd_health", 0).value("portsyncd_health_worsened_total")
         self.daemon.deafen()
         self.wait_value("portsyncd_netlink_connected", 0, 30)
         self.wait_value("portsyncd_netlink_connected", 1, 30)
+        page = self.wait_value("portsyncd_health", 0)
+        self.assertEqual(page.value("portsyncd_netlink_probe_failures_total"), 1)
+        self.assertEqual(page.value("portsyncd_health_worsened_total"), worsened + 1)
+
+    def test_redis_lost_and_back(self) -> None:
+        before = self.wait_page("a quiet start", lambda page: page.value("portsyncd_health") == 0
+                                and page.value("portsyncd_redis_connected") == 1)
+        self.redis.db.call("CLIENT", "PAUSE", 60000, "WRITE")
+        self.dut.ip("link set Ethernet0 mtu 1600")
+        process.wait_for(lambda: "flags=b" in self.redis.db.call("CLIENT", "LIST"), 10, "a write waits in Redis")
+        self.redis.kill_clients()
+        self.redis.db.call("CLIENT", "UNPAUSE")
+        self.wait_page("the loss, though it is over", lambda page: page.value("portsyncd_redis_connected") == 0
+                       and page.value("portsyncd_redis_reconnects_total") == 1)
+        page = self.wait_page("both well again", lambda page: page.value("portsyncd_redis_connected") == 1
+                              and page.value("portsyncd_health") == 0)
+        self.assertGreater(page.value("portsyncd_health_worsened_total"), before.value("portsyncd_health_worsened_total"))
 
 
 class Listening(Scraped):

@@ -13,7 +13,11 @@ namespace portsyncd {
 
 struct MetricReading {
   Statistics statistics;
+  // States may come and go between two readings. These members hold the worst since the reading before.
   portsync::Verdict verdict = portsync::Verdict::degraded;
+  bool store_was_closed = false;
+  bool was_deaf = false;
+  std::uint64_t times_worse = 0;  // changes of the verdict to a worse one, since the start
 };
 
 struct CounterMetric {

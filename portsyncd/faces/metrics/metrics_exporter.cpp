@@ -11,6 +11,7 @@
 #include <sys/socket.h>
 #include <unistd.h>
 
+#include <algorithm>
 #include <cerrno>
 #include <chrono>
 #include <csignal>
@@ -195,6 +196,7 @@ class MetricsExporter::Impl final : public Control::Observer {
   Impl(const std::string& listen, Control& control, EventLoop& loop)
       : control_(control),
         timer_(loop, [this] { on_timer(); }),
+        ports_timer_(loop, [this] { update_ports(); }),
         latency_(
             prometheus::BuildHistogram()
                 .Name("portsyncd_row_latency_seconds")
@@ -218,7 +220,7 @@ class MetricsExporter::Impl final : public Control::Observer {
           {metric.value, prometheus::BuildGauge().Name(metric.name).Help(metric.help).Register(*registry_).Add({})});
     }
     const Control::Status status = control_.status();
-    verdict_ = status.health.verdict;
+    verdict_ = worst_verdict_ = status.health.verdict;
     tell_facts(status);
     update();
     server_.emplace(listen, registry_);
@@ -237,11 +239,15 @@ class MetricsExporter::Impl final : public Control::Observer {
     ports_may_differ_ = true;
   }
   void on_health_changed(const Control::Transition& transition) override {
+    if (transition.now.verdict > verdict_) ++times_worse_;
     verdict_ = transition.now.verdict;
+    worst_verdict_ = std::max(worst_verdict_, verdict_);
     update_later();
   }
   void on_resynchronized(portsync::Cause /*cause*/, std::size_t /*ports*/) override { ports_may_differ_ = true; }
-  void on_store_changed(bool /*open*/) override {}
+  void on_store_changed(bool open) override {
+    if (!open) store_was_closed_ = true;
+  }
 
  private:
   template <typename Value, typename Metric>
@@ -282,22 +288,31 @@ class MetricsExporter::Impl final : public Control::Observer {
   void on_timer() {
     waiting_ = false;
     update();
-    if (!ports_may_differ_) return;
-    waiting_ = true;
-    timer_.start(pause_between_ports);
   }
 
   void update() {
-    const MetricReading reading{control_.statistics(), verdict_};
+    const MetricReading reading = read();
     for (const auto& [value, metric] : counters_) raise(metric, value(reading));
     for (const auto& [value, metric] : gauges_) metric.Set(value(reading));
     const std::uint64_t events = reading.statistics.sync.events;
     // Any event may have changed the flaps: a flap between two messages does not change the row.
     if (std::exchange(events_seen_, events) != events) ports_may_differ_ = true;
-    if (std::exchange(ports_may_differ_, false)) update_ports();
+    if (ports_may_differ_) update_ports();
+  }
+
+  // A worse state that has ended is shown until the next update, which is therefore scheduled.
+  MetricReading read() {
+    Statistics statistics = control_.statistics();
+    const std::uint64_t failures = statistics.source.probe_failures;
+    const bool was_deaf = std::exchange(probe_failures_seen_, failures) != failures;
+    const bool was_closed = std::exchange(store_was_closed_, false);
+    const portsync::Verdict worst = std::exchange(worst_verdict_, verdict_);
+    if (was_deaf || was_closed || worst != verdict_) update_later();
+    return {std::move(statistics), worst, was_closed, was_deaf, times_worse_};
   }
 
   void update_ports() {
+    ports_may_differ_ = false;
     ++round_;
     may_add_ = most_added_at_once;
     may_remove_ = most_removed_at_once;
@@ -309,6 +324,7 @@ class MetricsExporter::Impl final : public Control::Observer {
         ++port;
       }
     }
+    if (ports_may_differ_) ports_timer_.start(pause_between_ports);
   }
 
   void update_port(const portsync::PortStatus& status) {
@@ -356,6 +372,7 @@ class MetricsExporter::Impl final : public Control::Observer {
 
   Control& control_;
   EventLoop::Timer timer_;
+  EventLoop::Timer ports_timer_;
   std::shared_ptr<prometheus::Registry> registry_ = std::make_shared<prometheus::Registry>();
   prometheus::Histogram& latency_;
   prometheus::Family<prometheus::Counter>& port_flaps_;
@@ -364,11 +381,15 @@ class MetricsExporter::Impl final : public Control::Observer {
   std::vector<Shown<decltype(GaugeMetric::value), prometheus::Gauge>> gauges_;
   std::unordered_map<std::string, Port, NameHash, std::equal_to<>> ports_;  // with series
   portsync::Verdict verdict_ = portsync::Verdict::degraded;
+  portsync::Verdict worst_verdict_ = portsync::Verdict::degraded;  // since the last update
+  std::uint64_t times_worse_ = 0;
+  std::uint64_t probe_failures_seen_ = 0;
   std::uint64_t events_seen_ = 0;
   std::uint32_t round_ = 0;
   std::size_t may_add_ = 0;
   std::size_t may_remove_ = 0;
   bool ports_may_differ_ = true;
+  bool store_was_closed_ = false;  // since the last update
   bool waiting_ = false;
   std::optional<Server> server_;  // destroyed first, because it reads the registry
 };

@@ -71,6 +71,15 @@ BOOST_AUTO_TEST_CASE(states_are_numbers) {
   BOOST_TEST(gauge("portsyncd_redis_round_trip_seconds").value(reading) == 250e-6);
 }
 
+BOOST_AUTO_TEST_CASE(a_state_that_ended_since_the_last_reading_is_shown) {
+  MetricReading reading;
+  reading.statistics.sink.open = true;
+  reading.store_was_closed = true;
+  BOOST_TEST(gauge("portsyncd_redis_connected").value(reading) == 0.0);
+  reading.was_deaf = true;
+  BOOST_TEST(gauge("portsyncd_netlink_connected").value(reading) == 0.0);
+}
+
 BOOST_AUTO_TEST_CASE(the_histogram_goes_from_25_us_to_1_s) {
   const auto buckets = latency_buckets();
   BOOST_TEST(std::is_sorted(buckets.begin(), buckets.end()));
