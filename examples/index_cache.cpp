@@ -27,7 +27,9 @@ class MadeUpSource final : public LinkSource {
   std::error_code resync() override { return {}; }
   LinkSourceStatistics statistics() const override { return {}; }
 
-  void tell(const LinkState& link) const { handler_({LinkEvent::Kind::changed, Cause::notified, &link, nullptr, {}}); }
+  void report(const LinkState& link) const {
+    handler_({LinkEvent::Kind::changed, Cause::notified, &link, nullptr, {}});
+  }
 
  private:
   Handler handler_;
@@ -60,7 +62,7 @@ int bench() {
   const double update = nanoseconds_each(links.size(), [&] {
     for (LinkState& link : links) {
       link.master ^= 1;
-      source.tell(link);
+      source.report(link);
     }
   });
   std::size_t sum = 0;

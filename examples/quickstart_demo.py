@@ -446,11 +446,11 @@ class Play:
 
     def _watch(self, expected: dict[str, Row]) -> tuple[Optional[float], list[str]]:
         """Waits until the kernel is as expected and every row equals it; the slowest row's latency, what differs."""
-        told: dict[str, list[tuple[float, Row]]] = {}
+        reported: dict[str, list[tuple[float, Row]]] = {}
         seen: dict[str, list[tuple[float, Row]]] = {}
         deadline = time.monotonic() + STEP_LIMIT
         while True:
-            if self._collect(QUIET, told, seen):
+            if self._collect(QUIET, reported, seen):
                 continue
             kernel = self.dut.ports()
             differences = self.rows.differences(kernel)
@@ -459,16 +459,16 @@ class Play:
             if not differences or time.monotonic() > deadline:
                 break
             self._check_daemon()
-        pairs = [(final_since(seen.get(port, []), row), final_since(told.get(port, []), row))
+        pairs = [(final_since(seen.get(port, []), row), final_since(reported.get(port, []), row))
                  for port, row in expected.items()]
         latencies = [max(0.0, row_at - link_at) for row_at, link_at in pairs if row_at is not None and link_at is not None]
         return (max(latencies) if latencies else None), differences
 
-    def _collect(self, patience: float, told: Optional[dict] = None, seen: Optional[dict] = None) -> bool:
+    def _collect(self, patience: float, reported: Optional[dict] = None, seen: Optional[dict] = None) -> bool:
         """Notes what kernel and rows have said; False when neither has said anything."""
         ready = select.select([self.links.socket, self.rows.socket], [], [], patience)[0]
         # The kernel's side first: a row never comes before what it answers.
-        for source, reader, into in ((self.links.socket, self.links, told), (self.rows.socket, self.rows, seen)):
+        for source, reader, into in ((self.links.socket, self.links, reported), (self.rows.socket, self.rows, seen)):
             if source in ready:
                 for port, row in reader.read():
                     if into is not None:

@@ -34,10 +34,10 @@ class ScriptedSource final : public portsync::LinkSource {
 
   [[nodiscard]] std::error_code process() override {
     if (!handler_) return portsync::Errc::not_started;
-    for (int told = 0; told < 1000 && !done() && due(steps_[next_]) <= portsync::Clock::now(); ++told) {
+    for (int reported = 0; reported < 1000 && !done() && due(steps_[next_]) <= portsync::Clock::now(); ++reported) {
       const trace::Step& step = steps_[next_++];
       listing_ = step.kind == Kind::snapshot_begin || (listing_ && step.kind != Kind::snapshot_end);
-      tell(step);
+      report(step);
     }
     if (!listing_ && std::exchange(resync_, false)) {  // a replay misses nothing, so the listing finds nothing new
       for (const Kind kind : {Kind::snapshot_begin, Kind::snapshot_end, Kind::drained}) say(kind);
@@ -67,7 +67,7 @@ class ScriptedSource final : public portsync::LinkSource {
  private:
   using Kind = portsync::LinkEvent::Kind;
 
-  void tell(const trace::Step& step) {
+  void report(const trace::Step& step) {
     const portsync::TimePoint now = portsync::Clock::now();
     const auto known = links_.find(step.link.ifindex);
     if (step.kind == Kind::changed && (known == links_.end() || known->second != step.link)) {

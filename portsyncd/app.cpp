@@ -33,7 +33,7 @@ constexpr seconds stop_limit = 5s;
 constexpr seconds default_audit_interval = 60s;
 constexpr seconds statistics_interval = 60s;
 constexpr seconds databases_interval = 1s;
-constexpr seconds later = 1s;  // between attempts to log or report what was held back
+constexpr seconds flush_interval = 1s;  // between attempts to log or report what was held back
 
 portsync::TimePoint now() {
   return portsync::Clock::now();
@@ -413,7 +413,7 @@ void App::on_readable() {
   if (const std::error_code error = sync_->process()) return fail("Cannot go on: " + error.message());
   if (sonic_) sonic_->rows_may_be_stored();
   if (!ready_ && sync_->synchronized()) report_ready();
-  if (event_log_.holds_back() || notifier_.waiting()) tell_later();
+  if (event_log_.holds_back() || notifier_.has_unsent()) flush_later();
   if (stopping_ && sync_->drained()) finish();
 }
 
@@ -466,7 +466,7 @@ Control::Outcome App::reload() {
     outcome = apply_reload(wanted);
   }
   if (ready_) notifier_.ready(to_string(monitor_->overall()));
-  if (notifier_.waiting()) tell_later();
+  if (notifier_.has_unsent()) flush_later();
   return outcome;
 }
 
@@ -525,17 +525,17 @@ void App::reopen_log() const {
 void App::report_ready() {
   if (std::exchange(ready_, true)) return;
   notifier_.ready(to_string(monitor_->overall()));
-  if (notifier_.waiting()) tell_later();
+  if (notifier_.has_unsent()) flush_later();
   if (!sync_->synchronized()) log::warning("Ready, but not synchronized yet; Health " + to_string(monitor_->overall()));
 }
 
-void App::tell_later() {
-  if (std::exchange(later_timer_, true)) return;
-  loop_.after(later, [this] {
-    later_timer_ = false;
+void App::flush_later() {
+  if (std::exchange(flush_timer_set_, true)) return;
+  loop_.after(flush_interval, [this] {
+    flush_timer_set_ = false;
     event_log_.flush();
     notifier_.flush();
-    if (notifier_.waiting()) tell_later();
+    if (notifier_.has_unsent()) flush_later();
   });
 }
 

@@ -87,7 +87,7 @@ class App {
   void reopen_log() const;
 
   void report_ready();
-  void tell_later();
+  void flush_later();
   void log_statistics();
   void log_receive_buffer() const;
   void finish();
@@ -125,7 +125,7 @@ class App {
   bool ports_known_ = true;                        // false until CONFIG_DB has been read, if it must be
   bool ready_ = false;
   bool stopping_ = false;
-  bool later_timer_ = false;
+  bool flush_timer_set_ = false;
   bool begin_again_ = false;  // after the loop has ended, make a new App
 };
 

@@ -15,9 +15,9 @@ Peer peer_of(int fd) {
   Peer peer{credentials.uid, std::vector<gid_t>(64), credentials.pid};
   for (;;) {
     size = static_cast<socklen_t>(peer.groups.size() * sizeof(gid_t));
-    const bool told = ::getsockopt(fd, SOL_SOCKET, SO_PEERGROUPS, peer.groups.data(), &size) == 0;
-    const bool too_small = !told && errno == ERANGE;  // then `size` is the size needed
-    peer.groups.resize(told || too_small ? size / sizeof(gid_t) : 0);
+    const bool complete = ::getsockopt(fd, SOL_SOCKET, SO_PEERGROUPS, peer.groups.data(), &size) == 0;
+    const bool too_small = !complete && errno == ERANGE;  // then `size` is the size needed
+    peer.groups.resize(complete || too_small ? size / sizeof(gid_t) : 0);
     if (!too_small) break;
   }
   peer.groups.push_back(credentials.gid);

@@ -18,7 +18,7 @@ namespace {
 using Effect = Key::Effect;
 
 template <auto Section, auto Member>
-Key::Slot at(Config& config) {
+Key::Member at(Config& config) {
   return &(config.*Section.*Member);
 }
 
@@ -178,7 +178,7 @@ std::string expected_text(const Key& key) {
   return text;
 }
 
-std::string expected(const Key& key, const Key::Slot& slot) {
+std::string expected(const Key& key, const Key::Member& member) {
   return std::visit(
       Overloaded{
           [](bool*) { return std::string("true or false"); },
@@ -187,7 +187,7 @@ std::string expected(const Key& key, const Key::Slot& slot) {
           [&key](std::string*) { return expected_text(key); },
           [&key](std::vector<std::string>*) { return "an array of" + from_to(key) + " strings, none of them empty"; },
       },
-      slot);
+      member);
 }
 
 bool is_plain(std::string_view text) {
@@ -211,32 +211,32 @@ struct Assign {
   const Key& key;
   const Value& value;
 
-  bool operator()(bool* slot) const {
-    return take(slot, [](bool) { return true; });
+  bool operator()(bool* member) const {
+    return take(member, [](bool) { return true; });
   }
-  bool operator()(std::int64_t* slot) const {
-    return take(slot, [this](std::int64_t i) { return i >= key.min && i <= key.max; });
+  bool operator()(std::int64_t* member) const {
+    return take(member, [this](std::int64_t i) { return i >= key.min && i <= key.max; });
   }
-  bool operator()(double* slot) const {
+  bool operator()(double* member) const {
     const auto* integer = std::get_if<std::int64_t>(&value);
     const auto* real = std::get_if<double>(&value);
     if (integer == nullptr && real == nullptr) return false;
     const double d = integer != nullptr ? static_cast<double>(*integer) : *real;
     if (!(d >= static_cast<double>(key.min) && d <= static_cast<double>(key.max))) return false;  // also refuses NaN
-    *slot = d;
+    *member = d;
     return true;
   }
-  bool operator()(std::string* slot) const {
+  bool operator()(std::string* member) const {
     if (const auto* b = std::get_if<bool>(&value); b != nullptr && !key.choices.empty() && is_choice(key, "true")) {
-      *slot = *b ? "true" : "false";
+      *member = *b ? "true" : "false";
       return true;
     }
-    return take(slot, [this](const std::string& s) {
+    return take(member, [this](const std::string& s) {
       return within(key, s.size()) && is_plain(s) && is_choice(key, s) && has_format(key, s);
     });
   }
-  bool operator()(std::vector<std::string>* slot) const {
-    return take(slot, [this](const std::vector<std::string>& v) {
+  bool operator()(std::vector<std::string>* member) const {
+    return take(member, [this](const std::vector<std::string>& v) {
       return within(key, v.size()) &&
              std::none_of(v.begin(), v.end(), [](const std::string& s) { return s.empty() || !is_plain(s); });
     });
@@ -244,10 +244,10 @@ struct Assign {
 
  private:
   template <typename T, typename Fits>
-  bool take(T* slot, Fits fits) const {
+  bool take(T* member, Fits fits) const {
     const T* given = std::get_if<T>(&value);
     if (given == nullptr || !fits(*given)) return false;
-    *slot = *given;
+    *member = *given;
     return true;
   }
 };
@@ -269,7 +269,7 @@ std::string full_name(const Key& key) {
 }
 
 Value value_of(Config config, const Key& key) {
-  return std::visit([](const auto* member) { return Value(*member); }, key.slot(config));
+  return std::visit([](const auto* member) { return Value(*member); }, key.member(config));
 }
 
 std::string to_toml(const Value& value) {
@@ -321,15 +321,15 @@ bool any_error(const std::vector<Problem>& problems) noexcept {
 std::optional<Problem> apply(Config& config, const Setting& setting) {
   const Key& key = *setting.key;
   const std::string name = setting.where + ": " + full_name(key) + ": ";
-  const Key::Slot slot = key.slot(config);
-  if (!std::visit(Assign{key, setting.value}, slot)) {
+  const Key::Member member = key.member(config);
+  if (!std::visit(Assign{key, setting.value}, member)) {
     const bool ignored = setting.on_misfit == Problem::Severity::warning;
-    return Problem{
-        setting.on_misfit,
-        name + "found " + describe(setting.value) + ", expected " + expected(key, slot) + (ignored ? "; ignored" : ""),
-        true};
+    return Problem{setting.on_misfit,
+                   name + "found " + describe(setting.value) + ", expected " + expected(key, member) +
+                       (ignored ? "; ignored" : ""),
+                   true};
   }
-  if (slot == Key::Slot(&config.logging.level) && !log::parse_level(config.logging.level)) {
+  if (member == Key::Member(&config.logging.level) && !log::parse_level(config.logging.level)) {
     const std::string text = name + "unknown level " + quoted(config.logging.level) + ", expected " +
                              std::string(log::level_names) + "; using info";
     config.logging.level = "info";

@@ -83,7 +83,7 @@ struct Key {
   };
 
   // Points to the key's member; its type is the key's type.
-  using Slot = std::variant<bool*, std::int64_t*, double*, std::string*, std::vector<std::string>*>;
+  using Member = std::variant<bool*, std::int64_t*, double*, std::string*, std::vector<std::string>*>;
 
   enum class Effect : std::uint8_t {
     live,      // takes effect at the start and by a reload
@@ -92,7 +92,7 @@ struct Key {
 
   std::string_view section;
   std::string_view name;
-  Slot (*slot)(Config& config);
+  Member (*member)(Config& config);
   // Inclusive bounds: of a number's value, of a string's length in bytes, or of an array's number of strings.
   std::int64_t min;
   std::int64_t max;

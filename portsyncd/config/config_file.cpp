@@ -97,9 +97,9 @@ std::string_view line_of(std::string_view text, std::size_t number) {
 }
 
 // Collects the settings and problems of a file and sorts them by line, because toml11's tables are unordered.
-class Reader {
+class FileReader {
  public:
-  Reader(std::string_view text, std::string name) : text_(text), name_(std::move(name)) {}
+  FileReader(std::string_view text, std::string name) : text_(text), name_(std::move(name)) {}
 
   void read(const toml::value& root) {
     for (const auto& [section, value] : root.as_table()) read_section(section, value);
@@ -116,14 +116,14 @@ class Reader {
       const Hint hint = syntax_hint(line_of(text_, at.line));
       if (at.column <= 1) at.column = hint.column;
       const std::string_view integer = integer_beyond_64_bits(text_at({at.line, hint.column}));
-      if (!integer.empty()) return tell(Severity::error, {at.line, hint.column}, too_large(integer));
-      tell(Severity::error, at, headline(error.what()) + ", expected " + hint.expected);
+      if (!integer.empty()) return add_problem(Severity::error, {at.line, hint.column}, too_large(integer));
+      add_problem(Severity::error, at, headline(error.what()) + ", expected " + hint.expected);
     } catch (const std::exception& error) {
-      tell(Severity::error, {}, headline(error.what()) + ", expected TOML");
+      add_problem(Severity::error, {}, headline(error.what()) + ", expected TOML");
     }
   }
 
-  void fault(const TextFault& fault) { tell(Severity::error, {fault.line, fault.column}, fault.what); }
+  void fault(const TextFault& fault) { add_problem(Severity::error, {fault.line, fault.column}, fault.what); }
 
   [[nodiscard]] ConfigFile result() {
     const auto by_position = [](const auto& a, const auto& b) {
@@ -143,7 +143,7 @@ class Reader {
     return line.substr(std::min(at.column - 1, line.size()));
   }
 
-  void tell(Severity severity, Position at, std::string what) {
+  void add_problem(Severity severity, Position at, std::string what) {
     // A quoted key may contain any character.
     what = without_control_characters(std::move(what));
     problems_.emplace_back(at, Problem{severity, place(name_, at) + ": " + what});
@@ -154,10 +154,14 @@ class Reader {
     const auto all = keys();
     const bool known = std::any_of(all.begin(), all.end(), [&](const Key& key) { return key.section == section; });
     if (!value.is_table()) {
-      if (known) return tell(Severity::error, at, section + ": found a value, expected the section [" + section + "]");
-      return tell(Severity::warning, at, "unknown key " + section + suggest_key("", section));
+      if (known) {
+        return add_problem(Severity::error, at, section + ": found a value, expected the section [" + section + "]");
+      }
+      return add_problem(Severity::warning, at, "unknown key " + section + suggest_key("", section));
     }
-    if (!known) return tell(Severity::warning, at, "unknown section [" + section + "]" + suggest_section(section));
+    if (!known) {
+      return add_problem(Severity::warning, at, "unknown section [" + section + "]" + suggest_section(section));
+    }
     for (const auto& [name, member] : value.as_table()) read_key(section, name, member);
   }
 
@@ -165,16 +169,16 @@ class Reader {
     const Position at = position_of(value.location());
     const Key* key = find_key(section, name);
     if (key == nullptr) {
-      return tell(Severity::warning, at, "unknown key " + section + "." + name + suggest_key(section, name));
+      return add_problem(Severity::warning, at, "unknown key " + section + "." + name + suggest_key(section, name));
     }
     if (value.is_integer()) {
       const std::string_view integer = integer_beyond_64_bits(text_at(at));
-      if (!integer.empty()) return tell(Severity::error, at, full_name(*key) + ": " + too_large(integer));
+      if (!integer.empty()) return add_problem(Severity::error, at, full_name(*key) + ": " + too_large(integer));
     }
     try {
       settings_.emplace_back(at, Setting{key, convert(value), place(name_, at)});
     } catch (const std::invalid_argument& error) {
-      tell(Severity::error, at, full_name(*key) + ": found " + error.what());
+      add_problem(Severity::error, at, full_name(*key) + ": found " + error.what());
     }
   }
 
@@ -205,7 +209,7 @@ class Reader {
 }  // namespace
 
 ConfigFile parse_config(const std::string& text, const std::string& name) {
-  Reader reader(text, name);
+  FileReader reader(text, name);
   if (const auto fault = check_text(text)) {
     reader.fault(*fault);
     return reader.result();

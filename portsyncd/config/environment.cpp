@@ -99,9 +99,9 @@ constexpr std::array weak_aliases{Alias{"RUST_LOG", "logging", "level", level_of
                                   Alias{"REDIS_PORT", "database", "redis_port", as_it_is}};
 constexpr Alias log_level{"PORTSYNCD_LOG_LEVEL", "logging", "level", as_it_is};
 
-class Reader {
+class EnvironmentReader {
  public:
-  explicit Reader(const std::vector<std::string_view>& variables) : variables_(variables) {}
+  explicit EnvironmentReader(const std::vector<std::string_view>& variables) : variables_(variables) {}
 
   EnvironmentSettings read() {
     for (const Alias& alias : weak_aliases) read_alias(alias);
@@ -131,7 +131,7 @@ class Reader {
 
   void add(const Key& key, std::string_view text, std::string variable) {
     Config types;
-    Value value = std::visit(Parse{text}, key.slot(types));
+    Value value = std::visit(Parse{text}, key.member(types));
     result_.settings.push_back({&key, std::move(value), std::move(variable), Problem::Severity::warning});
   }
 
@@ -158,7 +158,7 @@ class Reader {
 }  // namespace
 
 EnvironmentSettings read_environment(const std::vector<std::string_view>& variables) {
-  return Reader(variables).read();
+  return EnvironmentReader(variables).read();
 }
 
 std::vector<std::string_view> process_environment() {

@@ -22,16 +22,16 @@ namespace {
 
 using Severity = Problem::Severity;
 
-class Loader {
+class ConfigLoader {
  public:
-  Loader() { loaded_.origins.resize(keys().size()); }
+  ConfigLoader() { loaded_.origins.resize(keys().size()); }
 
   LoadedConfig load(const Options& options, const std::vector<std::string_view>& variables) {
     loaded_.file = options.config_file.value_or(default_config_file);
     load_file(options.config_file.has_value());
     EnvironmentSettings environment = read_environment(variables);
     apply_all(environment.settings);
-    tell_all(environment.problems);
+    add_problems(environment.problems);
     if (options.log_level) apply_all({{find_key("logging", "level"), *options.log_level, "--log-level"}});
     load_sonic_db_config();
     apply_mode();
@@ -48,9 +48,9 @@ class Loader {
     return origin(*find_key(section, name));
   }
 
-  void tell(Severity severity, std::string text) { loaded_.problems.push_back({severity, std::move(text)}); }
+  void add_problem(Severity severity, std::string text) { loaded_.problems.push_back({severity, std::move(text)}); }
 
-  void tell_all(std::vector<Problem>& problems) {
+  void add_problems(std::vector<Problem>& problems) {
     std::move(problems.begin(), problems.end(), std::back_inserter(loaded_.problems));
   }
 
@@ -75,7 +75,7 @@ class Loader {
     SonicDbConfig sonic;
     sonic_file_ = find_sonic_db_config();
     if (!sonic_file_.empty()) sonic = read_sonic_db_config(sonic_file_);
-    tell_all(sonic.problems);
+    add_problems(sonic.problems);
     if (const SonicDatabase* state_db = sonic.find("STATE_DB")) take_server(*state_db);
     loaded_.databases.config_db = locate(sonic, "CONFIG_DB", "config_db_number", "|");
     loaded_.databases.appl_db = locate(sonic, "APPL_DB", "appl_db_number", ":");
@@ -152,8 +152,9 @@ class Loader {
         loaded_.databases_unknown = sonic_file_ + " describes no database";
       }
       if (!sonic.found && !is_default) {
-        tell(Severity::warning, origin("database", "sonic_db_config") +
-                                    ": database.sonic_db_config: there is no file " + path + "; going on without it");
+        add_problem(Severity::warning, origin("database", "sonic_db_config") +
+                                           ": database.sonic_db_config: there is no file " + path +
+                                           "; going on without it");
       }
       return;
     }
@@ -181,12 +182,13 @@ class Loader {
   void check_together() {
     const Config& config = loaded_.config;
     if (config.logging.target == "file" && config.logging.file.empty()) {
-      tell(Severity::error, origin("logging", "target") + ": logging.target is \"file\" and logging.file is empty, " +
-                                "expected the name of the log file there");
+      add_problem(Severity::error, origin("logging", "target") +
+                                       ": logging.target is \"file\" and logging.file is empty, " +
+                                       "expected the name of the log file there");
     }
     if (!config.database.name_space.empty() && server_is_given()) {
-      tell(Severity::warning, "database.namespace " + without_control_characters(config.database.name_space) +
-                                  " has no effect: " + given_by() + " says where Redis is, which wins");
+      add_problem(Severity::warning, "database.namespace " + without_control_characters(config.database.name_space) +
+                                         " has no effect: " + given_by() + " says where Redis is, which wins");
     }
     check_paths();
     check_globs();
@@ -194,14 +196,14 @@ class Loader {
     for (const char* name : {"redis_host", "redis_port"}) {
       const std::string& variable = origin("database", name);
       if (variable != "REDIS_HOST" && variable != "REDIS_PORT" && !variable.starts_with("PORTSYNCD_")) continue;
-      tell(Severity::warning, variable + " has no effect: " + origin("database", "redis_socket") +
-                                  " sets database.redis_socket, which wins");
+      add_problem(Severity::warning, variable + " has no effect: " + origin("database", "redis_socket") +
+                                         " sets database.redis_socket, which wins");
     }
   }
 
   // Adds a warning about a key that a source sets, with that source.
   void warn_of(const Key& key, const std::string& text) {
-    tell(Severity::warning, origin(key) + ": " + full_name(key) + ": " + text);
+    add_problem(Severity::warning, origin(key) + ": " + full_name(key) + ": " + text);
   }
 
   void check_paths() {
@@ -228,10 +230,11 @@ class Loader {
     try {
       loaded_.password = read_first_line(path);
       if (everybody_may_read(path)) {
-        tell(Severity::warning, "database.redis_password_file: " + path + ": everybody may read it; chmod o-r " + path);
+        add_problem(Severity::warning,
+                    "database.redis_password_file: " + path + ": everybody may read it; chmod o-r " + path);
       }
     } catch (const std::exception& error) {
-      tell(Severity::error, std::string("database.redis_password_file: ") + error.what());
+      add_problem(Severity::error, std::string("database.redis_password_file: ") + error.what());
     }
   }
 
@@ -248,7 +251,7 @@ class Loader {
 }  // namespace
 
 LoadedConfig load_config(const Options& options, const std::vector<std::string_view>& environment) {
-  return Loader().load(options, environment);
+  return ConfigLoader().load(options, environment);
 }
 
 void log_problems(const std::vector<Problem>& problems) {

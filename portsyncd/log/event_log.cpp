@@ -113,7 +113,7 @@ void EventLog::on_event(const SyncEvent& event, TimePoint now) {
   if (is_row && event.latency > max_latency_) note_latency(event, now);
   const log::Level level = level_of(event);
   if (!log::enabled(level)) return;
-  if ((is_row || event.kind == Kind::row_refused) && !may_tell_row(level, now)) return;
+  if ((is_row || event.kind == Kind::row_refused) && !may_log_row(level, now)) return;
   write(level, line_of(event));
 }
 
@@ -155,7 +155,7 @@ LogLine EventLog::line_of(const SyncEvent& event) const {
   return LogLine("Synchronized: every row equals the kernel");
 }
 
-bool EventLog::may_tell_row(log::Level level, TimePoint now) {
+bool EventLog::may_log_row(log::Level level, TimePoint now) {
   if (rows_.take(now)) {
     flush_rows();
     return true;
@@ -187,11 +187,11 @@ void EventLog::on_health(const portsync::Health& before, const portsync::Health&
   if (holds_back_health_) {
     held_back_ = std::move(transition);
   } else {
-    tell(transition);
+    write_health(transition);
   }
 }
 
-void EventLog::tell(const Transition& transition) {
+void EventLog::write_health(const Transition& transition) {
   const log::Level level = level_of(transition.health.verdict, transition.phase);
   if (!log::enabled(level)) return;
   const std::string health = to_string(transition.health);
@@ -200,7 +200,7 @@ void EventLog::tell(const Transition& transition) {
 
 void EventLog::flush() {
   flush_rows();
-  if (std::exchange(holds_back_health_, false)) tell(held_back_);
+  if (std::exchange(holds_back_health_, false)) write_health(held_back_);
 }
 
 void EventLog::flush_rows() {

@@ -46,11 +46,11 @@ class EventLog {
     Phase phase = Phase::running;
   };
 
-  [[nodiscard]] bool may_tell_row(log::Level level, TimePoint now);
+  [[nodiscard]] bool may_log_row(log::Level level, TimePoint now);
   void note_latency(const portsync::SyncEvent& event, TimePoint now);
   [[nodiscard]] LogLine line_of(const portsync::SyncEvent& event) const;
   void flush_rows();
-  void tell(const Transition& transition);
+  void write_health(const Transition& transition);
   void write(log::Level level, const LogLine& line) const { writer_(level, line.text(), line.fields()); }
 
   std::chrono::microseconds max_latency_;

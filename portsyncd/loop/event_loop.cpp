@@ -64,7 +64,7 @@ class EventLoop::Impl {
 
   Impl()
       : epoll_(checked(::epoll_create1(EPOLL_CLOEXEC), "epoll_create1")),
-        later_(add(Kind::timer, make_timer_fd(), [this](std::uint32_t) { call_what_is_due(); })) {}
+        call_timer_(add(Kind::timer, make_timer_fd(), [this](std::uint32_t) { call_what_is_due(); })) {}
   Impl(const Impl&) = delete;
   Impl& operator=(const Impl&) = delete;
   ~Impl() {
@@ -140,7 +140,7 @@ class EventLoop::Impl {
     wait_for_the_next_call();
   }
   void wait_for_the_next_call() const {
-    if (!calls_.empty()) set_timer(later_.fd, calls_.begin()->first - Clock::now(), false);
+    if (!calls_.empty()) set_timer(call_timer_.fd, calls_.begin()->first - Clock::now(), false);
   }
 
   void fire(Source& source, std::uint32_t events) {
@@ -154,7 +154,7 @@ class EventLoop::Impl {
 
   int epoll_;
   std::list<Source> sources_;  // a list, because epoll stores their addresses
-  Source& later_;
+  Source& call_timer_;
   std::multimap<Clock::time_point, Handler> calls_;
   std::optional<int> status_;
   Sender sender_;  // of the latest signal

@@ -92,7 +92,7 @@ milliseconds since_epoch(const timespec& time) {
          std::chrono::duration_cast<milliseconds>(std::chrono::nanoseconds(time.tv_nsec));
 }
 
-void tell(const File& marker, const File& result) {
+void log_previous_end(const File& marker, const File& result) {
   const auto end =
       previous_end({marker.text, result.text, since_epoch(result.modified) - since_epoch(marker.modified)});
   if (!end) return log::debug("No restart detected");
@@ -131,7 +131,7 @@ RestartMarker::RestartMarker(const std::string& directory) {
     log::debug("No restart marker: " + path + ": " + std::strerror(errno));
     return;
   }
-  tell(read_start(fd_), take(directory + "/service-result"));
+  log_previous_end(read_start(fd_), take(directory + "/service-result"));
   (void)!::pwrite(fd_, running.data(), running.size(), 0);
   (void)!::ftruncate(fd_, static_cast<off_t>(running.size()));
 }

@@ -98,8 +98,8 @@ void ServiceNotifier::flush() {
   if (!status_.empty()) message += "STATUS=" + status_ + "\n";
   if (message.empty()) return;
   message.pop_back();
-  waiting_ = !send(message);
-  if (waiting_) return;
+  unsent_ = !send(message);
+  if (unsent_) return;
   ready_ = stopping_ = false;
   status_.clear();
 }

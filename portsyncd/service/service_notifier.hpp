@@ -35,7 +35,7 @@ class ServiceNotifier {
   void ping_watchdog();
 
   // Returns true if a message could not be sent yet.
-  [[nodiscard]] bool waiting() const noexcept { return waiting_; }
+  [[nodiscard]] bool has_unsent() const noexcept { return unsent_; }
   void flush();
 
   // Returns WatchdogSec= of the unit, if it has one.
@@ -48,7 +48,7 @@ class ServiceNotifier {
   std::string path_;  // "" = not managed; a leading '@' is replaced by the NUL of an abstract socket
   bool ready_ = false;
   bool stopping_ = false;
-  bool waiting_ = false;
+  bool unsent_ = false;
   std::string status_;
   std::optional<std::chrono::microseconds> watchdog_timeout_;
 };

@@ -21,12 +21,12 @@ using namespace std::chrono_literals;
 constexpr std::chrono::milliseconds look_interval = 250ms;
 constexpr std::chrono::seconds ping_interval = 1s;
 
-class Wait {
+class DatabaseWait {
  public:
-  Wait(const LoadedConfig& loaded, const std::function<LoadedConfig()>& load)
+  DatabaseWait(const LoadedConfig& loaded, const std::function<LoadedConfig()>& load)
       : load_(load), problems_(text_of(loaded.problems)) {
     std::signal(SIGPIPE, SIG_IGN);
-    tell(loaded.databases_unknown);
+    report(loaded.databases_unknown);
     for (const int number : {SIGTERM, SIGINT}) {
       loop_.on_signal(number, [this](const auto&) {
         log::info("Stopped while waiting for the databases");
@@ -56,8 +56,8 @@ class Wait {
       problems_ = std::move(problems);
       log_problems(loaded.problems);
     }
-    if (const Problem* error = first_error(loaded.problems)) return tell(error->text);
-    if (!loaded.databases_unknown.empty()) return tell(loaded.databases_unknown);
+    if (const Problem* error = first_error(loaded.problems)) return report(error->text);
+    if (!loaded.databases_unknown.empty()) return report(loaded.databases_unknown);
     found_ = std::move(loaded);
     loop_.exit(exit_clean);
   }
@@ -68,7 +68,7 @@ class Wait {
     return text;
   }
 
-  void tell(const std::string& unknown) {
+  void report(const std::string& unknown) {
     if (std::exchange(unknown_, unknown) == unknown) return notifier_.flush();
     log::info("Waiting for the databases: " + unknown);
     notifier_.status(status());
@@ -87,7 +87,7 @@ class Wait {
 }  // namespace
 
 std::optional<LoadedConfig> wait_for_databases(const LoadedConfig& loaded, const std::function<LoadedConfig()>& load) {
-  return Wait(loaded, load).run();
+  return DatabaseWait(loaded, load).run();
 }
 
 }  // namespace portsyncd

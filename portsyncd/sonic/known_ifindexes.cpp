@@ -74,18 +74,18 @@ struct KnownIfindexes::Header {
 };
 
 // The checksum shows whether the name and the ifindex were written together.
-struct KnownIfindexes::Slot {
+struct KnownIfindexes::Entry {
   std::array<char, name_size> name;
   std::int32_t ifindex;  // 0 = free
   std::uint32_t sum;
 
-  [[nodiscard]] std::uint32_t right_sum() const { return checksum(this, offsetof(Slot, sum)); }
+  [[nodiscard]] std::uint32_t right_sum() const { return checksum(this, offsetof(Entry, sum)); }
   [[nodiscard]] bool in_use() const { return ifindex > 0 && name.back() == '\0' && sum == right_sum(); }
 };
 
 struct KnownIfindexes::File {
   Header header;
-  std::array<Slot, most_ports> slots;
+  std::array<Entry, most_ports> entries;
 };
 
 namespace {
@@ -115,7 +115,7 @@ KnownIfindexes::KnownIfindexes(const std::string& path, const Surroundings& here
         ::pread(file.get(), &found, sizeof found, 0) == static_cast<ssize_t>(sizeof found) &&
         std::memcmp(&found, &wanted, sizeof found) == 0) {
       map(file.get());
-      read_slots();
+      read_entries();
       return;
     }
   }
@@ -136,43 +136,43 @@ KnownIfindexes::~KnownIfindexes() {
   ::munmap(file_, sizeof(File));
 }
 
-void KnownIfindexes::read_slots() {
+void KnownIfindexes::read_entries() {
   for (std::size_t i = 0; i < most_ports; ++i) {
-    Slot& slot = file_->slots[i];
-    if (slot.in_use() && slots_.emplace(slot.name.data(), i).second) continue;
-    if (slot.ifindex != 0) slot.ifindex = 0;  // leave empty pages untouched
+    Entry& entry = file_->entries[i];
+    if (entry.in_use() && entries_.emplace(entry.name.data(), i).second) continue;
+    if (entry.ifindex != 0) entry.ifindex = 0;  // leave empty pages untouched
   }
 }
 
 KnownIfindexes::Map KnownIfindexes::all() const {
   Map known;
-  for (const auto& [name, i] : slots_) known.emplace(name, file_->slots[i].ifindex);
+  for (const auto& [name, i] : entries_) known.emplace(name, file_->entries[i].ifindex);
   return known;
 }
 
 void KnownIfindexes::set(std::string_view name, std::int32_t ifindex) {
   if (name.empty() || name.size() >= name_size || ifindex <= 0) return;
-  const auto known = slots_.find(name);
-  std::size_t at = known == slots_.end() ? next_free_ : known->second;
-  if (known != slots_.end() && file_->slots[at].ifindex == ifindex) return;
-  while (known == slots_.end() && at < most_ports && file_->slots[at].ifindex != 0) ++at;
+  const auto known = entries_.find(name);
+  std::size_t at = known == entries_.end() ? next_free_ : known->second;
+  if (known != entries_.end() && file_->entries[at].ifindex == ifindex) return;
+  while (known == entries_.end() && at < most_ports && file_->entries[at].ifindex != 0) ++at;
   if (at == most_ports) return;
-  Slot slot{};
-  std::copy(name.begin(), name.end(), slot.name.begin());
-  slot.ifindex = ifindex;
-  slot.sum = slot.right_sum();
-  file_->slots[at] = slot;
-  if (known != slots_.end()) return;
-  slots_.emplace(name, at);
+  Entry entry{};
+  std::copy(name.begin(), name.end(), entry.name.begin());
+  entry.ifindex = ifindex;
+  entry.sum = entry.right_sum();
+  file_->entries[at] = entry;
+  if (known != entries_.end()) return;
+  entries_.emplace(name, at);
   next_free_ = at + 1;
 }
 
 void KnownIfindexes::remove(std::string_view name) {
-  const auto known = slots_.find(name);
-  if (known == slots_.end()) return;
-  file_->slots[known->second].ifindex = 0;
+  const auto known = entries_.find(name);
+  if (known == entries_.end()) return;
+  file_->entries[known->second].ifindex = 0;
   next_free_ = std::min(next_free_, known->second);
-  slots_.erase(known);
+  entries_.erase(known);
 }
 
 }  // namespace portsyncd

@@ -21,8 +21,8 @@ struct Surroundings {
 
 // Stores, for each port with a row in STATE_DB, the ifindex of its link. The file outlives the process, so that
 // portsyncd notices a netdev that was recreated while it was not running. The file is mapped: a change is a store to
-// memory without a system call, and it survives a SIGKILL. Ignores a slot that a crash left half-written, and a file of
-// other surroundings or of another kind.
+// memory without a system call, and it survives a SIGKILL. Ignores an entry that a crash left half-written, and a file
+// of other surroundings or of another kind.
 class KnownIfindexes {
  public:
   using Map = std::map<std::string, std::int32_t, std::less<>>;
@@ -43,18 +43,18 @@ class KnownIfindexes {
 
  private:
   struct Header;
-  struct Slot;
+  struct Entry;
   struct File;
 
-  void read_slots();
+  void read_entries();
 
   File* file_ = nullptr;  // mapped
   struct Hash {
     using is_transparent = void;
     std::size_t operator()(std::string_view text) const noexcept { return std::hash<std::string_view>()(text); }
   };
-  std::unordered_map<std::string, std::size_t, Hash, std::equal_to<>> slots_;  // by name
-  std::size_t next_free_ = 0;                                                  // no slot before it is free
+  std::unordered_map<std::string, std::size_t, Hash, std::equal_to<>> entries_;  // by name
+  std::size_t next_free_ = 0;                                                    // no entry before it is free
 };
 
 }  // namespace portsyncd

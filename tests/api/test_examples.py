@@ -90,8 +90,8 @@ class Monitors(ExampleCase):
             self.links.set_mtu(100, mtu)
         monitor.process.send_signal(signal.SIGCONT)
         at = monitor.wait_line("Ethernet0 changed admin=down oper=down mtu=3999", at)
-        told = [line for line in monitor.lines if line.startswith("Ethernet0 changed")]
-        self.assertEqual(told, [f"Ethernet0 changed admin=down oper=down mtu={mtu}" for mtu in range(2000, 4000)])
+        changes = [line for line in monitor.lines if line.startswith("Ethernet0 changed")]
+        self.assertEqual(changes, [f"Ethernet0 changed admin=down oper=down mtu={mtu}" for mtu in range(2000, 4000)])
         self.dut.ip("link set Ethernet0 up", "link set p100 up")
         at = monitor.wait_line("Ethernet0 changed admin=up oper=up mtu=3999", at)
         self.dut.ip("link set Ethernet0 down", "link set Ethernet0 name Ethernet4")

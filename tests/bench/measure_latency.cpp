@@ -70,11 +70,11 @@ class Latency {
     const auto asked = Clock::now();
     make();
     const Row& row = bed_.rows()[port_];
-    const auto told = listener_.wait([&](const Link& link) { return tells(link, row); });
+    const auto notified = listener_.wait([&](const Link& link) { return reports(link, row); });
     const auto stored = writer.watch.wait(row.port, field(), value(row));
-    if (!told) missing("the kernel's message", port_);
+    if (!notified) missing("the kernel's message", port_);
     if (!stored) missing("its row", port_);
-    writer.latencies.push_back(microseconds(*stored - *told));
+    writer.latencies.push_back(microseconds(*stored - *notified));
     writer.with_change.push_back(microseconds(*stored - asked));
     port_ = (port_ + 1) % bed_.ports();
     std::this_thread::sleep_for(pause_between_changes);
@@ -90,7 +90,7 @@ class Latency {
         return bed_.toggle_carrier(port_);
     }
   }
-  [[nodiscard]] bool tells(const Link& link, const Row& row) const {
+  [[nodiscard]] bool reports(const Link& link, const Row& row) const {
     if (link.ifindex != bed_.ifindex(port_)) return false;
     if (change_ == Change::mtu) return std::to_string(link.mtu) == row.mtu;
     if (change_ == Change::admin) return ((link.flags & IFF_UP) != 0) == row.admin_up;

@@ -256,13 +256,13 @@ class Datagram {
   }
   void check_each() {
     std::size_t messages = 0;
-    std::size_t told = 0;
+    std::size_t visited = 0;
     const bool whole = each_message({memory_.get(), size_}, [&](const nlmsghdr& message) {
       ++messages;
-      told += message.nlmsg_len;
+      visited += message.nlmsg_len;
       check(message);
     });
-    require(told <= size_ && messages <= size_ / sizeof(nlmsghdr), "messages are inside of their datagram");
+    require(visited <= size_ && messages <= size_ / sizeof(nlmsghdr), "messages are inside of their datagram");
     require(whole || size_ > 0, "nothing is well formed");
   }
   void set_length() {

@@ -196,8 +196,8 @@ class Batches {
   void take_results() {
     redis::Answers::Row row;
     while (answers_.take_result(row)) {
-      require(row.revision > last_told_ && row.revision <= revision_, "each row is told once, in order");
-      last_told_ = row.revision;
+      require(row.revision > last_reported_ && row.revision <= revision_, "each row is told once, in order");
+      last_reported_ = row.revision;
       require(row.port == fuzz::port_of(row.revision), "a result has its row's port");
       require(row.error || witness_.stored(row.revision), "a row is stored that is told to be");
     }
@@ -210,7 +210,7 @@ class Batches {
   Witness witness_;
   CommandBuffer out_;
   Revision revision_ = 0;
-  Revision last_told_ = 0;
+  Revision last_reported_ = 0;
   int batches_ = 0;
 };
 

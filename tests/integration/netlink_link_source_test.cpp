@@ -47,7 +47,7 @@ BOOST_AUTO_TEST_CASE(the_first_snapshot_lists_what_exists) {
   BOOST_TEST(statistics.backlog_bytes == 0U);
 }
 
-BOOST_AUTO_TEST_CASE(all_that_a_link_has_is_told) {
+BOOST_AUTO_TEST_CASE(all_attributes_of_a_link_are_reported) {
   add(0, 1);
   rtnl.add_bridge("br0", 50);
   rtnl.set_master(index_of(0), 50);

@@ -87,11 +87,11 @@ BOOST_AUTO_TEST_CASE(a_link_made_anew_with_the_same_ifindex_during_an_overrun_is
   add(0, 1);
   BOOST_TEST(followed.run_until_equal());
   BOOST_TEST(followed.statistics().overruns >= 1U);
-  std::vector<Kind> told;
+  std::vector<Kind> kinds;
   for (const auto& event : followed.follower.events) {
-    if (event.ifindex == index_of(0) && event.cause == Cause::resync) told.push_back(event.kind);
+    if (event.ifindex == index_of(0) && event.cause == Cause::resync) kinds.push_back(event.kind);
   }
-  BOOST_TEST((told == std::vector<Kind>{Kind::removed, Kind::changed}));
+  BOOST_TEST((kinds == std::vector<Kind>{Kind::removed, Kind::changed}));
   BOOST_TEST(followed.follower.count(Kind::removed) == 2U);  // and the other end
 }
 

@@ -220,7 +220,7 @@ BOOST_FIXTURE_TEST_CASE(given_up_by_its_owner_it_comes_back, Fixture) {
   BOOST_TEST((heard[1].error == std::errc::operation_canceled));
 }
 
-BOOST_FIXTURE_TEST_CASE(a_server_that_is_not_there_is_told_and_tried_again, Fixture) {
+BOOST_FIXTURE_TEST_CASE(an_absent_server_is_reported_and_tried_again, Fixture) {
   server.kill();
   start();
   until([this] { return closed.size() >= 2; });

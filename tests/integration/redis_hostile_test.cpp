@@ -180,13 +180,13 @@ BOOST_AUTO_TEST_CASE(a_flood_of_answers_is_taken_in_bounded_turns) {
     entries.push_back(bulk("up"));
   }
   answer("HGETALL", array(entries));
-  std::size_t told = 0;
+  std::size_t rows_in_turn = 0;
   std::size_t most = 0;
   std::uint64_t turn = 0;
   harness->observer.when_row = [&] {
-    told = turn == harness->wakeups ? told + 1 : 1;
+    rows_in_turn = turn == harness->wakeups ? rows_in_turn + 1 : 1;
     turn = harness->wakeups;
-    most = std::max(most, told);
+    most = std::max(most, rows_in_turn);
   };
   BOOST_REQUIRE(harness->read_back());
   BOOST_TEST(harness->observer.rows.size() == 5000U);

@@ -104,7 +104,7 @@ BOOST_FIXTURE_TEST_CASE(after_a_restart_of_redis_it_reads_again, Fixture) {
   BOOST_TEST(reader->last_error() == "");
 }
 
-BOOST_FIXTURE_TEST_CASE(a_refusal_is_told_without_the_password_and_tried_again, Fixture) {
+BOOST_FIXTURE_TEST_CASE(a_refusal_is_reported_without_the_password_and_tried_again, Fixture) {
   configure({"CONFIG", "SET", "requirepass", "right"});
   options.connection.password = "very-secret";
   start();
@@ -117,7 +117,7 @@ BOOST_FIXTURE_TEST_CASE(a_refusal_is_told_without_the_password_and_tried_again, 
   until(1);
 }
 
-BOOST_FIXTURE_TEST_CASE(a_user_who_may_not_scan_is_told_so, Fixture) {
+BOOST_FIXTURE_TEST_CASE(a_user_without_the_right_to_scan_is_reported, Fixture) {
   configure({"ACL", "SETUSER", "default", "-scan"});
   start();
   process_until(*reader, [this] { return reader->last_error().find("NOPERM") != std::string::npos; });

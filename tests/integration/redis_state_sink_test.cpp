@@ -253,7 +253,7 @@ BOOST_AUTO_TEST_CASE(other_keys_fields_and_types) {
   BOOST_TEST((sink.observer.rows == expected));
 }
 
-BOOST_AUTO_TEST_CASE(five_thousand_rows_are_told_once_each) {
+BOOST_AUTO_TEST_CASE(five_thousand_rows_are_reported_once_each) {
   auto client = server.client();
   client({"SELECT", std::to_string(options.connection.database)});
   client({"EVAL",
@@ -265,7 +265,7 @@ BOOST_AUTO_TEST_CASE(five_thousand_rows_are_told_once_each) {
   BOOST_REQUIRE(sink.read_back());
   BOOST_TEST(!sink.observer.read_back);
   BOOST_TEST(sink.observer.rows.size() == 5000U);
-  BOOST_TEST(sink.observer.rows_told_twice == 0);
+  BOOST_TEST(sink.observer.rows_reported_twice == 0);
   BOOST_TEST(calls(server, "keys") == 0U);
   BOOST_TEST(sink.wakeups >= 10U);  // at most 1,024 pieces of work at a time
   BOOST_TEST((sink.observer.rows["Ethernet777"] == RecordingObserver::Fields{{"state", "ok"}, {"@index", "up"}}));
@@ -497,7 +497,7 @@ BOOST_AUTO_TEST_CASE(an_observer_that_throws) {
   BOOST_TEST(!sink.sink->read_back(Scope::all, {}));
   BOOST_REQUIRE(run([&] { return sink.observer.read_backs == 1; }));
   BOOST_TEST(sink.observer.rows.size() == 100U);
-  BOOST_TEST(sink.observer.rows_told_twice == 0);
+  BOOST_TEST(sink.observer.rows_reported_twice == 0);
   server({"CLIENT", "KILL", "TYPE", "normal"});
   BOOST_REQUIRE(run([&] { return sink.observer.opens == 2; }));
   BOOST_TEST(caught > 90);

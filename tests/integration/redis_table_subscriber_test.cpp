@@ -60,7 +60,7 @@ struct Fixture : Follower {
     until([this] { return subscribed == 1; });
   }
   // Everything that happened before this has been told when this has.
-  void until_told_of(const std::string& key) {
+  void until_reported(const std::string& key) {
     server({"HSET", key, "f", "v"});
     const std::string event = key.substr(key.find(options.separator) + options.separator.size()) + " hset";
     until([&] { return !events.empty() && events.back() == event; });
@@ -96,7 +96,7 @@ struct FakeFixture : Follower {
 
 }  // namespace
 
-BOOST_FIXTURE_TEST_CASE(events_of_the_tables_rows_are_told_in_order, Fixture) {
+BOOST_FIXTURE_TEST_CASE(events_of_the_tables_rows_are_reported_in_order, Fixture) {
   options.connection.database = 0;
   follow();
   server({"HSET", "PORT_TABLE:Ethernet0", "mtu", "9100"});
@@ -148,7 +148,7 @@ BOOST_FIXTURE_TEST_CASE(where_keyspace_events_are_off_nothing_comes, Fixture) {
   follow();
   server({"HSET", "PORT_TABLE:Ethernet0", "f", "v"});
   server({"CONFIG", "SET", "notify-keyspace-events", "AKE"});
-  until_told_of("PORT_TABLE:Ethernet4");
+  until_reported("PORT_TABLE:Ethernet4");
   BOOST_TEST(events == (Strings{"Ethernet4 hset"}), boost::test_tools::per_element());
 }
 
@@ -159,7 +159,7 @@ BOOST_FIXTURE_TEST_CASE(after_a_restart_of_the_server_it_subscribes_again, Fixtu
   server.start();
   server({"CONFIG", "SET", "notify-keyspace-events", "AKE"});
   until([this] { return subscribed == 2; });
-  until_told_of("PORT_TABLE:Ethernet4");
+  until_reported("PORT_TABLE:Ethernet4");
   BOOST_TEST(events.size() == 1U);
 }
 
@@ -167,14 +167,14 @@ BOOST_FIXTURE_TEST_CASE(a_killed_connection_is_subscribed_again, Fixture) {
   follow();
   server({"CLIENT", "KILL", "TYPE", "pubsub"});
   until([this] { return subscribed == 2; });
-  until_told_of("PORT_TABLE:Ethernet4");
+  until_reported("PORT_TABLE:Ethernet4");
 }
 
 BOOST_FIXTURE_TEST_CASE(stopped_it_has_no_connection_until_it_is_started_again, Fixture) {
   make();
   subscriber->stop();
   follow();
-  until_told_of("PORT_TABLE:Ethernet0");
+  until_reported("PORT_TABLE:Ethernet0");
   server({"HSET", "PORT_TABLE:Ethernet4", "f", "v"});
   subscriber->stop();
   const auto subscribers = [this] { return server({"PUBSUB", "NUMPAT"}); };
@@ -188,7 +188,7 @@ BOOST_FIXTURE_TEST_CASE(stopped_it_has_no_connection_until_it_is_started_again, 
   start();
   until([this] { return subscribed == 2; });
   BOOST_TEST(events.empty());
-  until_told_of("PORT_TABLE:Ethernet12");
+  until_reported("PORT_TABLE:Ethernet12");
   BOOST_TEST(events.size() == 1U);
 }
 
@@ -209,7 +209,7 @@ BOOST_FIXTURE_TEST_CASE(its_handlers_may_stop_and_start_it, Fixture) {
   until([this] { return subscribed == 2; });
   server({"HSET", "PORT_TABLE:Ethernet9", "f", "v"});
   until([this] { return subscribed == 3; });
-  until_told_of("PORT_TABLE:Ethernet10");
+  until_reported("PORT_TABLE:Ethernet10");
   BOOST_TEST(events.size() == 3U);
 }
 
@@ -226,7 +226,7 @@ BOOST_FIXTURE_TEST_CASE(stopped_while_it_connects_it_stays_so, Fixture) {
   until([this] { return subscribed == 1; });
 }
 
-BOOST_FIXTURE_TEST_CASE(a_refusal_is_told_and_tried_again, Fixture) {
+BOOST_FIXTURE_TEST_CASE(a_refusal_is_reported_and_tried_again, Fixture) {
   server({"ACL", "SETUSER", "default", "-psubscribe"});
   start();
   until([this] { return subscriber->last_error().find("NOPERM") != std::string::npos; });
@@ -243,10 +243,10 @@ BOOST_FIXTURE_TEST_CASE(a_quiet_connection_is_probed_and_goes_on, Fixture) {
   };
   server({"CONFIG", "RESETSTAT"});
   until(pings);
-  until_told_of("PORT_TABLE:Ethernet0");
+  until_reported("PORT_TABLE:Ethernet0");
   server({"CONFIG", "RESETSTAT"});
   until(pings);
-  until_told_of("PORT_TABLE:Ethernet4");
+  until_reported("PORT_TABLE:Ethernet4");
   BOOST_TEST(subscribed == 1);
   BOOST_TEST(subscriber->last_error() == "");
 }
@@ -259,10 +259,10 @@ BOOST_FIXTURE_TEST_CASE(a_peer_that_no_longer_answers_is_found, Fixture) {
   until([this] { return subscriber->last_error().find("no answer in time") != std::string::npos; });
   server.resume();
   until([this] { return subscribed == 2; });
-  until_told_of("PORT_TABLE:Ethernet0");
+  until_reported("PORT_TABLE:Ethernet0");
 }
 
-BOOST_FIXTURE_TEST_CASE(a_flood_is_told_whole_in_bounded_turns, Fixture) {
+BOOST_FIXTURE_TEST_CASE(a_flood_is_reported_whole_in_bounded_turns, Fixture) {
   follow();
   server({"EVAL", "for i = 1, 5000 do redis.call('HSET', 'PORT_TABLE:E' .. i, 'f', 'v') end", "0"});
   std::size_t most = 0;
@@ -289,7 +289,7 @@ BOOST_FIXTURE_TEST_CASE(what_an_observer_throws_loses_no_event, Fixture) {
   }
   BOOST_TEST(thrown == 10);
   when_event = nullptr;
-  until_told_of("PORT_TABLE:E11");
+  until_reported("PORT_TABLE:E11");
 }
 
 BOOST_FIXTURE_TEST_CASE(events_before_all_is_subscribed_are_left_out, FakeFixture) {
@@ -308,7 +308,7 @@ BOOST_FIXTURE_TEST_CASE(events_before_all_is_subscribed_are_left_out, FakeFixtur
   BOOST_TEST(events == Strings{"a hset"}, boost::test_tools::per_element());
 }
 
-BOOST_FIXTURE_TEST_CASE(messages_between_a_probe_and_its_answer_are_told, FakeFixture) {
+BOOST_FIXTURE_TEST_CASE(messages_between_a_probe_and_its_answer_are_reported, FakeFixture) {
   options.connection.probe_interval = 20ms;
   const std::string event =
       bulks({"pmessage", "__keyspace@0__:PORT_TABLE:*", "__keyspace@0__:PORT_TABLE:Ethernet0", "hset"});

@@ -38,27 +38,27 @@ struct Fixture : DatabaseFixture {
 
   // Handlers that keep what they are given.
   auto keep() {
-    return [this](std::error_code given) { told(given); };
+    return [this](std::error_code given) { on_answer(given); };
   }
   auto keep_fields() {
     return [this](std::error_code given, const FieldValues& read) {
       fields = read;
-      told(given);
+      on_answer(given);
     };
   }
   auto keep_rows() {
     return [this](std::error_code given, const std::vector<TableRow>& read) {
       rows = read;
-      told(given);
+      on_answer(given);
     };
   }
   auto keep_names() {
     return [this](std::error_code given, const Names& read) {
       names = read;
-      told(given);
+      on_answer(given);
     };
   }
-  void told(std::error_code given) {
+  void on_answer(std::error_code given) {
     error = given;
     ++answers;
   }
@@ -263,7 +263,7 @@ BOOST_FIXTURE_TEST_CASE(writes_that_are_refused_say_so, Fixture) {
   BOOST_TEST(done(writer().set("Ethernet4", {{"f", "v"}}, keep())) == make_error_code(redis::Errc::oom));
   BOOST_TEST((writer().set("Ethernet4", {}, keep()) == std::errc::invalid_argument));
   BOOST_REQUIRE(!writer().del("Ethernet0", {}));
-  BOOST_TEST(!done(database->command({"PING"}, [this](std::error_code e, const redis::Answer&) { told(e); })));
+  BOOST_TEST(!done(database->command({"PING"}, [this](std::error_code e, const redis::Answer&) { on_answer(e); })));
   BOOST_TEST(server({"EXISTS", "PORT_TABLE|Ethernet0"}) == "0");
 }
 
@@ -467,18 +467,18 @@ struct FakeFixture : redis::Database::Observer {
       if (line.starts_with("SCAN")) return array({bulk("0"), bulks({"PORT|a", "PORT|b"})});
       return std::nullopt;
     };
-    int told = 0;
+    int answered = 0;
     std::error_code error;
     const auto handler = [&](std::error_code given, const auto& result) {
       BOOST_TEST(result.empty());
       error = given;
-      ++told;
+      ++answered;
     };
     redis::TableReader reader(*database, "PORT", "|");
     if (command == "HGETALL PORT|x") BOOST_REQUIRE(!reader.read("x", handler));
     if (command == "HGETALL PORT|b" || command == "SCAN") BOOST_REQUIRE(!reader.read_all(handler));
     if (command == "EXISTS") BOOST_REQUIRE(!reader.existing({"a", "b"}, handler));
-    BOOST_REQUIRE(drive_until(*database, {&server}, [&] { return told == 1; }));
+    BOOST_REQUIRE(drive_until(*database, {&server}, [&] { return answered == 1; }));
     return error;
   }
 
@@ -488,7 +488,7 @@ struct FakeFixture : redis::Database::Observer {
   bool open = false;
 };
 
-BOOST_FIXTURE_TEST_CASE(answers_that_do_not_fit_are_told_and_the_next_call_works, FakeFixture) {
+BOOST_FIXTURE_TEST_CASE(answers_that_do_not_fit_are_reported_and_the_next_call_works, FakeFixture) {
   const auto protocol = make_error_code(redis::Errc::protocol);
   for (const char* reading : {"HGETALL PORT|x", "HGETALL PORT|b"}) {
     for (const std::string& answer : {std::string(":1\r\n"), nil, ok, bulks({"f", "v", "g"})}) {
@@ -504,7 +504,7 @@ BOOST_FIXTURE_TEST_CASE(answers_that_do_not_fit_are_told_and_the_next_call_works
   BOOST_TEST(open);
 }
 
-BOOST_FIXTURE_TEST_CASE(what_will_pass_is_told_by_its_name_and_the_connection_stays, FakeFixture) {
+BOOST_FIXTURE_TEST_CASE(a_passing_error_is_reported_by_its_name_and_the_connection_stays, FakeFixture) {
   BOOST_TEST(heard("SCAN", "-LOADING Redis is loading the dataset in memory\r\n") ==
              make_error_code(redis::Errc::loading));
   BOOST_TEST(heard("HGETALL PORT|b", "-BUSY Redis is busy running a script.\r\n") ==

@@ -78,7 +78,7 @@ BOOST_FIXTURE_TEST_CASE(a_refused_look_for_lost_data_is_repeated, Fixture) {
   BOOST_TEST(happens("data lost"));
 }
 
-BOOST_FIXTURE_TEST_CASE(appl_db_away_while_it_runs_is_told_and_its_return_too, Fixture) {
+BOOST_FIXTURE_TEST_CASE(appl_db_away_while_it_runs_is_reported_and_its_return_too, Fixture) {
   run_cold({"Ethernet0"});
   appl({"CLIENT", "KILL", "TYPE", "normal", "SKIPME", "yes"});
   BOOST_TEST(happens("resumed"));
@@ -109,7 +109,7 @@ BOOST_FIXTURE_TEST_CASE(a_refused_look_for_a_port_is_over_when_it_succeeds, Fixt
   BOOST_REQUIRE(happens("refused"));
   appl({"ACL", "SETUSER", "default", "+exists"});
   BOOST_TEST(happens("resumed"));
-  BOOST_TEST(is_told("Ethernet0"));
+  BOOST_TEST(is_reported("Ethernet0"));
 }
 
 BOOST_FIXTURE_TEST_CASE(a_refused_look_for_a_port_is_over_when_its_link_has_gone, Fixture) {
@@ -121,7 +121,7 @@ BOOST_FIXTURE_TEST_CASE(a_refused_look_for_a_port_is_over_when_its_link_has_gone
   BOOST_TEST(happens("resumed"));
 }
 
-BOOST_FIXTURE_TEST_CASE(missing_ports_are_told_again_after_a_lost_connection, Fixture) {
+BOOST_FIXTURE_TEST_CASE(missing_ports_are_reported_again_after_a_lost_connection, Fixture) {
   options.missing_after = 1ms;
   options.missing_interval = 60s;
   run_cold({"Ethernet0"});
@@ -131,7 +131,7 @@ BOOST_FIXTURE_TEST_CASE(missing_ports_are_told_again_after_a_lost_connection, Fi
   BOOST_TEST(events.back() == "missing Ethernet0");
 }
 
-BOOST_FIXTURE_TEST_CASE(a_refused_port_init_done_is_told_once_and_tried_again_with_pauses, Fixture) {
+BOOST_FIXTURE_TEST_CASE(a_refused_port_init_done_is_reported_once_and_tried_again_with_pauses, Fixture) {
   have_init_done_refused();
   (void)drive([] { return false; }, 300ms);
   BOOST_TEST(std::count(events.begin(), events.end(), "refused") == 1);
@@ -174,7 +174,7 @@ BOOST_FIXTURE_TEST_CASE(a_lost_connection_is_no_loss_of_data, Fixture) {
   BOOST_TEST(std::count(events.begin(), events.end(), "resumed") == 0);
 }
 
-BOOST_FIXTURE_TEST_CASE(port_config_done_that_is_taken_away_is_told_and_nothing_more_is_said, Fixture) {
+BOOST_FIXTURE_TEST_CASE(a_removed_port_config_done_is_reported_and_nothing_more, Fixture) {
   options.look_interval = 20ms;
   run_cold({"Ethernet0"});
   pop();
@@ -184,7 +184,7 @@ BOOST_FIXTURE_TEST_CASE(port_config_done_that_is_taken_away_is_told_and_nothing_
   BOOST_REQUIRE(happens("config done gone"));
   links.change(make_link(10, "Ethernet0"));
   appl({"HSET", "PORT_TABLE:Ethernet0", "lanes", "1"});
-  BOOST_TEST(is_told("Ethernet0"));
+  BOOST_TEST(is_reported("Ethernet0"));
   settle();
   BOOST_TEST(appl({"EXISTS", "_PORT_TABLE:PortInitDone"}) == "0");
   BOOST_TEST(std::count(events.begin(), events.end(), "config done gone") == 1);
@@ -222,7 +222,7 @@ BOOST_FIXTURE_TEST_CASE(redis_restarted_before_port_config_done_begins_the_start
   BOOST_TEST(sorted(appl({"KEYS", "_*"})) == "_PORT_TABLE:Ethernet4 _PORT_TABLE:PortConfigDone");
 }
 
-BOOST_FIXTURE_TEST_CASE(a_refused_write_is_told_and_tried_again, Fixture) {
+BOOST_FIXTURE_TEST_CASE(a_refused_write_is_reported_and_tried_again, Fixture) {
   configure({"Ethernet0"});
   redis(0, {"CONFIG", "SET", "maxmemory", "1"});
   start();
@@ -233,7 +233,7 @@ BOOST_FIXTURE_TEST_CASE(a_refused_write_is_told_and_tried_again, Fixture) {
   BOOST_TEST(appl({"EXISTS", "_PORT_TABLE:Ethernet0", "_PORT_TABLE:PortConfigDone"}) == "2");
 }
 
-BOOST_FIXTURE_TEST_CASE(a_refused_publish_is_a_failed_write_and_nobody_is_taken_for_told, Fixture) {
+BOOST_FIXTURE_TEST_CASE(a_refused_publish_is_a_failed_write_and_no_consumer_counts_as_notified, Fixture) {
   RedisChannel channel(server.socket_path(), "PORT_TABLE_CHANNEL@0");
   appl({"ACL", "SETUSER", "default", "-publish"});
   configure({"Ethernet0"});

@@ -69,9 +69,9 @@ BOOST_FIXTURE_TEST_CASE(a_link_counts_when_orchagent_has_its_port, Fixture) {
   run_cold({"Ethernet0"});
   links.change(make_link(10, "Ethernet0"));
   settle();
-  BOOST_TEST(told.empty());
+  BOOST_TEST(reported.empty());
   pop();
-  BOOST_TEST(is_told("Ethernet0"));
+  BOOST_TEST(is_reported("Ethernet0"));
   BOOST_TEST(happens("init done"));
   BOOST_TEST(appl({"HGETALL", "_PORT_TABLE:PortInitDone"}) == "lanes 0");
 }
@@ -84,7 +84,7 @@ BOOST_FIXTURE_TEST_CASE(a_link_that_waits_hears_of_its_port_by_an_event_with_any
   BOOST_REQUIRE(drive([this] { return appl({"PUBSUB", "NUMPAT"}) == "1"; }));
   settle();  // it looks once more when it is subscribed
   appl({"HSET", "PORT_TABLE!Ethernet0", "lanes", "1"});
-  BOOST_TEST(is_told("Ethernet0"));
+  BOOST_TEST(is_reported("Ethernet0"));
 }
 
 BOOST_FIXTURE_TEST_CASE(without_keyspace_events_the_port_is_found_all_the_same, Fixture) {
@@ -93,7 +93,7 @@ BOOST_FIXTURE_TEST_CASE(without_keyspace_events_the_port_is_found_all_the_same, 
   links.change(make_link(10, "Ethernet0"));
   settle();
   pop();
-  BOOST_TEST(is_told("Ethernet0"));
+  BOOST_TEST(is_reported("Ethernet0"));
 }
 
 BOOST_FIXTURE_TEST_CASE(port_init_done_needs_every_port, Fixture) {
@@ -114,24 +114,24 @@ BOOST_FIXTURE_TEST_CASE(a_port_of_the_run_time_is_picked_up, Fixture) {
   run_cold({});
   links.change(make_link(10, "Ethernet8"));
   settle();
-  BOOST_TEST(told.empty());
+  BOOST_TEST(reported.empty());
   appl({"HSET", "PORT_TABLE:Ethernet8", "lanes", "8"});
-  BOOST_TEST(is_told("Ethernet8"));
+  BOOST_TEST(is_reported("Ethernet8"));
 }
 
 BOOST_FIXTURE_TEST_CASE(after_its_removal_a_port_is_looked_for_again, Fixture) {
   run_cold({"Ethernet0"});
   pop();
   links.change(make_link(10, "Ethernet0"));
-  BOOST_REQUIRE(is_told("Ethernet0"));
+  BOOST_REQUIRE(is_reported("Ethernet0"));
   links.remove(10);
   appl({"DEL", "PORT_TABLE:Ethernet0"});
-  told.clear();
+  reported.clear();
   links.change(make_link(11, "Ethernet0"));
   settle();
-  BOOST_TEST(told.empty());
+  BOOST_TEST(reported.empty());
   appl({"HSET", "PORT_TABLE:Ethernet0", "lanes", "1"});
-  BOOST_TEST(is_told("Ethernet0"));
+  BOOST_TEST(is_reported("Ethernet0"));
 }
 
 BOOST_FIXTURE_TEST_CASE(leftovers_are_set_down_before_port_config_done_and_ignored, Fixture) {
@@ -147,10 +147,10 @@ BOOST_FIXTURE_TEST_CASE(leftovers_are_set_down_before_port_config_done_and_ignor
   pop();
   links.change(make_link(10, "Ethernet0", false));
   settle();
-  BOOST_TEST(told.empty());
+  BOOST_TEST(reported.empty());
   links.remove(10);
   links.change(make_link(200, "Ethernet0"));
-  BOOST_TEST(is_told("Ethernet0"));
+  BOOST_TEST(is_reported("Ethernet0"));
 }
 
 BOOST_FIXTURE_TEST_CASE(a_link_that_the_kernel_sets_down_slowly_keeps_the_loop_from_nothing, Fixture) {
@@ -191,7 +191,7 @@ BOOST_FIXTURE_TEST_CASE(who_may_not_set_links_down_adopts_them, Fixture) {
   BOOST_TEST(set_down.size() == 1U);
   BOOST_TEST(std::count(events.begin(), events.end(), "kept 2") == 1);
   pop();
-  BOOST_TEST(is_told("Ethernet0"));
+  BOOST_TEST(is_reported("Ethernet0"));
 }
 
 BOOST_FIXTURE_TEST_CASE(what_swss_does_not_make_is_never_set_down, Fixture) {
@@ -212,7 +212,7 @@ BOOST_FIXTURE_TEST_CASE(on_a_host_leftovers_are_adopted_and_it_is_said, Fixture)
   BOOST_TEST(happens("kept 1"));
   BOOST_REQUIRE(happens("running"));
   pop();
-  BOOST_TEST(is_told("Ethernet0"));
+  BOOST_TEST(is_reported("Ethernet0"));
 }
 
 BOOST_FIXTURE_TEST_CASE(on_a_dpu_links_are_adopted, Fixture) {
@@ -224,17 +224,17 @@ BOOST_FIXTURE_TEST_CASE(on_a_dpu_links_are_adopted, Fixture) {
   BOOST_REQUIRE(happens("running"));
   BOOST_TEST(set_down.empty());
   pop();
-  BOOST_TEST(is_told("Ethernet0"));
+  BOOST_TEST(is_reported("Ethernet0"));
 }
 
-BOOST_FIXTURE_TEST_CASE(restarted_alone_it_loads_nothing_and_tells_all_at_once, Fixture) {
+BOOST_FIXTURE_TEST_CASE(restarted_alone_it_loads_nothing_and_reports_all_at_once, Fixture) {
   appl({"HSET", "PORT_TABLE:PortConfigDone", "count", "1"});
   appl({"HSET", "PORT_TABLE:PortInitDone", "lanes", "0"});
   appl({"HSET", "PORT_TABLE:Ethernet0", "lanes", "1"});
   configure({"Ethernet0"});
   start();
   snapshot({make_link(10, "Ethernet0")});
-  BOOST_TEST(is_told("Ethernet0"));
+  BOOST_TEST(is_reported("Ethernet0"));
   settle();
   BOOST_TEST(events == (Lines{"started adopted 1", "running"}));
   BOOST_TEST(appl({"KEYS", "_*"}) == "");
@@ -275,7 +275,7 @@ BOOST_FIXTURE_TEST_CASE(port_init_done_waits_for_the_rows, Fixture) {
   run_cold({"Ethernet0"});
   pop();
   links.change(make_link(10, "Ethernet0"));
-  BOOST_REQUIRE(is_told("Ethernet0"));
+  BOOST_REQUIRE(is_reported("Ethernet0"));
   settle();
   BOOST_TEST(appl({"EXISTS", "_PORT_TABLE:PortInitDone"}) == "0");
   stored = true;

@@ -337,7 +337,7 @@ class Environment(Program):
         self.assertEqual(self.warnings, "warning: PORTSYNCD_DATABASE_REDIS_PROT: unknown variable, "
                                         "did you mean PORTSYNCD_DATABASE_REDIS_PORT?\n")
 
-    def test_host_and_port_that_a_socket_overrides_are_told(self) -> None:
+    def test_host_and_port_that_a_socket_overrides_are_reported(self) -> None:
         self.shown('[database]\nredis_socket = "/run/r.sock"\n', {"REDIS_HOST": "r"})
         self.assertIn("REDIS_HOST has no effect", self.warnings)
         self.shown('[database]\nredis_socket = "/run/r.sock"\n', {"PORTSYNCD_DATABASE_REDIS_HOST": "r"})

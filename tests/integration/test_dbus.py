@@ -54,7 +54,7 @@ class DbusCase(Case):
         self.bus.call("Resync", "b", "false")
         process.wait_for(lambda: signals.of("Resynchronized") and self.properties_of(signals, "LastResync"), 10,
                          "a resync is told")
-        signals.told.clear()
+        signals.received.clear()
         return signals
 
     @staticmethod
@@ -203,7 +203,7 @@ class Interface(DbusCase):
             super().settle()
 
 
-class SignalsTold(DbusCase):
+class SignalsEmitted(DbusCase):
     def row(self, oper: str = "up", mtu: int = 1500) -> dict[str, str]:
         return {"state": "ok", "netdev_oper_status": oper, "admin_status": "up", "mtu": str(mtu)}
 
@@ -390,10 +390,10 @@ class Many(DbusCase):
         process.wait_for(lambda: set(self.redis.db.pipeline(keys)) == {str(self.mtu)}, 30, "all rows", 0.001)
         return 1000 * (time.monotonic() - began)
 
-    def told(self, signals: Signals, ports: int) -> None:
+    def wait_signalled(self, signals: Signals, ports: int) -> None:
         def complete() -> bool:
             return len({s[0] for s in signals.of("PortChanged") if s[2]["mtu"] == str(self.mtu)}) == ports
-        process.wait_for(complete, 20, f"{ports} ports are told")
+        process.wait_for(complete, 20, f"{ports} ports were signalled")
 
     def test_rows_are_not_delayed(self) -> None:
         self.bus.start()
@@ -406,7 +406,7 @@ class Many(DbusCase):
         times = []
         for _ in range(5):
             times.append(self.milliseconds_of_512_rows())
-            self.told(signals, self.ports)
+            self.wait_signalled(signals, self.ports)
         print(f"     512 rows: {without:.1f} ms without D-Bus, {statistics.median(times):.1f} ms with", flush=True)
         self.assertLess(statistics.median(times), 2 * without + 100 * process.PATIENCE)
         self.assertEqual(self.bus.property("SignalsDropped"), 0)
@@ -418,9 +418,9 @@ class Many(DbusCase):
         signals = self.signals()
         self.finish(self.load("mtu", 20 * self.ports))
         self.milliseconds_of_512_rows()
-        self.told(signals, self.ports)
-        told = [at for at, name, _ in signals.told if name == "PortChanged"]
-        self.assertLessEqual(len(told), 64 * (2 + (told[-1] - told[0]) / 0.05))
+        self.wait_signalled(signals, self.ports)
+        times = [at for at, name, _ in signals.received if name == "PortChanged"]
+        self.assertLessEqual(len(times), 64 * (2 + (times[-1] - times[0]) / 0.05))
 
     def test_a_slow_bus_costs_signals_and_not_rows(self) -> None:
         self.bus.start()
@@ -438,7 +438,7 @@ class Many(DbusCase):
             self.bus.thaw()
             signals = self.signals()
             self.milliseconds_of_512_rows()
-            self.told(signals, self.ports)
+            self.wait_signalled(signals, self.ports)
             self.bus.freeze()
             self.milliseconds_of_512_rows()
             self.wait_until_full(connection)

@@ -23,7 +23,7 @@ class HealthCase(Case):
         self.daemon.wait_status("Healthy")
         self.daemon.notifications.clear()
 
-    def wait_told(self, text: str, limit: float = 10) -> None:
+    def wait_reported(self, text: str, limit: float = 10) -> None:
         """Until some STATUS= begins with it, though another may have come since."""
         process.wait_for(lambda: any(status.startswith(text) for status in self.daemon.statuses()), limit,
                          f"STATUS was {text!r}; it was {self.daemon.statuses()}")
@@ -47,7 +47,7 @@ class RedisAway(HealthCase):
 
     def test_nothing_pending_is_degraded_and_then_healthy(self) -> None:
         self.redis.stop_process()
-        self.wait_told(f"Degraded: waiting for {self.name()}: ")
+        self.wait_reported(f"Degraded: waiting for {self.name()}: ")
         process.wait_for(lambda: self.daemon.statistics()["redis_timeouts"] >= 3, 15, "more than max_stall_seconds",
                          0.1)
         self.assertEqual(self.verdicts(), ["Degraded"])
@@ -62,8 +62,8 @@ class Rows(HealthCase):
         self.redis.stop_process()
         self.dut.ip("link set Ethernet8 mtu 1600")
         began = time.monotonic()
-        self.wait_told("Degraded: ")
-        self.wait_told(f"Unhealthy: Ethernet8 not written to {self.name()}")
+        self.wait_reported("Degraded: ")
+        self.wait_reported(f"Unhealthy: Ethernet8 not written to {self.name()}")
         self.assertGreater(time.monotonic() - began, 2.5)
         self.redis.continue_process()
         self.daemon.wait_status("Healthy")
@@ -74,7 +74,7 @@ class Rows(HealthCase):
         self.assertIn("Reload: applied health.max_stall_seconds = 3600, was 3", log)
         self.redis.stop_process()
         self.dut.ip("link set Ethernet8 mtu 1600")
-        self.wait_told(f"Degraded: waiting for {self.name()}")
+        self.wait_reported(f"Degraded: waiting for {self.name()}")
         process.wait_for(lambda: self.daemon.statistics()["redis_timeouts"] >= 4, 15, "more than 3 s", 0.1)
         self.redis.continue_process()
         self.daemon.wait_status("Healthy")
@@ -83,8 +83,8 @@ class Rows(HealthCase):
     def test_a_refused_row_is_degraded_then_unhealthy_and_named(self) -> None:
         end = REFUSALS["wrongtype"](self.redis, "PORT_TABLE|Ethernet8")
         self.dut.ip("link set Ethernet8 mtu 1600", "link set Ethernet4 mtu 1600")
-        self.wait_told(f"Degraded: {self.name()} refuses Ethernet8: ")
-        self.wait_told(f"Unhealthy: {self.name()} refuses Ethernet8: ")
+        self.wait_reported(f"Degraded: {self.name()} refuses Ethernet8: ")
+        self.wait_reported(f"Unhealthy: {self.name()} refuses Ethernet8: ")
         end()
         del self.foreign[(6, "PORT_TABLE|Ethernet8")]
         self.daemon.wait_status("Healthy")
@@ -108,7 +108,7 @@ class Rates(HealthCase):
     def test_rows_refused_over_the_limit_are_unhealthy(self) -> None:
         end = REFUSALS["oom"](self.redis, "")
         self.dut.ip(*(f"link set {self.port(i)} mtu 1600" for i in range(self.ports)))
-        self.wait_told("Unhealthy: ")
+        self.wait_reported("Unhealthy: ")
         end()
         self.wait_equal()
         # Rows are right, but of the last minute too many were refused. How many of how many is told once a minute.
@@ -123,7 +123,7 @@ class Rates(HealthCase):
     def test_p99_over_max_latency_is_degraded_for_a_minute(self) -> None:
         self.reload("performance", max_latency_us=1)
         self.dut.ip(*(f"link set {self.port(i)} mtu 1600" for i in range(self.ports)))
-        self.wait_told("Degraded: p99 latency ")
+        self.wait_reported("Degraded: p99 latency ")
         self.assertRegex(self.daemon.status(), r"^Degraded: p99 latency \d+ us in the last minute, limit 1 us$")
         began = time.monotonic()
         self.daemon.wait_status("Healthy", 75)  # unasked: nothing happens meanwhile
@@ -136,7 +136,7 @@ class SyncRate(HealthCase):
     def test_rows_behind_are_degraded(self) -> None:
         self.redis.stop_process()
         self.dut.ip("link set Ethernet8 mtu 1600")
-        self.wait_told(f"Degraded: 7 of 8 rows in {self.name()} equal the kernel, 90 % must")
+        self.wait_reported(f"Degraded: 7 of 8 rows in {self.name()} equal the kernel, 90 % must")
         self.redis.continue_process()
         self.daemon.wait_status("Healthy")
         self.assertEqual(self.verdicts(), ["Degraded", "Healthy"])
@@ -151,13 +151,13 @@ class Kernel(HealthCase):
         self.daemon.freeze()
         self.finish(self.load("mixed", 20_000))
         self.daemon.thaw()
-        self.wait_told("Degraded: link messages were lost, reading all links again")
+        self.wait_reported("Degraded: link messages were lost, reading all links again")
         self.daemon.wait_status("Healthy")
         self.assertEqual(self.verdicts(), ["Degraded", "Healthy"])
 
     def test_a_deaf_socket_is_degraded_until_it_is_replaced(self) -> None:
         self.assertGreaterEqual(self.daemon.deafen(), 1)
-        self.wait_told("Degraded: the netlink socket does not answer", 30)  # a probe after 10 s of silence
+        self.wait_reported("Degraded: the netlink socket does not answer", 30)  # a probe after 10 s of silence
         self.daemon.wait_status("Healthy")
         self.assertEqual(self.verdicts(), ["Degraded", "Healthy"])
 

@@ -36,10 +36,10 @@ class LogLines(Case):
         self.wait_equal()
         statistics = self.daemon.statistics()
 
-        def told() -> int:
+        def accounted() -> int:
             counted = sum(map(int, re.findall(r"Received events suppressed=(\d+)", self.daemon.log())))
             return len(self.row_lines()) + self.daemon.log().count("Row removed") + counted
-        process.wait_for(lambda: told() == statistics["writes"] + statistics["erases"], 5, "each row is told or counted")
+        process.wait_for(lambda: accounted() == statistics["writes"] + statistics["erases"], 5, "each row is logged or counted")
         self.assertIn("Received events suppressed=", self.daemon.log())
         self.assertLess(len(self.row_lines()) - before, statistics["writes"])
 
@@ -48,7 +48,7 @@ class LogLines(Case):
         self.assertRegex(self.daemon.log().splitlines()[-2], STATISTICS)
         self.daemon = None
 
-    def test_health_is_told_with_its_reason(self) -> None:
+    def test_health_is_logged_with_its_reason(self) -> None:
         self.redis.db.call("SAVE")
         self.redis.kill()
         self.daemon.wait_for_log("warning Health Degraded: waiting for Redis at ")

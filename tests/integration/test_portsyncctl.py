@@ -359,10 +359,10 @@ class SlowMonitor(Follow):
         self.wait_equal()
         if not SANITIZED:
             self.assertLess(self.daemon.rss_bytes() - rss, 1 << 20)
-        told = 0
+        events = 0
         while (event := json.loads(slow.line()))["event"] != "dropped":
-            told += 1
-        self.assertGreater(told, 100)
+            events += 1
+        self.assertGreater(events, 100)
         self.assertGreater(event["dropped"], 1_000)
         self.dut.ip("link set Ethernet0 mtu 1777")
         while (event := json.loads(slow.line()))["event"] != "port_changed" or event["now"]["mtu"] != "1777":

@@ -58,7 +58,7 @@ class Reload(Case):
         self.redis.db.call("HDEL", "PORT_TABLE|Ethernet0", "mtu")
         self.wait_equal(5)
 
-    def test_performance_is_applied_and_its_clamp_told(self) -> None:
+    def test_performance_is_applied_and_its_clamp_logged(self) -> None:
         log = self.reload({"performance": {"max_latency_us": 5000, "batch_timeout_ms": 50, "max_event_queue": 2}})
         self.assertIn("performance.batch_timeout_ms is held to half of max_latency_us hold_us=2500", log)
         self.finish(self.load("mixed", 2_000))
@@ -93,15 +93,15 @@ class Reload(Case):
         self.dut.ip("link set Ethernet0 mtu 1600")
         self.wait_equal()
 
-    def test_systemd_is_told(self) -> None:
+    def test_systemd_is_notified(self) -> None:
         self.daemon.notifications.clear()
         before = time.monotonic_ns() // 1000
         self.reload({"ports": {"match": ["Ethernet*", "eth*"]}})
         process.wait_for(lambda: self.daemon.notified("READY=1") is not None, 5, "READY=1 after the reload")
         first, second = [message for _, message in self.daemon.notifications if "STATUS=" != message[:7]][:2]
         self.assertEqual(first.splitlines()[0], "RELOADING=1")
-        told = int(first.splitlines()[1].removeprefix("MONOTONIC_USEC="))
-        self.assertTrue(before <= told <= time.monotonic_ns() // 1000)
+        reported = int(first.splitlines()[1].removeprefix("MONOTONIC_USEC="))
+        self.assertTrue(before <= reported <= time.monotonic_ns() // 1000)
         self.assertEqual(second.splitlines()[0], "READY=1")
         self.assertIn("STATUS=Healthy", second)
 
@@ -200,7 +200,7 @@ class LogFile(Case):
         self.assertIn("Reload: applied ports.match", log)
         self.wait_equal()
 
-    def test_a_file_that_cannot_be_opened_is_told_on_standard_error(self) -> None:
+    def test_a_file_that_cannot_be_opened_is_reported_on_standard_error(self) -> None:
         daemon = self.start({"logging": {"target": "file", "file": "/dev/null/portsyncd.log"}})
         self.assertIn("Cannot log to file: ", daemon.log())
         self.assertIn("; logging to standard error", daemon.log())

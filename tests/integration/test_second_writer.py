@@ -22,7 +22,7 @@ class SecondWriter(Case):
         self.daemon.wait_status("Healthy")
         self.daemon.wait_for_log("No other portsyncd writes the same rows any more")
 
-    def test_sonics_own_is_told_by_what_it_leaves_in_state_db(self) -> None:
+    def test_sonics_own_is_recognized_by_what_it_leaves_in_state_db(self) -> None:
         state_db = self.redis.connect(STATE_DB)
         state_db.call("HSET", "WARM_RESTART_TABLE|portsyncd", "restore_count", "0")
         self.start()
@@ -32,7 +32,7 @@ class SecondWriter(Case):
         self.daemon.reload()
         self.daemon.wait_status("Healthy")
 
-    def test_what_may_not_be_asked_is_told_and_the_rest_is_looked_at(self) -> None:
+    def test_a_refused_query_is_logged_and_the_others_are_made(self) -> None:
         other = self.redis.connect()
         other.call("CLIENT", "SETNAME", "portsyncd-mirror-1-0a0b0c0d")
         self.redis.db.call("ACL", "SETUSER", "default", "-exists")

@@ -65,7 +65,7 @@ BY_HAND: dict[str, list[tuple[int, tuple[str, ...]]]] = {
 LINKS_BY_HAND = {"b/43": "link set Ethernet0 mtu 1450"}
 
 
-def told(messages: list[str]) -> dict[str, tuple[str, ...]]:
+def events_by_key(messages: list[str]) -> dict[str, tuple[str, ...]]:
     """
     What consumers are told, by key: HSETs of one row after the other are one, since the reference makes one of each field.
     Others' own steps and the key set are left out: how many there are of orchagent's depends on its pace.
@@ -170,8 +170,8 @@ class Replay(SonicCase):
         self.assertEqual(self.databases(), self.expected, f"{name}: the databases")
         self.counts[name] = len(before_fence(self.switch.watch.ours()))
         self.switch.watch.clear()
-        wanted = {**told(step["messages"]), **difference.events}
-        found = told(self.read_messages())
+        wanted = {**events_by_key(step["messages"]), **difference.events}
+        found = events_by_key(self.read_messages())
         for key in sorted(wanted.keys() | found.keys()):
             want, have = wanted.get(key, ()), found.get(key, ())
             self.assertIn(have, (want, coalesced(want)), f"{name}: what consumers are told of {key}")

@@ -37,15 +37,15 @@ class ColdStart(SonicCase):
             self.assertEqual(self.switch.published(port(number)),
                              {**port_config(number), "oper_status": "down", "flap_count": "0"})
 
-    def test_set_publishes_only_what_was_not_told_yet(self) -> None:
+    def test_set_publishes_only_what_was_not_published_yet(self) -> None:
         # Two keys are in the key set: orchagent was told of them and has not come yet.
         self.switch.appl_db.call("SADD", "PORT_TABLE_KEY_SET", port(0), port(1))
         self.switch.start()
         self.switch.wait_loaded("PortConfigDone")
         steps = [words for words in self.switch.watch.writes(0) if words[0] in ("sadd", "publish")]
-        told = [i for i, words in enumerate(steps) if words[0] == "publish"]
-        self.assertGreaterEqual(len(told), 1)
-        self.assertLessEqual(len(told), self.ports - 2 + 1)
+        published = [i for i, words in enumerate(steps) if words[0] == "publish"]
+        self.assertGreaterEqual(len(published), 1)
+        self.assertLessEqual(len(published), self.ports - 2 + 1)
         self.assertEqual(steps[-1][0], "publish", "nothing is set without being told in the end")
 
     def test_a_port_without_fields_of_its_own_is_counted(self) -> None:

@@ -31,7 +31,7 @@ class Supervisord(SonicCase):
         supervisord = need("supervisord")
         folder, switch = self.directory, self.switch
         (folder / "listener.py").write_text(LISTENER)
-        self.told = folder / "told"
+        self.heard = folder / "heard"
         config = folder / "supervisord.conf"
         config.write_text(f"""
 [supervisord]
@@ -49,8 +49,8 @@ supervisor.rpcinterface_factory=supervisor.rpcinterface:make_main_rpcinterface
 [supervisorctl]
 serverurl=unix://{folder}/supervisor.sock
 
-[eventlistener:told]
-command={sys.executable} {folder}/listener.py {self.told}
+[eventlistener:heard]
+command={sys.executable} {folder}/listener.py {self.heard}
 events=PROCESS_COMMUNICATION_STDOUT
 
 {self.section()}
@@ -109,8 +109,8 @@ stderr_logfile={folder}/stderr
         switch.redis.kill_clients()
         switch.dut.ip("link set Ethernet0 mtu 2000")
         switch.wait_equal(20)
-        process.wait_for(self.told.exists, 10, "supervisord's listener is told of a heartbeat")
-        first = self.told.read_text().splitlines()[0]
+        process.wait_for(self.heard.exists, 10, "supervisord's listener has received a heartbeat")
+        first = self.heard.read_text().splitlines()[0]
         self.assertRegex(first, "^PROCESS_COMMUNICATION_STDOUT processname:portsyncd .* heartbeat$")
         self.assertIn("stopped", self.ctl("stop", "portsyncd"))
         process.wait_for(lambda: "stopped: portsyncd (exit status 0)" in self.log(), 10, "it ended by itself, with 0")

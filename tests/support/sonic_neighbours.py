@@ -110,16 +110,16 @@ class Orchagent(_Thread):
             subscriber.call("SUBSCRIBE", CHANNEL)
             self._listening.set()
             self._config_done |= bool(client.call("EXISTS", "PORT_TABLE:PortConfigDone"))
-            told = True  # of what is there already
+            notified = True  # of what is there already
             while not self._stop.is_set():
-                if told:
+                if notified:
                     self._stop.wait(self._pop_after)
                     while self._pop(client):
                         pass
-                told = subscriber.wait(0.05)
+                notified = subscriber.wait(0.05)
                 while subscriber.wait(0):
                     subscriber.read()
-                    told = True
+                    notified = True
 
     def _pop(self, client: resp.Client) -> bool:
         if self._stop.is_set():

@@ -145,7 +145,7 @@ class Signals:
         self._process = process.start(
             ["busctl", "--system", "--json=short", "monitor", f"--match=type='signal',path='{PATH}'"],
             env={**os.environ, **bus.environment}, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True)
-        self.told: list[tuple[float, str, Any]] = []
+        self.received: list[tuple[float, str, Any]] = []
         self._listens = threading.Event()
         threading.Thread(target=self._read, daemon=True).start()
         process.wait_for(lambda: self._marked(bus), 10, "busctl monitor listens", 0.05)
@@ -165,10 +165,10 @@ class Signals:
             if message["member"] == "Mark":
                 self._listens.set()
                 continue
-            self.told.append((time.monotonic(), message["member"], message["payload"]["data"]))
+            self.received.append((time.monotonic(), message["member"], message["payload"]["data"]))
 
     def of(self, member: str) -> list[Any]:
-        return [data for _, name, data in list(self.told) if name == member]
+        return [data for _, name, data in list(self.received) if name == member]
 
     def wait_for(self, member: str, wanted: Any, limit: float = 10) -> None:
         try:

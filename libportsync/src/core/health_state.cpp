@@ -24,8 +24,8 @@ std::optional<Health> HealthState::judge(TimePoint now, WallTime time) {
   next_change_ = judgement.next_change;
   Trouble& worst = judgement.worst;
   note(worst.kind, now);
-  if (worst.kind == told_.kind && worst.subject == told_.subject) return renew_numbers(worst, now);
-  if (started_ && worst.kind < told_.kind) {
+  if (worst.kind == reported_.kind && worst.subject == reported_.subject) return renew_numbers(worst, now);
+  if (started_ && worst.kind < reported_.kind) {
     const TimePoint when =
         no_worse_since_.at(static_cast<std::size_t>(worst.kind)).value_or(now) + options_.settle_time;
     if (now < when) {
@@ -33,7 +33,7 @@ std::optional<Health> HealthState::judge(TimePoint now, WallTime time) {
       return std::nullopt;
     }
   }
-  return tell(std::move(worst), now, time);
+  return report(std::move(worst), now, time);
 }
 
 void HealthState::note(TroubleKind kind, TimePoint now) {
@@ -47,19 +47,19 @@ void HealthState::note(TroubleKind kind, TimePoint now) {
   }
 }
 
-std::optional<Health> HealthState::tell(Trouble trouble, TimePoint now, WallTime time) {
-  told_ = std::move(trouble);
-  told_at_ = now;
-  Health before = std::exchange(health_, {verdict_of(told_.kind), told_.reason});
-  started_ = started_ || told_.kind == TroubleKind::none;
+std::optional<Health> HealthState::report(Trouble trouble, TimePoint now, WallTime time) {
+  reported_ = std::move(trouble);
+  reported_at_ = now;
+  Health before = std::exchange(health_, {verdict_of(reported_.kind), reported_.reason});
+  started_ = started_ || reported_.kind == TroubleKind::none;
   if (history_.size() == longest_history) history_.pop_front();
   history_.push_back({before, health_, now, time});
   return before;
 }
 
 std::optional<Health> HealthState::renew_numbers(const Trouble& trouble, TimePoint now) {
-  if (trouble.reason == health_.reason || now < told_at_ + numbers_interval) return std::nullopt;
-  told_at_ = now;
+  if (trouble.reason == health_.reason || now < reported_at_ + numbers_interval) return std::nullopt;
+  reported_at_ = now;
   Health before = std::exchange(health_, {health_.verdict, trouble.reason});
   history_.back().now = health_;
   return before;

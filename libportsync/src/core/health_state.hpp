@@ -35,16 +35,17 @@ class HealthState {
 
  private:
   void note(TroubleKind kind, TimePoint now);
-  std::optional<Health> tell(Trouble trouble, TimePoint now, WallTime time);
+  std::optional<Health> report(Trouble trouble, TimePoint now, WallTime time);
   std::optional<Health> renew_numbers(const Trouble& trouble, TimePoint now);
 
   HealthOptions options_;
   HealthReport report_;
   Conditions conditions_;
   RatesOver over_;
-  Trouble told_{TroubleKind::bad_condition, "", ""};  // at the start: any judgement is better, and is reported at once
+  // At the start the worst kind: any judgement is better, and is reported at once.
+  Trouble reported_{TroubleKind::bad_condition, "", ""};
   Health health_;
-  TimePoint told_at_;
+  TimePoint reported_at_;
   bool started_ = false;  // it has been healthy once
   // For each kind: since when nothing worse has been found.
   std::array<std::optional<TimePoint>, kind_count> no_worse_since_;

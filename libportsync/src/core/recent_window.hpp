@@ -7,7 +7,7 @@
 
 namespace portsync::core {
 
-// The last minute, in slots of 5 s. Anything older than a minute is dropped, and so may be values up to 5 s younger.
+// The last minute, in buckets of 5 s. Anything older than a minute is dropped, and so may be values up to 5 s younger.
 template <typename Content>
 class RecentWindow : public RingWindow<Content, 12> {
  public:

@@ -148,7 +148,7 @@ bool SinkQueue::idle() const noexcept {
 }
 
 void SinkQueue::run() {
-  if (std::exchange(collapsed_, false)) context_.tell({.kind = SyncEvent::Kind::queue_collapsed, .sink = name_});
+  if (std::exchange(collapsed_, false)) context_.report({.kind = SyncEvent::Kind::queue_collapsed, .sink = name_});
   note_trouble();
   if (is_shut(store_)) return;
   if (rows_left_alone_ > 0 && is_known(store_) && may_remove()) take_up_left_alone();
@@ -352,11 +352,11 @@ void SinkQueue::on_stored(Slot slot) {
   }
   if (erased && is_reading(store_)) erased_.push_back(port);
   if (erased) context_.release_if_unused(slot);
-  context_.tell(event);
+  context_.report(event);
   if (fields_lost_.empty()) return;
   const std::vector<std::string> fields = std::exchange(fields_lost_, {});
   if (!erased || answered.cause != Cause::resync) return;
-  context_.tell({.kind = SyncEvent::Kind::fields_lost, .sink = name_, .port = port, .fields = &fields});
+  context_.report({.kind = SyncEvent::Kind::fields_lost, .sink = name_, .port = port, .fields = &fields});
 }
 
 void SinkQueue::on_fields_lost(std::string_view /*port*/, const std::vector<std::string>& names) {
@@ -386,7 +386,7 @@ void SinkQueue::refuse(Slot slot, std::error_code error) {
   if (std::exchange(refused.refusal, error) == error) return;
   const std::string port = context_.ports.name(slot);  // a copy: the listener may change the filter, and so the table
   const std::string text = refusal_words_[slot];
-  context_.tell({.kind = SyncEvent::Kind::row_refused, .sink = name_, .port = port, .error = error, .text = text});
+  context_.report({.kind = SyncEvent::Kind::row_refused, .sink = name_, .port = port, .error = error, .text = text});
 }
 
 void SinkQueue::retry_refused() {
@@ -432,7 +432,7 @@ void SinkQueue::note_trouble() {
   context_.report_due = true;
   if (words_ != nullptr && words_->trouble_ends_by_reading() && !audit_) read_again_later();
   const std::string text = (compare_error_.empty() ? "" : "rows cannot be read back, ") + trouble_;
-  context_.tell({.kind = SyncEvent::Kind::store_trouble, .sink = name_, .text = text});
+  context_.report({.kind = SyncEvent::Kind::store_trouble, .sink = name_, .text = text});
 }
 
 // Returns the store's own words for a current error.
@@ -451,7 +451,7 @@ void SinkQueue::on_open() {
   error_words_.clear();
   compare_error_.clear();
   context_.report_due = true;
-  context_.tell({.kind = SyncEvent::Kind::sink_opened, .sink = name_});
+  context_.report({.kind = SyncEvent::Kind::sink_opened, .sink = name_});
 }
 
 // Rows in flight may or may not be stored, and other programs may write while the sink cannot be read.
@@ -484,7 +484,7 @@ void SinkQueue::on_closed(std::error_code error) {
   const std::error_code unread = error ? error : std::error_code(Errc::not_open);
   answer_checks(std::exchange(checking_, {}), unread);
   answer_checks(std::exchange(checks_, {}), unread);
-  if (news) context_.tell({.kind = SyncEvent::Kind::sink_closed, .sink = name_, .error = error, .text = text});
+  if (news) context_.report({.kind = SyncEvent::Kind::sink_closed, .sink = name_, .error = error, .text = text});
 }
 
 SinkReport SinkQueue::report() const {

@@ -228,7 +228,7 @@ void SinkQueue::on_read_back(std::error_code error) {
   if (words_ != nullptr && words_->trouble_ends_by_reading()) read_again_later();
   context_.statistics.drift_repaired += drift_;
   ++context_.statistics.audits;
-  context_.tell({.kind = SyncEvent::Kind::audit_completed, .sink = name_, .count = drift_});
+  context_.report({.kind = SyncEvent::Kind::audit_completed, .sink = name_, .count = drift_});
 }
 
 void SinkQueue::read_again_later() {
@@ -245,12 +245,12 @@ void SinkQueue::answer_checks(const std::vector<std::string>& ports, std::error_
     const std::error_code why =
         error || was_read || checked == found.end() ? error : std::make_error_code(std::errc::io_error);
     const std::string text = why ? words_of(why) : "";
-    context_.tell({.kind = SyncEvent::Kind::row_checked,
-                   .sink = name_,
-                   .port = port,
-                   .error = why,
-                   .record = was_read ? &checked->record : nullptr,
-                   .text = text});
+    context_.report({.kind = SyncEvent::Kind::row_checked,
+                     .sink = name_,
+                     .port = port,
+                     .error = why,
+                     .record = was_read ? &checked->record : nullptr,
+                     .text = text});
   }
 }
 
@@ -280,7 +280,7 @@ void SinkQueue::count_left_alone() {
   }
   if (std::exchange(rows_left_alone_, left) == left) return;
   context_.report_due = true;
-  if (left > 0) context_.tell({.kind = SyncEvent::Kind::rows_left_alone, .sink = name_, .count = left});
+  if (left > 0) context_.report({.kind = SyncEvent::Kind::rows_left_alone, .sink = name_, .count = left});
 }
 
 // Called when a link matches again, or when it is intended that none does.

@@ -8,11 +8,11 @@
 
 namespace portsync::core {
 
-// Counts additions of the last `Slots` times `slot`; see RingWindow.
-template <std::size_t Slots>
+// Counts additions of the last `Buckets` times `bucket_length`; see RingWindow.
+template <std::size_t Buckets>
 class SlidingCount {
  public:
-  explicit SlidingCount(Clock::duration slot) noexcept : counts_(slot) {}
+  explicit SlidingCount(Clock::duration bucket_length) noexcept : counts_(bucket_length) {}
 
   void add(TimePoint now, std::uint32_t count) noexcept { counts_.at(now) += count; }
 
@@ -23,7 +23,7 @@ class SlidingCount {
   }
 
  private:
-  RingWindow<std::uint32_t, Slots> counts_;
+  RingWindow<std::uint32_t, Buckets> counts_;
 };
 
 }  // namespace portsync::core

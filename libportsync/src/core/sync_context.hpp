@@ -27,7 +27,7 @@ struct SyncContext {
   SyncContext(const SyncContext&) = delete;
   SyncContext& operator=(const SyncContext&) = delete;
 
-  void tell(const SyncEvent& event) const {
+  void report(const SyncEvent& event) const {
     if (listener) listener(event);
   }
   // Returns true once the links are known and which of them are ports. Until then nothing is read or written.

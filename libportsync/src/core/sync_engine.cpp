@@ -92,14 +92,14 @@ void SyncEngine::on_snapshot_end(const LinkEvent& event) {
   context_.report_due = true;
   context_.ports.on_names_known({event.received, event.cause});
   if (!std::exchange(context_.first_snapshot, true)) plan_audit();
-  context_.tell(
+  context_.report(
       {.kind = SyncEvent::Kind::snapshot_completed, .cause = event.cause, .count = context_.ports.matching()});
 }
 
 void SyncEngine::run() {
   if (next_audit_ && context_.now >= *next_audit_) run_audit();
   for (const auto& queue : context_.queues) queue->run();
-  if (!told_synchronized_) note_synchronized();
+  if (!reported_synchronized_) note_synchronized();
   run_report();
 }
 
@@ -110,8 +110,8 @@ void SyncEngine::note_synchronized() {
   synchronized_ = true;
   context_.known_ifindexes.clear();
   if (!all([](const auto& queue) { return queue->rows_left_alone() == 0; })) return;
-  told_synchronized_ = true;
-  context_.tell({.kind = SyncEvent::Kind::synchronized});
+  reported_synchronized_ = true;
+  context_.report({.kind = SyncEvent::Kind::synchronized});
 }
 
 // Most datagrams change nothing that health depends on. Report only when the source's own state changed.

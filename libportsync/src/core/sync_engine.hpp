@@ -84,7 +84,7 @@ class SyncEngine {
   std::uint32_t audits_since_full_ = 0;  // since the last audit of all rows; these read the known rows alone
   bool started_ = false;
   bool synchronized_ = false;
-  bool told_synchronized_ = false;
+  bool reported_synchronized_ = false;
   HealthReport reported_;  // the latest report, without its sinks
 };
 

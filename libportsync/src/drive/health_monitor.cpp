@@ -52,7 +52,7 @@ class TimedHealthMonitor final : public HealthMonitor {
     const std::optional<Health> before = state_.judge(os::now(), os::wall_time());
     events_.arm(state_.next_change());
     if (!before || !listener_) return;
-    const os::HandlerGuard telling(processing_);
+    const os::HandlerGuard notifying(processing_);
     const Listener listener = listener_;  // a copy, because the listener may set another one
     listener(*before, Health(state_.health()));
   }

@@ -128,8 +128,8 @@ void Connection::note_error(std::error_code error, std::string_view text) {
 }
 
 std::string Connection::shown(std::error_code error, std::string_view text) const {
-  const bool tells = !options_.password.empty() && text.find(options_.password) != std::string_view::npos;
-  return tells ? error.message() : printable(text);
+  const bool has_password = !options_.password.empty() && text.find(options_.password) != std::string_view::npos;
+  return has_password ? error.message() : printable(text);
 }
 
 // Polls, unless replies are awaited. Then the cause is nearly always a reply, and reading costs no more than a poll.

@@ -53,7 +53,7 @@ class RedisDatabase final : public Database {
   [[nodiscard]] std::error_code process() override;
 
   [[nodiscard]] std::error_code start(Observer& observer) override;
-  [[nodiscard]] bool open() const noexcept override { return told_open_ && connection_.open(); }
+  [[nodiscard]] bool open() const noexcept override { return reported_open_ && connection_.open(); }
   [[nodiscard]] std::error_code command(const std::vector<std::string_view>& words, Handler handler) override;
   [[nodiscard]] const std::string& run_id() const noexcept override { return run_id_; }
   [[nodiscard]] const std::string& last_error() const noexcept override { return connection_.statistics().last_error; }
@@ -62,8 +62,8 @@ class RedisDatabase final : public Database {
  private:
   void on_opened();
   void on_reply(const Reply& reply);
-  bool tell_lost();
-  bool tell_closed();
+  bool report_lost();
+  bool report_closed();
 
   Connection connection_;
   Observer* observer_ = nullptr;
@@ -74,7 +74,7 @@ class RedisDatabase final : public Database {
 
   std::deque<Command> unanswered_;  // in the order of sending
   std::string run_id_;
-  bool told_open_ = false;
+  bool reported_open_ = false;
   bool closed_ = false;  // on_closed() is due, after the handlers of unanswered_
   std::error_code close_error_;
   os::ProcessFlag processing_;
@@ -110,7 +110,7 @@ std::error_code RedisDatabase::process() {
   const os::ProcessGuard guard(processing_);
   Connection::Turn turn(connection_);
   while (turn.more()) {
-    if (tell_lost() || tell_closed()) continue;
+    if (report_lost() || report_closed()) continue;
     switch (turn.next()) {
       case Connection::Event::none:
       case Connection::Event::message:  // cannot occur: not enabled
@@ -124,7 +124,7 @@ std::error_code RedisDatabase::process() {
       case Connection::Event::closed:
         closed_ = true;
         close_error_ = connection_.error();
-        told_open_ = false;
+        reported_open_ = false;
         break;
     }
   }
@@ -133,7 +133,7 @@ std::error_code RedisDatabase::process() {
 
 void RedisDatabase::on_opened() {
   run_id_ = connection_.identity().run_id;
-  told_open_ = true;
+  reported_open_ = true;
   observer_->on_open();
 }
 
@@ -157,7 +157,7 @@ void RedisDatabase::on_reply(const Reply& reply) {
   if (handler) handler(error, answer);
 }
 
-bool RedisDatabase::tell_lost() {
+bool RedisDatabase::report_lost() {
   if (!closed_ || unanswered_.empty()) return false;
   const Handler handler = std::move(unanswered_.front().handler);
   unanswered_.pop_front();
@@ -165,7 +165,7 @@ bool RedisDatabase::tell_lost() {
   return true;
 }
 
-bool RedisDatabase::tell_closed() {
+bool RedisDatabase::report_closed() {
   if (!closed_) return false;
   closed_ = false;
   observer_->on_closed(close_error_);

@@ -41,14 +41,14 @@ class RedisStateSink final : public StateSink, public StoreWords {
   }
 
  private:
-  [[nodiscard]] bool can_write() const noexcept { return told_open_ && connection_.open(); }
+  [[nodiscard]] bool can_write() const noexcept { return reported_open_ && connection_.open(); }
   [[nodiscard]] std::error_code may_add() const noexcept;
 
-  bool tell_opened();
-  bool tell_result();
-  bool tell_closed();
-  bool tell_read_back();
-  bool tell_read_back(ReadBack::Step step);
+  bool report_opened();
+  bool report_result();
+  bool report_closed();
+  bool report_read_back();
+  bool report_read_back(ReadBack::Step step);
   void on_closed();
   void on_opened();
 
@@ -64,7 +64,7 @@ class RedisStateSink final : public StateSink, public StoreWords {
   ReadBack read_back_;
   Observer* observer_ = nullptr;
   ErasureObserver* erasures_ = nullptr;  // observer_, if it implements this interface
-  bool told_open_ = false;
+  bool reported_open_ = false;
   bool opened_ = false;  // on_open() is due, after a due on_closed()
   bool closed_ = false;  // on_closed() is due, after the known results
   std::error_code close_error_;
@@ -74,7 +74,7 @@ class RedisStateSink final : public StateSink, public StoreWords {
   bool reading_all_ = true;    // the latest read_back()
   std::string unread_rows_;    // see trouble()
   std::string index_trouble_;  // see trouble()
-  Answers::Row told_;          // kept for its memory
+  Answers::Row result_;        // kept for its memory
 
   SinkStatistics statistics_;
   os::ProcessFlag processing_;
@@ -92,7 +92,7 @@ std::error_code RedisStateSink::process() {
   const os::ProcessGuard guard(processing_);
   Connection::Turn turn(connection_);
   while (turn.more()) {
-    if (tell_result() || tell_closed() || tell_opened() || tell_read_back()) continue;
+    if (report_result() || report_closed() || report_opened() || report_read_back()) continue;
     switch (turn.next()) {
       case Connection::Event::none:
       case Connection::Event::message:  // cannot occur: not enabled
@@ -124,10 +124,10 @@ void RedisStateSink::on_opened() {
   run_id_ = run_id;
 }
 
-bool RedisStateSink::tell_opened() {
+bool RedisStateSink::report_opened() {
   if (!opened_) return false;
   opened_ = false;
-  told_open_ = true;
+  reported_open_ = true;
   close_error_.clear();
   answers_.on_opened();
   observer_->on_open();
@@ -140,26 +140,27 @@ void RedisStateSink::on_closed() {
   closed_ = true;
   close_error_ = connection_.error();
   close_text_ = connection_.error_text();
-  if (close_error_ == Errc::idle && told_open_) close_error_ = portsync::Errc::try_again;
-  told_open_ = opened_ = false;
+  if (close_error_ == Errc::idle && reported_open_) close_error_ = portsync::Errc::try_again;
+  reported_open_ = opened_ = false;
   answers_.on_closed();
   batch_.clear();
   read_back_.abort();
 }
 
-bool RedisStateSink::tell_result() {
-  if (!answers_.take_result(told_)) return false;
-  if (erasures_ != nullptr && !told_.others.empty()) erasures_->on_fields_lost(told_.port, told_.others);
-  if (told_.error) {
-    if (told_.error != portsync::Errc::try_again) ++statistics_.refused;
-    error_text_ = connection_.shown(told_.error, options_.table + options_.separator + told_.port + ": " + told_.text);
-    connection_.note_error(told_.error, error_text_);
+bool RedisStateSink::report_result() {
+  if (!answers_.take_result(result_)) return false;
+  if (erasures_ != nullptr && !result_.others.empty()) erasures_->on_fields_lost(result_.port, result_.others);
+  if (result_.error) {
+    if (result_.error != portsync::Errc::try_again) ++statistics_.refused;
+    error_text_ =
+        connection_.shown(result_.error, options_.table + options_.separator + result_.port + ": " + result_.text);
+    connection_.note_error(result_.error, error_text_);
   }
-  observer_->on_result(told_.port, told_.revision, told_.error);
+  observer_->on_result(result_.port, result_.revision, result_.error);
   return true;
 }
 
-bool RedisStateSink::tell_closed() {
+bool RedisStateSink::report_closed() {
   if (!closed_) return false;
   closed_ = false;
   error_text_ = close_text_;
@@ -167,16 +168,16 @@ bool RedisStateSink::tell_closed() {
   return true;
 }
 
-bool RedisStateSink::tell_read_back() {
+bool RedisStateSink::report_read_back() {
   if (!read_back_.active() || !can_write()) return false;
   CommandBuffer& out = connection_.commands();
   const std::size_t before = out.commands();
   const ReadBack::Step step = read_back_.advance(out);
   answers_.on_reads_sent(out.commands() - before);
-  return tell_read_back(step);
+  return report_read_back(step);
 }
 
-bool RedisStateSink::tell_read_back(ReadBack::Step step) {
+bool RedisStateSink::report_read_back(ReadBack::Step step) {
   switch (step) {
     case ReadBack::Step::none:
       return false;
@@ -253,7 +254,7 @@ void RedisStateSink::on_reply(const Reply& reply) {
     const auto time = os::now() - *outcome.batch_since;
     connection_.note_round_trip(std::chrono::duration_cast<std::chrono::microseconds>(time));
   }
-  if (outcome.is_read) (void)tell_read_back(read_back_.on_reply(reply));
+  if (outcome.is_read) (void)report_read_back(read_back_.on_reply(reply));
 }
 
 void RedisStateSink::note_index(const Answers::Outcome& outcome) {
@@ -298,7 +299,7 @@ SinkStatistics RedisStateSink::statistics() const {
   result.round_trip = connection.round_trip;
   result.last_error = connection.last_error;
   result.index_failures = answers_.index_failures() + read_back_.index_failures();
-  result.open = told_open_;
+  result.open = reported_open_;
   return result;
 }
 

@@ -191,7 +191,7 @@ class Staging {
  public:
   Staging(Database& database, const std::string& table, const std::string& separator, int number, ErrorHandler handler)
       : database_(database),
-        waiting_(table + "_KEY_SET"),
+        key_set_(table + "_KEY_SET"),
         deleted_(table + "_DEL_SET"),
         staged_('_' + table + separator),
         channel_(table + "_CHANNEL@" + std::to_string(number)),
@@ -226,7 +226,7 @@ class Staging {
   void run_if(bool due) {
     if (!due || error_) return;
     const std::string key_count = std::to_string(2 + staged_keys_.size());
-    std::vector<std::string_view> words{"EVAL", script, key_count, waiting_, deleted_};
+    std::vector<std::string_view> words{"EVAL", script, key_count, key_set_, deleted_};
     words.insert(words.end(), staged_keys_.begin(), staged_keys_.end());
     words.emplace_back(channel_);
     words.insert(words.end(), arguments_.begin(), arguments_.end());
@@ -237,7 +237,7 @@ class Staging {
   }
 
   Database& database_;
-  const std::string waiting_;
+  const std::string key_set_;
   const std::string deleted_;
   const std::string staged_;  // the prefix of a staged hash's key
   const std::string channel_;

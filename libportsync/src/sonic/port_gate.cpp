@@ -37,9 +37,9 @@ std::error_code PortGate::process() {
   }
   if (due_) {
     try {
-      tell_held();
+      forward_held();
     } catch (...) {
-      request_telling();  // the next call handles the rest
+      request_forwarding();  // the next call handles the rest
       throw;
     }
     due_ = false;
@@ -55,11 +55,11 @@ void PortGate::on_event(const LinkEvent& event) {
       return on_removed(event);
     case LinkEvent::Kind::snapshot_end:
       if (!std::exchange(snapshot_, true)) observer_.on_snapshot();
-      if (open_ && !opened_) request_telling();
-      if (opened_) tell(event);
+      if (open_ && !opened_) request_forwarding();
+      if (opened_) forward(event);
       return;
     default:
-      if (opened_) tell(event);
+      if (opened_) forward(event);
   }
 }
 
@@ -74,7 +74,7 @@ void PortGate::on_changed(const LinkEvent& event) {
     const bool renamed = event.before != nullptr && event.before->name != event.link->name;
     if (renamed) forget(event.before->name);
     if (!renamed || may_pass(*event.link)) {
-      tell(event);
+      forward(event);
       if (renamed && filter_.matches(*event.link)) observer_.on_port(event.link->name);
       return;
     }
@@ -82,15 +82,15 @@ void PortGate::on_changed(const LinkEvent& event) {
     LinkEvent gone = event;
     gone.kind = LinkEvent::Kind::removed;
     gone.link = event.before;
-    tell(gone);
+    forward(gone);
     link.place = Place::held;
     link.kept.keep(*event.link, event.lasting);
-    return wait(link);
+    return hold(link);
   }
   link.kept.keep(*event.link, event.lasting);
   if (!opened_) return;
   if (may_pass(*event.link)) return pass(link, event);
-  wait(link);
+  hold(link);
 }
 
 void PortGate::on_removed(const LinkEvent& event) {
@@ -100,11 +100,11 @@ void PortGate::on_removed(const LinkEvent& event) {
   settle(found->second);
   const Place place = found->second.place;
   links_.erase(found);
-  if (place == Place::passed) tell(event);
+  if (place == Place::passed) forward(event);
 }
 
 // Counts the links that wait under each name. Two may wait under one name until one of them is renamed or removed.
-void PortGate::wait(Link& link) {
+void PortGate::hold(Link& link) {
   if (link.waiting && link.name == link.kept->name) return;
   settle(link);
   link.waiting = true;
@@ -132,11 +132,11 @@ void PortGate::pass(Link& link, const LinkEvent& event) {
   LinkEvent comes = event;
   comes.before = nullptr;  // no event of this link has been passed on yet
   if (!opened_) used_.insert(event.link->name);
-  tell(comes);
+  forward(comes);
   if (filter_.matches(*event.link)) observer_.on_port(event.link->name);
 }
 
-void PortGate::tell_held() {
+void PortGate::forward_held() {
   if (!open_ || !snapshot_) return;
   LinkEvent event;
   event.received = os::now();
@@ -144,7 +144,7 @@ void PortGate::tell_held() {
   const bool first = !opened_;
   if (first) {
     event.kind = LinkEvent::Kind::snapshot_begin;
-    tell(event);
+    forward(event);
   }
   std::vector<std::int32_t> held;
   for (const auto& [ifindex, link] : links_) {
@@ -158,19 +158,19 @@ void PortGate::tell_held() {
     if (may_pass(*link.kept)) {
       pass(link, event);
     } else {
-      wait(link);
+      hold(link);
     }
   }
   event.link = nullptr;
   event.lasting = false;
   if (first) {
     event.kind = LinkEvent::Kind::snapshot_end;
-    tell(event);
+    forward(event);
     opened_ = true;
     admitted_ = std::exchange(used_, {});  // no link has the other names
   }
   event.kind = LinkEvent::Kind::drained;
-  tell(event);
+  forward(event);
 }
 
 std::vector<PortGate::Candidate> PortGate::candidates() const {
@@ -194,15 +194,15 @@ void PortGate::admit(std::string_view name) {
   if (admitted_.find(name) != admitted_.end()) return;
   if (opened_ && waiting_.find(name) == waiting_.end()) return;  // the link is gone or renamed meanwhile
   admitted_.emplace(name);
-  request_telling();
+  request_forwarding();
 }
 
 void PortGate::open() {
   open_ = true;
-  request_telling();
+  request_forwarding();
 }
 
-void PortGate::request_telling() {
+void PortGate::request_forwarding() {
   due_ = true;
   timer_set_ = true;  // it may fire after process() was called for another reason
   events_.arm(os::now());

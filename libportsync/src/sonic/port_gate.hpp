@@ -74,14 +74,14 @@ class PortGate final : public LinkSource {
   void on_event(const LinkEvent& event);
   void on_changed(const LinkEvent& event);
   void on_removed(const LinkEvent& event);
-  void wait(Link& link);
+  void hold(Link& link);
   void settle(Link& link);
   void pass(Link& link, const LinkEvent& event);
   void forget(std::string_view name);
   [[nodiscard]] bool may_pass(const LinkState& link) const;
-  void request_telling();
-  void tell_held();
-  void tell(const LinkEvent& event) { handler_(event); }
+  void request_forwarding();
+  void forward_held();
+  void forward(const LinkEvent& event) { handler_(event); }
 
   LinkSource& links_source_;
   const PortFilter filter_;

@@ -56,9 +56,9 @@ std::string other_loader(const std::string& client_list, const std::string& pref
 }
 
 // Does the input and output. PortStart decides during the start, and ApplWatch decides after it.
-class Loader final : public PortLoader, private PortGate::Observer {
+class PortLoaderImpl final : public PortLoader, private PortGate::Observer {
  public:
-  Loader(LinkSource& links, PortLoaderOptions options)
+  PortLoaderImpl(LinkSource& links, PortLoaderOptions options)
       : options_(checked(std::move(options))),
         gate_(links, options_.filter, *this),
         config_(*this, options_.config_db.connection, "CONFIG_DB", PortStart::Source::config_db),
@@ -135,7 +135,7 @@ class Loader final : public PortLoader, private PortGate::Observer {
  private:
   // One of the three databases.
   struct Database final : redis::Database::Observer {
-    Database(Loader& its_loader, const redis::ConnectionOptions& options, const char* its_name,
+    Database(PortLoaderImpl& its_loader, const redis::ConnectionOptions& options, const char* its_name,
              PortStart::Source its_source)
         : loader(its_loader), name(its_name), source(its_source), database(redis::make_database(options)) {}
 
@@ -146,17 +146,17 @@ class Loader final : public PortLoader, private PortGate::Observer {
       return name + (database->open() || error.empty() ? "" : ": " + error);
     }
 
-    Loader& loader;
+    PortLoaderImpl& loader;
     const std::string name;
     const PortStart::Source source;
     std::unique_ptr<redis::Database> database;
   };
 
   struct Subscription final : redis::TableSubscriber::Observer {
-    explicit Subscription(Loader& its_loader) : loader(its_loader) {}
+    explicit Subscription(PortLoaderImpl& its_loader) : loader(its_loader) {}
     void on_subscribed() override { loader.watch_.on_subscribed(); }
     void on_event(std::string_view name, std::string_view event) override { loader.watch_.on_row_event(name, event); }
-    Loader& loader;
+    PortLoaderImpl& loader;
   };
 
   static constexpr std::uint32_t subscriber_id = 1;
@@ -192,7 +192,7 @@ class Loader final : public PortLoader, private PortGate::Observer {
   void advance() {
     if (std::exchange(snapshot_arrived_, false)) perform(start_.on_snapshot(now_));
     perform(start_.on_time(now_));
-    if (start_.phase() == PortStart::Phase::reading && told_refusal_.empty() && is_stuck()) {
+    if (start_.phase() == PortStart::Phase::reading && reported_refusal_.empty() && is_stuck()) {
       report_waiting(waiting_for());
     }
     if (!running()) return;
@@ -227,21 +227,21 @@ class Loader final : public PortLoader, private PortGate::Observer {
   void report(const LoaderEvent& event) const { listener_(event); }
 
   void report_waiting(const std::string& text) {
-    told_refusal_.clear();
-    if (std::exchange(told_waiting_, text) != text) report({.kind = LoaderEvent::Kind::waiting, .text = text});
+    reported_refusal_.clear();
+    if (std::exchange(reported_waiting_, text) != text) report({.kind = LoaderEvent::Kind::waiting, .text = text});
   }
 
   void report_refused(const Database& database, const char* verb, std::error_code error) {
-    told_waiting_.clear();
+    reported_waiting_.clear();
     const std::string text =
         std::string("cannot ") + verb + " " + database.name + ": " + database.database->last_error();
-    if (std::exchange(told_refusal_, text) == text) return;
+    if (std::exchange(reported_refusal_, text) == text) return;
     report({.kind = LoaderEvent::Kind::refused, .text = text, .error = error});
   }
 
   void forget_what_was_reported() {
-    told_refusal_.clear();
-    told_waiting_.clear();
+    reported_refusal_.clear();
+    reported_waiting_.clear();
   }
 
   // ---- the start
@@ -618,8 +618,8 @@ class Loader final : public PortLoader, private PortGate::Observer {
   std::vector<PortGate::Candidate> leftovers_;  // the links to set down; the last one is being set down
   std::size_t ignored_ = 0;                     // number of leftovers that were set down
   os::Background<std::error_code> set_down_;
-  std::string told_waiting_;  // the text that was last reported
-  std::string told_refusal_;
+  std::string reported_waiting_;  // the text that was last reported
+  std::string reported_refusal_;
   bool snapshot_arrived_ = false;
   os::ProcessFlag processing_;
 };
@@ -627,7 +627,7 @@ class Loader final : public PortLoader, private PortGate::Observer {
 }  // namespace
 
 std::unique_ptr<PortLoader> make_port_loader(LinkSource& links, PortLoaderOptions options) {
-  return std::make_unique<Loader>(links, std::move(options));
+  return std::make_unique<PortLoaderImpl>(links, std::move(options));
 }
 
 }  // namespace portsync::sonic

@@ -373,15 +373,15 @@ class Attempt {
 };
 
 // The properties with EmitsChangedSignal, as the last signal had them.
-struct Told {
-  explicit Told(const Control::Status& status)
+struct Announced {
+  explicit Announced(const Control::Status& status)
       : verdict(status.health.verdict),
         reason(status.health.reason),
         ports(status.ports),
         store_open(status.store_open),
         last_resync(status.last_resync) {}
 
-  [[nodiscard]] std::vector<std::string> differences(const Told& now) const {
+  [[nodiscard]] std::vector<std::string> differences(const Announced& now) const {
     std::vector<std::string> names;
     if (verdict != now.verdict) names.emplace_back("Health");
     if (reason != now.reason) names.emplace_back("HealthReason");
@@ -467,7 +467,7 @@ class DbusService::Impl final : public Control::Observer {
     try {
       connection_ = std::move(connection);
       object_ = std::make_unique<Object>(*connection_, control_, changes_);
-      told_.emplace(control_.status());
+      announced_.emplace(control_.status());
       fd_ = connection_->getEventLoopPollData().fd;
       watch_ = std::make_unique<EventLoop::Watch>(loop_, fd_, 0, [this](std::uint32_t) { process(); });
     } catch (const std::exception& error) {
@@ -555,7 +555,7 @@ class DbusService::Impl final : public Control::Observer {
       return lost(error.what());
     }
     if (!changes_.empty()) return emit_later();
-    if (!told_->store_open) signals_.start(look_again);
+    if (!announced_->store_open) signals_.start(look_again);
   }
 
   void emit_all() {
@@ -566,15 +566,15 @@ class DbusService::Impl final : public Control::Observer {
       object_->emitHealthChanged(to_string(now.verdict), to_utf8(now.reason), to_string(before.verdict),
                                  to_utf8(before.reason));
     }
-    if (const auto told = std::exchange(resynchronized_, std::nullopt)) {
-      object_->emitResynchronized(to_string(told->first), static_cast<std::uint32_t>(told->second));
+    if (const auto resync = std::exchange(resynchronized_, std::nullopt)) {
+      object_->emitResynchronized(to_string(resync->first), static_cast<std::uint32_t>(resync->second));
     }
-    const Told now(control_.status());
-    const auto names = told_->differences(now);
+    const Announced now(control_.status());
+    const auto names = announced_->differences(now);
     if (names.empty()) return;
     object_->forget_status();
     object_->emit_properties_changed(names);
-    told_ = now;
+    announced_ = now;
   }
 
   EventLoop& loop_;
@@ -595,7 +595,7 @@ class DbusService::Impl final : public Control::Observer {
   PortChanges changes_{most_waiting_ports};
   std::vector<Control::Transition> transitions_;
   std::optional<std::pair<portsync::Cause, std::size_t>> resynchronized_;
-  std::optional<Told> told_;
+  std::optional<Announced> announced_;
   EventLoop::Timer signals_;
   bool will_emit_ = false;
   EventLoop::Timer resume_;

@@ -25,16 +25,16 @@ class PortChanges {
   // Adds a change. A nullptr stands for std::nullopt.
   void add(std::string_view port, const portsync::PortRecord* before, const portsync::PortRecord* now);
 
-  // Removes the oldest `count` changes and calls `tell`(port, before, now) for each. Skips a row that is equal to what
+  // Removes the oldest `count` changes and calls `visit`(port, before, now) for each. Skips a row that is equal to what
   // it was before.
-  template <typename Tell>
-  void take(std::size_t count, Tell tell) {
+  template <typename Visit>
+  void take(std::size_t count, Visit visit) {
     std::size_t taken = 0;
     while (count > 0 && taken < waiting_.size()) {
       auto& [port, entry] = *waiting_[taken++];
       entry.waits = false;
       if (entry.before && entry.before == entry.now) continue;
-      tell(port, entry.before, entry.now);
+      visit(port, entry.before, entry.now);
       --count;
     }
     waiting_.erase(waiting_.begin(), waiting_.begin() + static_cast<std::ptrdiff_t>(taken));

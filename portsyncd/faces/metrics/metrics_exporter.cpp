@@ -221,7 +221,7 @@ class MetricsExporter::Impl final : public Control::Observer {
     }
     const Control::Status status = control_.status();
     verdict_ = worst_verdict_ = status.health.verdict;
-    tell_facts(status);
+    register_facts(status);
     update();
     server_.emplace(listen, registry_);
     control_.add_observer(*this);
@@ -231,7 +231,7 @@ class MetricsExporter::Impl final : public Control::Observer {
   ~Impl() override { control_.remove_observer(*this); }
 
   void update_later() {
-    if (!std::exchange(waiting_, true)) timer_.start(update_interval);
+    if (!std::exchange(update_due_, true)) timer_.start(update_interval);
   }
 
   void on_port_changed(const Control::PortChange& change) override {
@@ -262,7 +262,7 @@ class MetricsExporter::Impl final : public Control::Observer {
   struct Port {
     prometheus::Counter* flaps = nullptr;
     prometheus::Gauge* up = nullptr;
-    PortNow told;
+    PortNow shown;
     std::uint32_t round = 0;  // the last round that saw it
   };
   struct NameHash {
@@ -270,7 +270,7 @@ class MetricsExporter::Impl final : public Control::Observer {
     std::size_t operator()(std::string_view name) const noexcept { return std::hash<std::string_view>{}(name); }
   };
 
-  void tell_facts(const Control::Status& status) {
+  void register_facts(const Control::Status& status) {
     prometheus::BuildGauge()
         .Name("portsyncd_build_info")
         .Help("1; its labels say what this portsyncd is made of.")
@@ -286,7 +286,7 @@ class MetricsExporter::Impl final : public Control::Observer {
   }
 
   void on_timer() {
-    waiting_ = false;
+    update_due_ = false;
     update();
   }
 
@@ -336,7 +336,7 @@ class MetricsExporter::Impl final : public Control::Observer {
     }
     Port& port = known->second;
     port.round = round_;
-    if (now.flaps >= port.told.flaps) return tell(port, now);
+    if (now.flaps >= port.shown.flaps) return show(port, now);
     // A recreated port counts from 0 again, so its series is replaced.
     if (!remove(port)) return;
     ports_.erase(known);
@@ -348,7 +348,7 @@ class MetricsExporter::Impl final : public Control::Observer {
     const prometheus::Labels labels{{"port", visible(name)}};
     Port& port = ports_[std::string(name)];
     port = {&port_flaps_.Add(labels), &port_up_.Add(labels), {}, round_};
-    tell(port, now);
+    show(port, now);
   }
 
   bool remove(const Port& port) {
@@ -363,11 +363,11 @@ class MetricsExporter::Impl final : public Control::Observer {
     return left > 0 && left-- > 0;
   }
 
-  static void tell(Port& port, PortNow now) {
-    if (now.flaps == port.told.flaps && now.up == port.told.up) return;
+  static void show(Port& port, PortNow now) {
+    if (now.flaps == port.shown.flaps && now.up == port.shown.up) return;
     raise(*port.flaps, now.flaps);
     port.up->Set(now.up ? 1 : 0);
-    port.told = now;
+    port.shown = now;
   }
 
   Control& control_;
@@ -390,7 +390,7 @@ class MetricsExporter::Impl final : public Control::Observer {
   std::size_t may_remove_ = 0;
   bool ports_may_differ_ = true;
   bool store_was_closed_ = false;  // since the last update
-  bool waiting_ = false;
+  bool update_due_ = false;
   std::optional<Server> server_;  // destroyed first, because it reads the registry
 };
 

@@ -33,8 +33,8 @@ bool ControlConnection::take_line(std::string& line) {
 }
 
 bool ControlConnection::write() {
-  while (waiting() > 0) {
-    const ssize_t size = ::send(fd_, output_.data() + written_, waiting(), MSG_NOSIGNAL);
+  while (unsent_bytes() > 0) {
+    const ssize_t size = ::send(fd_, output_.data() + written_, unsent_bytes(), MSG_NOSIGNAL);
     if (size < 0) {
       output_.erase(0, written_);
       written_ = 0;

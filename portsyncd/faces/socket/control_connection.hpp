@@ -34,7 +34,7 @@ class ControlConnection {
   void queue(std::string_view text) { output_ += text; }
   // Writes as much as the socket accepts. Returns false if the other end does not read any more.
   [[nodiscard]] bool write();
-  [[nodiscard]] std::size_t waiting() const noexcept { return output_.size() - written_; }
+  [[nodiscard]] std::size_t unsent_bytes() const noexcept { return output_.size() - written_; }
 
  private:
   int fd_;

@@ -190,22 +190,22 @@ bool ControlServer::serve(Client& client, std::uint32_t events) {
   if (client.role == Role::follows) {
     connection.discard_input();  // further requests are ignored
     if (client.has_ended) return false;
-    if (connection.waiting() == 0 && client.dropped > 0) {
+    if (connection.unsent_bytes() == 0 && client.dropped > 0) {
       connection.queue(control_json::dropped_line(std::exchange(client.dropped, 0)));
     }
-  } else if (client.role == Role::asks && connection.waiting() == 0) {
+  } else if (client.role == Role::asks && connection.unsent_bytes() == 0) {
     answer_next(client);
   }
-  if (client.role == Role::lists && connection.waiting() == 0) list_more(client);
-  const std::size_t before = connection.waiting();
+  if (client.role == Role::lists && connection.unsent_bytes() == 0) list_more(client);
+  const std::size_t before = connection.unsent_bytes();
   if (!connection.write()) return false;
-  if (client.role != Role::follows && connection.waiting() < before) client.idle->start(options_.idle_limit);
-  if (connection.waiting() > 0 || client.role == Role::lists || client.role == Role::waits) return true;
+  if (client.role != Role::follows && connection.unsent_bytes() < before) client.idle->start(options_.idle_limit);
+  if (connection.unsent_bytes() > 0 || client.role == Role::lists || client.role == Role::waits) return true;
   return client.role != Role::refused && (!client.has_ended || connection.has_line());
 }
 
 void ControlServer::wait_for_more(Client& client) {
-  const bool goes_on = client.connection.waiting() > 0 || client.role == Role::lists || client.dropped > 0 ||
+  const bool goes_on = client.connection.unsent_bytes() > 0 || client.role == Role::lists || client.dropped > 0 ||
                        (client.role == Role::asks && client.connection.has_line());
   if (!client.watch) {  // to the end of what it has said: nothing will tell of that any more
     client.ready = EPOLLIN;
@@ -328,13 +328,13 @@ void ControlServer::list_more(Client& client) {
 // Sends a line to each monitor. A monitor that does not read fast enough loses events. It receives their number when it
 // has read the lines before.
 template <typename MakeLine>
-void ControlServer::tell_monitors(MakeLine make_line) noexcept {
+void ControlServer::notify_monitors(MakeLine make_line) noexcept {
   if (monitors_ == 0) return;
   try {
     std::string line;
     for (Client& client : clients_) {
       if (client.role != Role::follows) continue;
-      if (client.dropped > 0 || client.connection.waiting() >= most_waiting_events) {
+      if (client.dropped > 0 || client.connection.unsent_bytes() >= max_unsent_event_bytes) {
         ++client.dropped;
         continue;
       }
@@ -347,19 +347,19 @@ void ControlServer::tell_monitors(MakeLine make_line) noexcept {
 }
 
 void ControlServer::on_port_changed(const Control::PortChange& change) {
-  tell_monitors([&change] { return control_json::event_line(change); });
+  notify_monitors([&change] { return control_json::event_line(change); });
 }
 
 void ControlServer::on_health_changed(const Control::Transition& transition) {
-  tell_monitors([&transition] { return control_json::event_line(transition); });
+  notify_monitors([&transition] { return control_json::event_line(transition); });
 }
 
 void ControlServer::on_resynchronized(portsync::Cause cause, std::size_t ports) {
-  tell_monitors([cause, ports] { return control_json::resynchronized_line(cause, ports); });
+  notify_monitors([cause, ports] { return control_json::resynchronized_line(cause, ports); });
 }
 
 void ControlServer::on_store_changed(bool open) {
-  tell_monitors([open] { return control_json::store_line(open); });
+  notify_monitors([open] { return control_json::store_line(open); });
 }
 
 }  // namespace portsyncd

@@ -29,8 +29,8 @@ class ControlServer final : public Control::Observer {
   static constexpr std::size_t most_clients = 16;
   static constexpr std::size_t most_read_only_clients =
       12;  // the other places are for clients that may change something
-  static constexpr std::size_t most_clients_of_one_user = 4;        // of a user that may only read
-  static constexpr std::size_t most_waiting_events = 256UL * 1024;  // bytes for each client
+  static constexpr std::size_t most_clients_of_one_user = 4;           // of a user that may only read
+  static constexpr std::size_t max_unsent_event_bytes = 256UL * 1024;  // bytes for each client
 
   struct Options {
     std::chrono::milliseconds idle_limit{30'000};  // without a request, or without reading the reply
@@ -72,7 +72,7 @@ class ControlServer final : public Control::Observer {
   static void list_more(Client& client);
   void remove(Client& client);
   template <typename MakeLine>
-  void tell_monitors(MakeLine make_line) noexcept;
+  void notify_monitors(MakeLine make_line) noexcept;
 
   EventLoop& loop_;
   Control& control_;

@@ -158,7 +158,7 @@ class FakeSink final : public StateSink {
     const Operation operation = operations.front();
     operations.pop_front();
     if (operation.kind == Operation::Kind::read) {
-      if (!error) tell_rows(operation);
+      if (!error) report_rows(operation);
       observer_->on_read_back(error);
       return;
     }
@@ -209,7 +209,7 @@ class FakeSink final : public StateSink {
       log.push_back("erase " + operation.port);
     }
   }
-  void tell_rows(const Operation& read) {
+  void report_rows(const Operation& read) {
     for (const auto& [port, fields] : std::map<std::string, Fields>(rows)) {
       const bool listed = std::find(read.ports.begin(), read.ports.end(), port) != read.ports.end();
       if (read.scope == Scope::listed && !listed) continue;

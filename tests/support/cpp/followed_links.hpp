@@ -76,9 +76,9 @@ struct Followed {
   [[nodiscard]] LinkSourceStatistics statistics() const { return source->statistics(); }
 
   [[nodiscard]] bool equal() const {
-    std::map<std::int32_t, LinkFacts> told;
-    for (const auto& [ifindex, link] : follower.links) told[ifindex] = test::facts_of(link);
-    return told == rtnl_.list();
+    std::map<std::int32_t, LinkFacts> reported;
+    for (const auto& [ifindex, link] : follower.links) reported[ifindex] = test::facts_of(link);
+    return reported == rtnl_.list();
   }
   // Runs until the reported links equal the kernel's, and no snapshot is pending.
   [[nodiscard]] bool run_until_equal() {

@@ -81,8 +81,8 @@ struct LoaderFixture {
   void start() {
     loader = sonic::make_port_loader(links, options);
     BOOST_REQUIRE(!loader->links().start([this](const LinkEvent& event) {
-      if (event.kind == LinkEvent::Kind::changed && event.before == nullptr) told.push_back(event.link->name);
-      if (event.kind == LinkEvent::Kind::removed) told.push_back("-" + event.link->name);
+      if (event.kind == LinkEvent::Kind::changed && event.before == nullptr) reported.push_back(event.link->name);
+      if (event.kind == LinkEvent::Kind::removed) reported.push_back("-" + event.link->name);
     }));
     BOOST_REQUIRE(!loader->start([this](const LoaderEvent& event) { on_event(event); }));
   }
@@ -147,8 +147,8 @@ struct LoaderFixture {
   [[nodiscard]] bool happens(const std::string& event) {
     return drive([&] { return std::find(events.begin(), events.end(), event) != events.end(); });
   }
-  [[nodiscard]] bool is_told(const std::string& link) {
-    return drive([&] { return std::find(told.begin(), told.end(), link) != told.end(); });
+  [[nodiscard]] bool is_reported(const std::string& link) {
+    return drive([&] { return std::find(reported.begin(), reported.end(), link) != reported.end(); });
   }
   int turns_in_200_ms() {
     settle();
@@ -181,7 +181,7 @@ struct LoaderFixture {
   sonic::PortLoaderOptions options;
   std::unique_ptr<sonic::PortLoader> loader;
   Lines events;
-  Lines told;
+  Lines reported;
   std::string refusal;
   Clock::duration longest_turn{0};
   std::vector<std::int32_t> set_down;

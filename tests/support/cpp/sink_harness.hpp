@@ -47,7 +47,7 @@ class RecordingObserver final : public StateSink::Observer {
   void on_row(const StoredRow& row) override {
     Fields fields;
     for (const auto& [name, value] : *row.fields) fields.emplace(name, value);
-    if (!rows.emplace(row.port, std::move(fields)).second) ++rows_told_twice;
+    if (!rows.emplace(row.port, std::move(fields)).second) ++rows_reported_twice;
     if (when_row) when_row();
   }
   void on_read_back(std::error_code error) override {
@@ -71,7 +71,7 @@ class RecordingObserver final : public StateSink::Observer {
   bool open = false;
   std::vector<std::error_code> closed;
   std::map<std::string, Fields> rows;
-  int rows_told_twice = 0;
+  int rows_reported_twice = 0;
   int read_backs = 0;
   std::error_code read_back;
   std::vector<Result> results;

@@ -18,7 +18,7 @@ BOOST_AUTO_TEST_CASE(every_condition_has_a_message_of_its_own) {
   BOOST_TEST(messages.size() == static_cast<std::size_t>(Errc::closed));
 }
 
-BOOST_AUTO_TEST_CASE(one_of_a_later_library_is_told_by_its_number) {
+BOOST_AUTO_TEST_CASE(an_error_of_a_newer_library_is_shown_by_its_number) {
   BOOST_TEST(std::error_code(99, error_category()).message() == "unknown error 99");
 }
 

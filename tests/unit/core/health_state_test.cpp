@@ -29,7 +29,7 @@ struct Fixture {
   SinkReport& sink = report.sinks[0];
   core::HealthState state{HealthOptions{}};
   TimePoint now{1h};
-  std::vector<std::string> told;
+  std::vector<std::string> reported;
 
   // Judges the current report, after some time.
   void after(std::chrono::nanoseconds time) {
@@ -47,13 +47,13 @@ struct Fixture {
     BOOST_TEST(changed.has_value() == (before != to_string(state.health())));
     if (!changed) return;
     BOOST_TEST(to_string(*changed) == before);
-    told.push_back(to_string(state.health()));
+    reported.push_back(to_string(state.health()));
   }
   [[nodiscard]] std::string health() const { return to_string(state.health()); }
   void begin_healthy() {
     after(0s);
     BOOST_REQUIRE(health() == "Healthy");
-    told.clear();
+    reported.clear();
   }
   void row_waits(std::chrono::nanoseconds age = 0s) {
     sink.pending = 1;
@@ -66,7 +66,7 @@ struct Fixture {
   }
 };
 
-using Told = std::vector<std::string>;
+using Lines = std::vector<std::string>;
 const std::string stuck = "Unhealthy: Ethernet4 not written to store";
 const std::string away = "Degraded: waiting for store";
 
@@ -77,7 +77,7 @@ BOOST_FIXTURE_TEST_CASE(it_begins_degraded, Fixture) {
   BOOST_TEST(state.history().empty());
 }
 
-BOOST_FIXTURE_TEST_CASE(until_the_first_healthy_everything_is_told_at_once, Fixture) {
+BOOST_FIXTURE_TEST_CASE(until_the_first_healthy_everything_is_reported_at_once, Fixture) {
   report.first_snapshot = false;
   after(0s);
   report.first_snapshot = true;
@@ -88,14 +88,14 @@ BOOST_FIXTURE_TEST_CASE(until_the_first_healthy_everything_is_told_at_once, Fixt
   after(1ns);
   sink.open = true;
   after(1ns);
-  BOOST_TEST(told == (Told{"Degraded: waiting for the first snapshot of the links", stuck, away, "Healthy"}));
+  BOOST_TEST(reported == (Lines{"Degraded: waiting for the first snapshot of the links", stuck, away, "Healthy"}));
 }
 
 BOOST_FIXTURE_TEST_CASE(a_quiet_hour_is_healthy_without_a_wake_up, Fixture) {
   begin_healthy();
   BOOST_TEST((!state.next_change()));
   wait(1h);
-  BOOST_TEST(told.empty());
+  BOOST_TEST(reported.empty());
   BOOST_TEST((!state.next_change()));
 }
 
@@ -105,27 +105,27 @@ BOOST_FIXTURE_TEST_CASE(a_flood_is_healthy, Fixture) {
     row_waits(1ms);
     after(1s);
   }
-  BOOST_TEST(told.empty());
+  BOOST_TEST(reported.empty());
 }
 
-BOOST_FIXTURE_TEST_CASE(worse_is_told_at_once_and_better_when_it_has_lasted, Fixture) {
+BOOST_FIXTURE_TEST_CASE(worse_is_reported_at_once_and_better_when_it_has_lasted, Fixture) {
   begin_healthy();
   sink.open = false;
   after(1ns);
-  BOOST_TEST(told == Told{away});
+  BOOST_TEST(reported == Lines{away});
   BOOST_TEST((!state.next_change()));
   sink.open = true;
   after(1h);
   BOOST_TEST((state.next_change() == now + 1s));
   wait(1s - 1ns);
-  BOOST_TEST(told == Told{away});
+  BOOST_TEST(reported == Lines{away});
   BOOST_TEST((state.next_change() == now + 1ns));
   wait(1ns);
-  BOOST_TEST(told == (Told{away, "Healthy"}));
+  BOOST_TEST(reported == (Lines{away, "Healthy"}));
   BOOST_TEST((!state.next_change()));
 }
 
-BOOST_FIXTURE_TEST_CASE(a_trouble_that_comes_and_goes_is_told_once, Fixture) {
+BOOST_FIXTURE_TEST_CASE(a_trouble_that_comes_and_goes_is_reported_once, Fixture) {
   begin_healthy();
   for (int i = 0; i < 100; ++i) {
     sink.open = false;
@@ -134,9 +134,9 @@ BOOST_FIXTURE_TEST_CASE(a_trouble_that_comes_and_goes_is_told_once, Fixture) {
     after(1ms);
     wait(999ms);
   }
-  BOOST_TEST(told == Told{away});
+  BOOST_TEST(reported == Lines{away});
   wait(1ms);
-  BOOST_TEST(told == (Told{away, "Healthy"}));
+  BOOST_TEST(reported == (Lines{away, "Healthy"}));
 }
 
 BOOST_FIXTURE_TEST_CASE(a_stuck_sink_is_degraded_then_unhealthy_naming_the_row_and_then_healthy, Fixture) {
@@ -145,20 +145,20 @@ BOOST_FIXTURE_TEST_CASE(a_stuck_sink_is_degraded_then_unhealthy_naming_the_row_a
   after(0s);
   sink.open = false;
   after(1s);
-  BOOST_TEST(told == Told{away});
+  BOOST_TEST(reported == Lines{away});
   BOOST_TEST((state.next_change() == now + 9s));
   wait(9s - 1ns);
-  BOOST_TEST(told == Told{away});
+  BOOST_TEST(reported == Lines{away});
   wait(1ns);
-  BOOST_TEST(told == (Told{away, stuck}));
+  BOOST_TEST(reported == (Lines{away, stuck}));
   row_is_written();
   after(1s);  // degraded for a moment: not reported, because it ends too soon
   sink.open = true;
   after(1ms);
   wait(1s - 1ns);
-  BOOST_TEST(told == (Told{away, stuck}));
+  BOOST_TEST(reported == (Lines{away, stuck}));
   wait(1ns);
-  BOOST_TEST(told == (Told{away, stuck, "Healthy"}));
+  BOOST_TEST(reported == (Lines{away, stuck, "Healthy"}));
 }
 
 BOOST_FIXTURE_TEST_CASE(unhealthy_ends_though_what_is_left_comes_and_goes, Fixture) {
@@ -170,17 +170,17 @@ BOOST_FIXTURE_TEST_CASE(unhealthy_ends_though_what_is_left_comes_and_goes, Fixtu
     sink.open = i % 2 != 0;
     after(400ms);
   }
-  BOOST_TEST(told == Told{stuck});
+  BOOST_TEST(reported == Lines{stuck});
   sink.open = false;
   after(1ns);  // no verdict of the last 1.2 s was worse than this one
-  BOOST_TEST(told == (Told{stuck, away}));
+  BOOST_TEST(reported == (Lines{stuck, away}));
   sink.open = true;
   after(1ms);
   wait(1s);
-  BOOST_TEST(told == (Told{stuck, away, "Healthy"}));
+  BOOST_TEST(reported == (Lines{stuck, away, "Healthy"}));
 }
 
-BOOST_FIXTURE_TEST_CASE(an_earlier_cause_is_told_at_once_and_a_later_one_when_it_has_lasted, Fixture) {
+BOOST_FIXTURE_TEST_CASE(an_earlier_cause_is_reported_at_once_and_a_later_one_when_it_has_lasted, Fixture) {
   begin_healthy();
   const std::string slow = "Degraded: p99 latency 20000 us in the last minute, limit 10000 us";
   const std::string lost = "Degraded: link messages were lost, reading all links again";
@@ -189,16 +189,16 @@ BOOST_FIXTURE_TEST_CASE(an_earlier_cause_is_told_at_once_and_a_later_one_when_it
   after(1s);
   report.snapshot_pending = true;
   after(1s);
-  BOOST_TEST(told == (Told{slow, lost}));
+  BOOST_TEST(reported == (Lines{slow, lost}));
   report.snapshot_pending = false;
   after(1s);
   wait(1s - 1ns);
-  BOOST_TEST(told == (Told{slow, lost}));
+  BOOST_TEST(reported == (Lines{slow, lost}));
   wait(1ns);
-  BOOST_TEST(told == (Told{slow, lost, slow}));
+  BOOST_TEST(reported == (Lines{slow, lost, slow}));
 }
 
-BOOST_FIXTURE_TEST_CASE(another_row_is_told_at_once_and_other_numbers_once_a_minute, Fixture) {
+BOOST_FIXTURE_TEST_CASE(another_row_is_reported_at_once_and_other_numbers_once_a_minute, Fixture) {
   begin_healthy();
   row_waits(10s);
   after(0s);
@@ -206,17 +206,17 @@ BOOST_FIXTURE_TEST_CASE(another_row_is_told_at_once_and_other_numbers_once_a_min
     sink.pending = 1 + others;
     after(1s);
   }
-  BOOST_TEST(told == Told{stuck});
+  BOOST_TEST(reported == Lines{stuck});
   wait(1s - 1ns);
-  BOOST_TEST(told == Told{stuck});
+  BOOST_TEST(reported == Lines{stuck});
   wait(1ns);
-  BOOST_TEST(told == (Told{stuck, "Unhealthy: Ethernet4 and 59 more not written to store"}));
+  BOOST_TEST(reported == (Lines{stuck, "Unhealthy: Ethernet4 and 59 more not written to store"}));
   BOOST_TEST(state.history().size() == 2U);  // the first is from the start; a changed number is no transition
   BOOST_TEST(state.history().back().now.reason == "Ethernet4 and 59 more not written to store");
   BOOST_TEST((state.history().back().when == now - 60s));
   sink.pending_port = "Ethernet8";
   after(1ns);
-  BOOST_TEST(told.back() == "Unhealthy: Ethernet8 and 59 more not written to store");
+  BOOST_TEST(reported.back() == "Unhealthy: Ethernet8 and 59 more not written to store");
   BOOST_TEST(state.history().size() == 3U);
   BOOST_TEST((state.history().back().before == state.history().at(1).now));
 }
@@ -228,12 +228,12 @@ BOOST_FIXTURE_TEST_CASE(a_rate_that_hovers_at_its_limit_does_not_flap, Fixture) 
     report.latency_p99_us = i % 2 == 0 ? 10'001 : 9900;
     after(1s);
   }
-  BOOST_TEST(told == Told{"Degraded: p99 latency 10001 us in the last minute, limit 10000 us"});
+  BOOST_TEST(reported == Lines{"Degraded: p99 latency 10001 us in the last minute, limit 10000 us"});
   report.latency_p99_us = 9000;
   after(1s);
   wait(1s);
-  BOOST_TEST(told.back() == "Healthy");
-  BOOST_TEST(told.size() == 2U);
+  BOOST_TEST(reported.back() == "Healthy");
+  BOOST_TEST(reported.size() == 2U);
 }
 
 BOOST_FIXTURE_TEST_CASE(other_options_count_from_now_on, Fixture) {

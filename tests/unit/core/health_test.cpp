@@ -104,7 +104,7 @@ BOOST_FIXTURE_TEST_CASE(a_refused_row_is_degraded_and_then_unhealthy_naming_it, 
 }
 
 // The row's change was read before the row was refused.
-BOOST_FIXTURE_TEST_CASE(a_refused_row_that_is_late_is_told_as_refused, Fixture) {
+BOOST_FIXTURE_TEST_CASE(a_refused_row_that_is_late_is_reported_as_refused, Fixture) {
   sink.refused_since = start + 1s;
   sink.refused_port = sink.pending_port = "Ethernet8";
   sink.pending_since = start;
@@ -168,7 +168,7 @@ BOOST_FIXTURE_TEST_CASE(counters_are_no_trouble, Fixture) {
   BOOST_TEST(verdict() == "Healthy");
 }
 
-BOOST_FIXTURE_TEST_CASE(rows_left_alone_are_told_with_the_pattern, Fixture) {
+BOOST_FIXTURE_TEST_CASE(rows_left_alone_are_reported_with_the_pattern, Fixture) {
   report.rows_left_alone = 7;
   BOOST_TEST(verdict() ==
              "Degraded: no netdev matches Ethernet*, 7 rows left alone: correct ports.match, or portsyncctl resync "
@@ -380,7 +380,7 @@ BOOST_FIXTURE_TEST_CASE(without_a_sink_there_is_no_rate, Fixture) {
   BOOST_TEST(verdict() == "Healthy");
 }
 
-BOOST_FIXTURE_TEST_CASE(a_condition_is_told_as_it_is, Fixture) {
+BOOST_FIXTURE_TEST_CASE(a_condition_is_reported_as_it_is, Fixture) {
   conditions["writer"] = {Verdict::degraded, "another portsyncd writes the same rows"};
   BOOST_TEST(verdict() == "Degraded: another portsyncd writes the same rows");
   conditions["writer"] = {Verdict::healthy, ""};

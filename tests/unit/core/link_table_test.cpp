@@ -178,7 +178,7 @@ BOOST_AUTO_TEST_CASE(every_interleaving_of_snapshot_and_notifications_ends_at_th
   BOOST_TEST_MESSAGE(counted.orders << " orders");
 }
 
-BOOST_AUTO_TEST_CASE(an_identical_message_tells_nothing) {
+BOOST_AUTO_TEST_CASE(an_identical_message_makes_no_event) {
   Fixture f;
   f.table.on_changed(make_link(1, "Ethernet0"), f.now);
   f.table.on_changed(make_link(1, "Ethernet0"), f.now);
@@ -252,7 +252,7 @@ namespace {
 enum class Lost { nothing, notifications };
 
 // Returns the events when a snapshot lists `now` under the ifindex of `before`.
-std::vector<LinkEvent> told_of(const LinkState& before, const LinkState& now, Lost lost) {
+std::vector<LinkEvent> events_of(const LinkState& before, const LinkState& now, Lost lost) {
   std::vector<LinkEvent> events;
   LinkTable table([&events](const LinkEvent& event) { events.push_back(event); });
   table.on_changed(before, {});
@@ -287,18 +287,18 @@ bool is_change(const std::vector<LinkEvent>& events) {
 
 }  // namespace
 
-BOOST_AUTO_TEST_CASE(another_link_under_a_known_ifindex_is_told_as_removed_and_new) {
+BOOST_AUTO_TEST_CASE(another_link_under_a_known_ifindex_is_reported_as_removed_and_new) {
   const LinkState known = with_address(1);
-  BOOST_TEST(is_replacement(told_of(known, with_address(2), Lost::notifications)));
-  BOOST_TEST(is_replacement(told_of(known, with_address(1, 6), Lost::notifications)));
+  BOOST_TEST(is_replacement(events_of(known, with_address(2), Lost::notifications)));
+  BOOST_TEST(is_replacement(events_of(known, with_address(1, 6), Lost::notifications)));
   LinkState other_kind = known;
   other_kind.kind = "macvlan";
-  BOOST_TEST(is_replacement(told_of(known, other_kind, Lost::notifications)));
+  BOOST_TEST(is_replacement(events_of(known, other_kind, Lost::notifications)));
   for (const auto counter :
        {&LinkState::carrier_changes, &LinkState::carrier_up_count, &LinkState::carrier_down_count}) {
     LinkState fewer = known;
     fewer.*counter = 0;
-    BOOST_TEST(is_replacement(told_of(known, fewer, Lost::notifications)));
+    BOOST_TEST(is_replacement(events_of(known, fewer, Lost::notifications)));
   }
 }
 
@@ -310,15 +310,15 @@ BOOST_AUTO_TEST_CASE(a_link_that_changed_while_notifications_were_lost_stays_the
   changed.master = 9;
   changed.flags = 0;
   changed.carrier_down_count = 5;
-  BOOST_TEST(is_change(told_of(known, changed, Lost::notifications)));
+  BOOST_TEST(is_change(events_of(known, changed, Lost::notifications)));
   LinkState not_counted = known;
   not_counted.carrier_changes.reset();
-  BOOST_TEST(is_change(told_of(known, not_counted, Lost::notifications)));
-  BOOST_TEST(told_of(known, known, Lost::notifications).empty());
+  BOOST_TEST(is_change(events_of(known, not_counted, Lost::notifications)));
+  BOOST_TEST(events_of(known, known, Lost::notifications).empty());
 }
 
 BOOST_AUTO_TEST_CASE(without_a_loss_a_known_ifindex_is_the_known_link) {
-  BOOST_TEST(is_change(told_of(with_address(1), with_address(2), Lost::nothing)));
+  BOOST_TEST(is_change(events_of(with_address(1), with_address(2), Lost::nothing)));
   Fixture f;
   f.table.on_changed(with_address(1), f.now);
   f.table.on_changed(with_address(2), f.now);

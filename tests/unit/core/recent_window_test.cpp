@@ -11,7 +11,7 @@ using namespace std::chrono_literals;
 
 namespace {
 
-const TimePoint start{1h};  // the beginning of a slot
+const TimePoint start{1h};  // the beginning of a bucket
 
 struct Fixture {
   core::RecentWindow<int> window;
@@ -32,7 +32,7 @@ BOOST_FIXTURE_TEST_CASE(an_empty_window_has_nothing_and_no_end, Fixture) {
   BOOST_TEST((!window.next_end(start)));
 }
 
-BOOST_FIXTURE_TEST_CASE(what_was_counted_leaves_a_minute_after_its_slot_began, Fixture) {
+BOOST_FIXTURE_TEST_CASE(what_was_counted_leaves_a_minute_after_its_bucket_began, Fixture) {
   window.at(start) += 1;
   window.at(start + 5s - 1ns) += 10;
   BOOST_TEST(sum(start) == 11);
@@ -42,7 +42,7 @@ BOOST_FIXTURE_TEST_CASE(what_was_counted_leaves_a_minute_after_its_slot_began, F
   BOOST_TEST((!window.next_end(start + 60s)));
 }
 
-BOOST_FIXTURE_TEST_CASE(each_slot_leaves_by_itself_and_the_oldest_first, Fixture) {
+BOOST_FIXTURE_TEST_CASE(each_bucket_leaves_by_itself_and_the_oldest_first, Fixture) {
   for (int i = 0; i < 12; ++i) window.at(start + i * 5s) += 1;
   BOOST_TEST(sum(start + 55s) == 12);
   for (int i = 0; i < 12; ++i) {
@@ -53,7 +53,7 @@ BOOST_FIXTURE_TEST_CASE(each_slot_leaves_by_itself_and_the_oldest_first, Fixture
   }
 }
 
-BOOST_FIXTURE_TEST_CASE(a_slot_used_again_begins_at_nothing, Fixture) {
+BOOST_FIXTURE_TEST_CASE(a_bucket_used_again_begins_at_nothing, Fixture) {
   window.at(start) += 5;
   window.at(start + 60s) += 1;
   BOOST_TEST(sum(start + 60s) == 1);
@@ -61,13 +61,13 @@ BOOST_FIXTURE_TEST_CASE(a_slot_used_again_begins_at_nothing, Fixture) {
   BOOST_TEST(sum(start + 24h) == 2);
 }
 
-BOOST_AUTO_TEST_CASE(latencies_of_several_slots_are_one_histogram) {
+BOOST_AUTO_TEST_CASE(latencies_of_several_buckets_are_one_histogram) {
   core::RecentWindow<core::LatencyHistogram> window;
   for (int i = 0; i < 99; ++i) window.at(start).add(100us);
   for (int i = 0; i < 99; ++i) window.at(start + 5s).add(8ms);
   const auto all = [&window](TimePoint now) {
     core::LatencyHistogram sum;
-    window.visit(now, [&sum](const core::LatencyHistogram& slot) { sum.add(slot); });
+    window.visit(now, [&sum](const core::LatencyHistogram& bucket) { sum.add(bucket); });
     return sum;
   };
   BOOST_TEST(all(start + 5s).count() == 198U);

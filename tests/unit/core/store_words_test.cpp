@@ -136,7 +136,7 @@ struct Fixture {
 
 BOOST_FIXTURE_TEST_SUITE(words, Fixture)
 
-BOOST_AUTO_TEST_CASE(a_refused_row_is_told_and_reported_in_the_stores_words) {
+BOOST_AUTO_TEST_CASE(a_refused_row_is_an_event_and_a_trouble_in_the_stores_words) {
   open();
   read();
   store.text = "PORT_TABLE|Ethernet0: WRONGTYPE Operation against a key";
@@ -155,7 +155,7 @@ BOOST_AUTO_TEST_CASE(without_words_the_error_says_it) {
   BOOST_TEST(report().error == refused.message());
 }
 
-BOOST_AUTO_TEST_CASE(why_it_is_not_open_is_told_and_reported_in_the_stores_words) {
+BOOST_AUTO_TEST_CASE(why_it_is_not_open_is_an_event_and_a_trouble_in_the_stores_words) {
   begin();
   store.text = "SELECT 99: ERR DB index is out of range";
   store.open = false;
@@ -182,7 +182,7 @@ BOOST_AUTO_TEST_CASE(a_read_back_that_fails_is_a_trouble_until_one_does_not) {
   BOOST_TEST(texts.back() == "");
 }
 
-BOOST_AUTO_TEST_CASE(what_is_amiss_though_no_row_fails_is_told_and_reported_once) {
+BOOST_AUTO_TEST_CASE(a_trouble_without_a_failed_row_is_an_event_and_a_trouble_once) {
   begin();
   store.amiss = "the index cannot be kept, PORT_TABLE: WRONGTYPE";
   turn();
@@ -291,7 +291,7 @@ BOOST_AUTO_TEST_CASE(what_changes_meanwhile_is_written_once_it_is_open) {
   BOOST_TEST(store.puts.size() == 1U);
 }
 
-BOOST_AUTO_TEST_CASE(one_that_cannot_be_reopened_is_told_like_any_other) {
+BOOST_AUTO_TEST_CASE(a_sink_that_cannot_be_reopened_is_reported_like_any_other) {
   begin();
   store.open = false;
   store.observer->on_closed(Errc::try_again);

@@ -35,8 +35,8 @@ enum class Action : std::uint8_t {
   swap,  // toggles
   drained,
   lose,  // from now on no change is reported
-  retell_1,
-  retell_2,  // a snapshot's replies, in either order
+  relist_1,
+  relist_2,  // a snapshot's replies, in either order
   snapshot_end,
   opens,
   closes,
@@ -54,7 +54,7 @@ enum class Action : std::uint8_t {
 
 constexpr std::array<std::string_view, static_cast<std::size_t>(Action::count)> action_names{
     "mtu_1",    "mtu_2",       "exists_1",     "exists_2",    "rename_1",   "swap",        "drained", "lose",
-    "retell_1", "retell_2",    "snapshot_end", "opens",       "closes",     "closes_late", "answer",  "try_again",
+    "relist_1", "relist_2",    "snapshot_end", "opens",       "closes",     "closes_late", "answer",  "try_again",
     "refuse",   "late_answer", "wait",         "row_deleted", "row_edited", "audit"};
 
 using Path = std::vector<Action>;
@@ -114,7 +114,7 @@ class World {
       return;
     }
     kernel_[first_index_] = make_link(first_index_, "Ethernet0");
-    tell_differences(Cause::initial);
+    report_differences(Cause::initial);
     end_snapshot();
     sink_.open();
     settle();
@@ -138,9 +138,9 @@ class World {
         return !drained_;
       case Action::lose:
         return !losing_;
-      case Action::retell_1:
+      case Action::relist_1:
         return losing_ && differs(first_index_);
-      case Action::retell_2:
+      case Action::relist_2:
         return losing_ && differs(second_index);
       case Action::snapshot_end:
         return losing_ && !differs(first_index_) && !differs(second_index) && !differs(other_first_index());
@@ -181,7 +181,7 @@ class World {
   // Ends the trouble: reports the lost changes, opens the sink, completes its operations, and lets time pass as far as
   // a retry needs it.
   void end_trouble() {
-    tell_differences(Cause::resync);
+    report_differences(Cause::resync);
     if (losing_) end_snapshot();
     source_.drained();
     if (!sink_.is_open()) sink_.open();
@@ -223,15 +223,15 @@ class World {
     return std::any_of(kernel_.begin(), kernel_.end(), [&name](const auto& each) { return each.second.name == name; });
   }
   [[nodiscard]] bool differs(std::int32_t ifindex) const {
-    const auto told = source_.links().find(ifindex);
+    const auto reported = source_.links().find(ifindex);
     const auto is = kernel_.find(ifindex);
-    if (is == kernel_.end() || told == source_.links().end()) {
-      return exists(ifindex) != (told != source_.links().end());
+    if (is == kernel_.end() || reported == source_.links().end()) {
+      return exists(ifindex) != (reported != source_.links().end());
     }
-    return is->second != told->second;
+    return is->second != reported->second;
   }
 
-  void tell(std::int32_t ifindex, Cause cause) {
+  void report(std::int32_t ifindex, Cause cause) {
     if (!differs(ifindex)) return;
     if (exists(ifindex)) {
       matched_ = matched_ || PortFilter{}.matches(kernel_.at(ifindex));
@@ -240,15 +240,15 @@ class World {
       source_.remove(ifindex, cause);
     }
   }
-  void tell_differences(Cause cause) {
-    for (const std::int32_t ifindex : {second_index, 1, 11}) tell(ifindex, cause);
+  void report_differences(Cause cause) {
+    for (const std::int32_t ifindex : {second_index, 1, 11}) report(ifindex, cause);
   }
   void end_snapshot() {
     losing_ = false;
-    source_.snapshot_end(std::exchange(snapshot_told_, true) ? Cause::resync : Cause::initial);
+    source_.snapshot_end(std::exchange(snapshot_reported_, true) ? Cause::resync : Cause::initial);
   }
   void changed(std::int32_t ifindex) {
-    if (!losing_) tell(ifindex, Cause::notified);
+    if (!losing_) report(ifindex, Cause::notified);
   }
 
   void toggle_mtu(std::int32_t ifindex) {
@@ -299,10 +299,10 @@ class World {
       case Action::lose:
         losing_ = true;
         return source_.snapshot_begin(Cause::resync);
-      case Action::retell_1:
-        return tell(first_index_, Cause::resync);
-      case Action::retell_2:
-        return tell(second_index, Cause::resync);
+      case Action::relist_1:
+        return report(first_index_, Cause::resync);
+      case Action::relist_2:
+        return report(second_index, Cause::resync);
       case Action::snapshot_end:
         return end_snapshot();
       case Action::opens:
@@ -373,7 +373,7 @@ class World {
   // Checks that each waiting row is under way, or that a time for it is set.
   void check_waiting() {
     require(engine_.statistics().pending <= 6, "more waits than there are names");
-    if (!snapshot_told_ || !sink_.is_open() || engine_.drained() || !sink_.operations.empty()) return;
+    if (!snapshot_reported_ || !sink_.is_open() || engine_.drained() || !sink_.operations.empty()) return;
     const auto deadline = engine_.deadline();
     require(deadline.has_value(), "something waits for nothing");
     require(*deadline <= now_ + 1s, "something waits for longer than a retry");
@@ -432,9 +432,9 @@ class World {
   bool losing_ = false;
   bool drained_ = true;
   bool meddled_ = false;
-  std::set<std::string> in_part_;  // ports whose last write was refused and stored in part
-  bool matched_ = false;           // the source has reported a link that is a port
-  bool snapshot_told_ = false;     // the first snapshot was reported
+  std::set<std::string> in_part_;   // ports whose last write was refused and stored in part
+  bool matched_ = false;            // the source has reported a link that is a port
+  bool snapshot_reported_ = false;  // the first snapshot was reported
 };
 
 // Walks every path of these actions, depth first. Each path begins at the start, because a world cannot be copied.
@@ -518,7 +518,7 @@ BOOST_AUTO_TEST_CASE(names_that_move_between_links) {
 }
 
 BOOST_AUTO_TEST_CASE(losses_and_snapshots) {
-  search(synchronized, {exists_1, rename_1, swap, lose, retell_1, retell_2, snapshot_end, drained, answer}, 7);
+  search(synchronized, {exists_1, rename_1, swap, lose, relist_1, relist_2, snapshot_end, drained, answer}, 7);
 }
 
 BOOST_AUTO_TEST_CASE(answers_late_lost_and_bad) {
@@ -531,7 +531,7 @@ BOOST_AUTO_TEST_CASE(rows_that_others_change) {
 }
 
 BOOST_AUTO_TEST_CASE(the_start) {
-  search(fresh, {exists_1, mtu_1, snapshot_end, retell_1, retell_2, drained, opens, closes, closes_late, answer, wait},
+  search(fresh, {exists_1, mtu_1, snapshot_end, relist_1, relist_2, drained, opens, closes, closes_late, answer, wait},
          7);
 }
 
@@ -541,5 +541,5 @@ BOOST_AUTO_TEST_CASE(everything_together) {
 }
 
 BOOST_AUTO_TEST_CASE(the_start_without_a_port) {
-  search(fresh, {exists_1, exists_2, snapshot_end, retell_2, drained, opens, closes, answer, wait}, 6);
+  search(fresh, {exists_1, exists_2, snapshot_end, relist_2, drained, opens, closes, answer, wait}, 6);
 }

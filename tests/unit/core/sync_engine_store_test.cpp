@@ -31,7 +31,7 @@ BOOST_AUTO_TEST_CASE(rows_are_left_alone_until_a_link_matches_or_force) {
   }
 }
 
-BOOST_AUTO_TEST_CASE(a_refused_row_is_told_once_and_tried_again_every_retry_interval_with_its_newest_state) {
+BOOST_AUTO_TEST_CASE(a_refused_row_is_reported_once_and_tried_again_every_retry_interval_with_its_newest_state) {
   Fixture f;
   f.begin(ports(1));
   f.source.change(make_link(100, "Ethernet0", false));
@@ -328,7 +328,7 @@ BOOST_AUTO_TEST_CASE(another_audit_interval_counts_from_when_it_was_set) {
   BOOST_TEST(f.sink().log.empty());  // the same filter: no new comparison
 }
 
-BOOST_AUTO_TEST_CASE(a_write_only_sink_gets_everything_on_open_and_removals_of_what_it_had_been_told) {
+BOOST_AUTO_TEST_CASE(a_write_only_sink_gets_everything_on_open_and_removals_of_what_it_was_sent) {
   Fixture f;
   f.sink().write_only = true;
   f.begin(ports(2));

@@ -74,7 +74,7 @@ BOOST_AUTO_TEST_CASE(changes_while_a_batch_is_on_its_way_are_one_next_batch) {
   BOOST_TEST(written[1].count == 10U);  // the number of changes that the row stands for
 }
 
-BOOST_AUTO_TEST_CASE(a_row_that_was_written_or_removed_is_told_with_what_it_was) {
+BOOST_AUTO_TEST_CASE(a_row_that_was_written_or_removed_is_reported_with_what_it_was) {
   Fixture f;
   f.begin(ports(1));
   f.source.change(make_link(100, "Ethernet0", false));

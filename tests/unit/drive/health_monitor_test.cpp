@@ -61,7 +61,7 @@ BOOST_FIXTURE_TEST_CASE(a_report_that_grows_old_changes_the_verdict_unasked, Fix
   BOOST_TEST(!readable(*monitor));
 }
 
-BOOST_FIXTURE_TEST_CASE(a_better_verdict_is_told_unasked_when_it_has_lasted, Fixture) {
+BOOST_FIXTURE_TEST_CASE(a_better_verdict_is_reported_unasked_when_it_has_lasted, Fixture) {
   row_waits();
   process_until(*monitor, [this] { return heard.size() == 2; });
   row_is_written();

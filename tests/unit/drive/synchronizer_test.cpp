@@ -162,7 +162,7 @@ BOOST_AUTO_TEST_CASE(what_is_asked_for_outside_process_is_done_inside_it) {
   BOOST_TEST(f.source.resyncs == 1);
 }
 
-BOOST_AUTO_TEST_CASE(an_error_of_the_source_is_final_and_told) {
+BOOST_AUTO_TEST_CASE(an_error_of_the_source_is_final_and_returned) {
   Fixture f;
   f.begin();
   f.source.failure = {EIO, std::system_category()};

@@ -207,7 +207,7 @@ BOOST_AUTO_TEST_CASE(a_shorter_list_of_alternative_names_replaces_a_longer_one) 
   BOOST_TEST(link.alternative_names == std::vector<std::string>{"only"}, boost::test_tools::per_element());
 }
 
-BOOST_AUTO_TEST_CASE(a_removal_tells_the_ifindex) {
+BOOST_AUTO_TEST_CASE(a_removal_has_the_ifindex) {
   LinkState link;
   BOOST_TEST(Message(RTM_DELLINK, 9).name().decode(link) == Decoded::removed);
   BOOST_TEST(link.ifindex == 9);
@@ -387,7 +387,7 @@ BOOST_AUTO_TEST_CASE(a_message_cut_off_anywhere_is_malformed_or_still_whole) {
   }
 }
 
-BOOST_AUTO_TEST_CASE(every_message_of_a_datagram_is_told) {
+BOOST_AUTO_TEST_CASE(every_message_of_a_datagram_is_visited) {
   const std::string one = whole_link().name().bytes();
   BOOST_TEST(messages_in("") == 0);
   BOOST_TEST(messages_in(one) == 1);

@@ -102,7 +102,7 @@ BOOST_FIXTURE_TEST_CASE(after_relax_a_later_time_counts_too, Fixture) {
   BOOST_TEST(!readable());
 }
 
-BOOST_FIXTURE_TEST_CASE(the_timer_and_a_descriptor_are_told_together, Fixture) {
+BOOST_FIXTURE_TEST_CASE(the_timer_and_a_descriptor_are_reported_together, Fixture) {
   events.add(pipe[0], EPOLLIN, 3);
   BOOST_REQUIRE(::write(pipe[1], "x", 1) == 1);
   events.arm(os::now() - 1s);

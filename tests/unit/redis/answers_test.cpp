@@ -193,7 +193,7 @@ BOOST_AUTO_TEST_CASE(when_exec_itself_is_refused_the_rows_are_tried_again_withou
   BOOST_TEST(!outcome.stuck);
 }
 
-BOOST_AUTO_TEST_CASE(a_server_that_refuses_exec_without_leaving_the_multi_is_told_to) {
+BOOST_AUTO_TEST_CASE(a_server_that_refuses_exec_without_leaving_the_multi_gets_a_discard) {
   send_multi(1);
   reply({ok, queued, queued, noperm});
   BOOST_TEST(outcome.stuck);
@@ -305,7 +305,7 @@ BOOST_AUTO_TEST_CASE(answers_that_do_not_fit) {
   BOOST_TEST(!outcome.fits);
 }
 
-BOOST_AUTO_TEST_CASE(a_refused_row_is_told_with_the_servers_words) {
+BOOST_AUTO_TEST_CASE(a_refused_row_is_reported_with_the_servers_words) {
   send_multi(2);
   reply({ok, oom, queued, queued, aborted});
   Answers::Row row;
@@ -319,7 +319,7 @@ BOOST_AUTO_TEST_CASE(a_refused_row_is_told_with_the_servers_words) {
   BOOST_TEST(row.text == "");
 }
 
-BOOST_AUTO_TEST_CASE(what_became_of_the_index_is_told_with_the_servers_words) {
+BOOST_AUTO_TEST_CASE(the_result_of_the_index_is_reported_with_the_servers_words) {
   send_multi(1);
   reply({ok, queued, queued});
   BOOST_TEST(!outcome.index_written);

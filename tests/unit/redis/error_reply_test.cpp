@@ -10,7 +10,7 @@
 
 using namespace portsync::redis;
 
-BOOST_AUTO_TEST_CASE(error_replies_are_told_apart_by_their_first_word) {
+BOOST_AUTO_TEST_CASE(error_replies_are_classified_by_their_first_word) {
   BOOST_CHECK(classify("OOM command not allowed when used memory > 'maxmemory'.") == Errc::oom);
   BOOST_CHECK(classify("READONLY You can't write against a read only replica.") == Errc::readonly);
   BOOST_CHECK(classify("NOPERM this user has no permissions to run the 'hset' command") == Errc::noperm);
@@ -28,7 +28,7 @@ BOOST_AUTO_TEST_CASE(error_replies_are_told_apart_by_their_first_word) {
 }
 
 // The error replies of Redis 6, from EVAL and from redis.pcall(), and of Redis 7.
-BOOST_AUTO_TEST_CASE(what_a_command_in_a_script_was_refused_for_is_told_apart_too) {
+BOOST_AUTO_TEST_CASE(refusals_of_commands_in_a_script_are_classified_too) {
   for (const auto& [text, code] : std::vector<std::pair<std::string, Errc>>{
            {"ERR Error running script (call to f_6d): @user_script:1: @user_script: 1: -READONLY You can't write "
             "against "

@@ -30,20 +30,20 @@ const std::string no_fields = array({nil, nil, nil, nil});
 struct Fixture {
   StateSinkOptions options;
   ReadBack reading{options};
-  Lines told;  // "port field=value ..."
+  Lines rows;  // "port field=value ..."
   std::vector<StoredRow::Owner> owners;
   bool ended = false;
   std::error_code error;
   bool nonsense = false;
 
-  void tell(Step step) {
+  void on_step(Step step) {
     if (step == Step::row) {
       const StoredRow found = reading.row();
       std::string line(found.port);
       for (const auto& [name, value] : *found.fields) line += " " + std::string(name) + "=" + std::string(value);
       if (!found.unread_field.empty()) line += " unread " + std::string(found.unread_field);
       if (!found.readable) line += " cannot be read";
-      told.push_back(line);
+      rows.push_back(line);
       owners.push_back(found.owner);
     } else if (step == Step::ended) {
       BOOST_TEST(!ended);
@@ -59,18 +59,18 @@ struct Fixture {
     for (;;) {
       const Step step = reading.advance(out);
       if (step == Step::none) break;
-      tell(step);
+      on_step(step);
     }
     return lines(out);
   }
   Lines begin(Scope scope = Scope::all, const std::vector<std::string_view>& ports = {}) {
-    told.clear();
+    rows.clear();
     ended = false;
     reading.begin(scope, ports);
     return advance();
   }
   Lines reply(const std::string& text) {
-    tell(reading.on_reply(Answer(text)));
+    on_step(reading.on_reply(Answer(text)));
     return advance();
   }
 };
@@ -94,7 +94,7 @@ BOOST_AUTO_TEST_CASE(all_rows_with_their_index_entries) {
   check(reply(scan("0", {})), {});
   BOOST_TEST(ended);
   BOOST_TEST(!error);
-  check(told, {"E0 state=ok netdev_oper_status=up admin_status=up mtu=9100 @index=up", "E4 netdev_oper_status=down",
+  check(rows, {"E0 state=ok netdev_oper_status=up admin_status=up mtu=9100 @index=up", "E4 netdev_oper_status=down",
                "E8 @index=down"});
   BOOST_TEST(!reading.active());
 }
@@ -116,7 +116,7 @@ BOOST_AUTO_TEST_CASE(an_empty_table) {
   reply("*0\r\n");
   reply(scan("0", {}));
   BOOST_TEST(ended);
-  BOOST_TEST(told.empty());
+  BOOST_TEST(rows.empty());
 }
 
 BOOST_AUTO_TEST_CASE(without_an_index_it_is_not_read) {
@@ -125,7 +125,7 @@ BOOST_AUTO_TEST_CASE(without_an_index_it_is_not_read) {
   check(begin(Scope::listed, {"E0"}), {"HMGET PORT_TABLE|E0 " + fields});
 }
 
-BOOST_AUTO_TEST_CASE(scan_may_tell_a_key_twice_and_keys_of_others) {
+BOOST_AUTO_TEST_CASE(scan_may_return_a_key_twice_and_keys_of_others) {
   options.index = false;
   begin();
   check(reply(scan("5", {"PORT_TABLE|E0", "PORT_TABLE|E0", "PORT_TABLE", "PORT_TABLE|", "OTHER|E4"})),
@@ -133,24 +133,24 @@ BOOST_AUTO_TEST_CASE(scan_may_tell_a_key_twice_and_keys_of_others) {
   reply(row("up"));
   check(reply(scan("0", {"PORT_TABLE|E0"})), {});
   BOOST_TEST(ended);
-  BOOST_TEST(told.size() == 1U);
+  BOOST_TEST(rows.size() == 1U);
 }
 
-BOOST_AUTO_TEST_CASE(a_row_with_fields_of_others_only_is_not_ours_to_tell) {
+BOOST_AUTO_TEST_CASE(a_row_with_fields_of_others_only_is_not_reported) {
   begin();
   reply("*0\r\n");
   reply(scan("0", {"PORT_TABLE|E0"}));
   reply(no_fields);
   BOOST_TEST(ended);
-  BOOST_TEST(told.empty());
+  BOOST_TEST(rows.empty());
 }
 
-BOOST_AUTO_TEST_CASE(a_row_with_fields_of_others_only_but_an_entry_is_told_for_its_entry) {
+BOOST_AUTO_TEST_CASE(a_row_with_fields_of_others_only_but_an_entry_is_reported_for_its_entry) {
   begin();
   reply(bulks({"E0", "up"}));
   reply(scan("0", {"PORT_TABLE|E0"}));
   reply(no_fields);
-  check(told, {"E0 @index=up"});
+  check(rows, {"E0 @index=up"});
   BOOST_TEST(ended);
 }
 
@@ -160,14 +160,14 @@ BOOST_AUTO_TEST_CASE(what_is_not_a_hash_is_a_row_without_fields) {
   reply(scan("0", {"PORT_TABLE|E0", "PORT_TABLE|E8"}));
   reply(wrongtype);
   reply(row("up"));
-  check(told, {"E0", "E8 state=ok netdev_oper_status=up admin_status=up mtu=9100"});
+  check(rows, {"E0", "E8 state=ok netdev_oper_status=up admin_status=up mtu=9100"});
   BOOST_TEST(ended);
   BOOST_TEST(!error);
   BOOST_TEST(reading.unread_rows() == "");
 }
 
 // NOPERM used to count as "absent", so that every audit rewrote every row.
-BOOST_AUTO_TEST_CASE(what_may_not_be_read_is_told_as_unreadable_and_said_with_its_key) {
+BOOST_AUTO_TEST_CASE(a_row_that_may_not_be_read_is_reported_as_unreadable_with_its_key) {
   options.index = false;
   for (const auto& [text, said] : std::vector<std::pair<std::string, std::string>>{
            {noperm, "2 rows cannot be read, PORT_TABLE|E0: NOPERM this user has no permissions"},
@@ -177,7 +177,7 @@ BOOST_AUTO_TEST_CASE(what_may_not_be_read_is_told_as_unreadable_and_said_with_it
     reply(text);
     reply(text);
     reply(row("up"));
-    check(told,
+    check(rows,
           {"E0 cannot be read", "E4 cannot be read", "E8 state=ok netdev_oper_status=up admin_status=up mtu=9100"});
     BOOST_TEST(ended);
     BOOST_TEST(!error);
@@ -196,7 +196,7 @@ BOOST_AUTO_TEST_CASE(an_index_that_cannot_be_read_fails_no_row) {
     reply(row("up"));
     BOOST_TEST(ended);
     BOOST_TEST(!error);
-    check(told, {"E0 state=ok netdev_oper_status=up admin_status=up mtu=9100 unread @index"});
+    check(rows, {"E0 state=ok netdev_oper_status=up admin_status=up mtu=9100 unread @index"});
     BOOST_TEST(reading.index_refusal() == "PORT_TABLE: " + text.substr(1, text.size() - 3));
   }
   BOOST_TEST(reading.index_failures() == 2U);
@@ -205,7 +205,7 @@ BOOST_AUTO_TEST_CASE(an_index_that_cannot_be_read_fails_no_row) {
 // Otherwise missing entries would count as drift, and every audit would repair them in vain.
 BOOST_AUTO_TEST_CASE(an_index_that_refused_a_write_is_compared_once_it_takes_one) {
   for (const auto scope : {Scope::all, Scope::listed}) {
-    told.clear();
+    rows.clear();
     ended = false;
     reading.begin(scope, {"E0"}, true);
     BOOST_TEST(advance().front() == "HDEL PORT_TABLE /");
@@ -213,18 +213,18 @@ BOOST_AUTO_TEST_CASE(an_index_that_refused_a_write_is_compared_once_it_takes_one
     reply(scope == Scope::all ? bulks({"E0", "down"}) : bulks({"down"}));
     if (scope == Scope::all) reply(scan("0", {"PORT_TABLE|E0"}));
     reply(row("up"));
-    check(told, {"E0 state=ok netdev_oper_status=up admin_status=up mtu=9100 unread @index"});
+    check(rows, {"E0 state=ok netdev_oper_status=up admin_status=up mtu=9100 unread @index"});
     BOOST_TEST(ended);
     BOOST_TEST(reading.index_refusal() == "PORT_TABLE: NOPERM this user has no permissions");
   }
-  told.clear();
+  rows.clear();
   ended = false;
   reading.begin(Scope::listed, {"E0"}, true);
   advance();
   reply(":0\r\n");
   reply(bulks({"down"}));
   reply(row("up"));
-  check(told, {"E0 state=ok netdev_oper_status=up admin_status=up mtu=9100 @index=down"});
+  check(rows, {"E0 state=ok netdev_oper_status=up admin_status=up mtu=9100 @index=down"});
   BOOST_TEST(reading.index_refusal() == "");
 }
 
@@ -247,10 +247,10 @@ BOOST_AUTO_TEST_CASE(answers_to_a_failed_read_back_are_not_taken_for_the_next_on
   BOOST_TEST(ended);
   begin(Scope::listed, {"E8"});
   reply(row("up"));  // the reply to E4
-  BOOST_TEST(told.empty());
+  BOOST_TEST(rows.empty());
   BOOST_TEST(!ended);
   reply(row("down"));
-  check(told, {"E8 state=ok netdev_oper_status=down admin_status=up mtu=9100"});
+  check(rows, {"E8 state=ok netdev_oper_status=down admin_status=up mtu=9100"});
   BOOST_TEST(ended);
 }
 
@@ -260,7 +260,7 @@ BOOST_AUTO_TEST_CASE(listed_ports_only) {
   reply(array({bulk("up"), nil}));
   reply(no_fields);
   reply(no_fields);
-  check(told, {"E0 @index=up"});
+  check(rows, {"E0 @index=up"});
   BOOST_TEST(ended);
 }
 
@@ -287,8 +287,8 @@ BOOST_AUTO_TEST_CASE(many_ports_are_read_in_pieces) {
     --outstanding;
   }
   BOOST_TEST(ended);
-  BOOST_TEST(told.size() == 3000U);
-  BOOST_TEST(told.back() == "E2999 state=ok netdev_oper_status=up admin_status=up mtu=9100 @index=up");
+  BOOST_TEST(rows.size() == 3000U);
+  BOOST_TEST(rows.back() == "E2999 state=ok netdev_oper_status=up admin_status=up mtu=9100 @index=up");
 }
 
 BOOST_AUTO_TEST_CASE(a_name_with_wildcards_is_meant_literally) {

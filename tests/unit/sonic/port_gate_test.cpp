@@ -31,17 +31,17 @@ struct Fixture : PortGate::Observer {
     if (std::exchange(fail, false)) throw std::runtime_error("handler");
     switch (event.kind) {
       case LinkEvent::Kind::changed:
-        told.push_back(event.link->name + (event.before == nullptr ? " comes" : " changes") + " " +
-                       to_string(event.cause));
+        events.push_back(event.link->name + (event.before == nullptr ? " comes" : " changes") + " " +
+                         to_string(event.cause));
         break;
       case LinkEvent::Kind::removed:
-        told.push_back(event.link->name + " goes");
+        events.push_back(event.link->name + " goes");
         break;
       case LinkEvent::Kind::snapshot_begin:
-        told.push_back("begin");
+        events.push_back("begin");
         break;
       case LinkEvent::Kind::snapshot_end:
-        told.push_back("end");
+        events.push_back("end");
         break;
       case LinkEvent::Kind::drained:
         break;
@@ -75,24 +75,24 @@ struct Fixture : PortGate::Observer {
     pollfd waits{gate.fd(), POLLIN, 0};
     return ::poll(&waits, 1, 0) == 1;
   }
-  Lines take() { return std::exchange(told, {}); }
+  Lines take() { return std::exchange(events, {}); }
   Lines seen() { return std::exchange(observed, {}); }
 
   int descriptor;
   test::FakeSource source;
   PortGate gate{source, {}, *this};
-  Lines told;
+  Lines events;
   Lines observed;
   bool fail = false;
 };
 
 }  // namespace
 
-BOOST_FIXTURE_TEST_CASE(nothing_is_told_before_it_opens, Fixture) {
+BOOST_FIXTURE_TEST_CASE(nothing_is_forwarded_before_it_opens, Fixture) {
   gate.admit("Ethernet0");
   snapshot({make_link(1, "lo"), make_link(2, "Ethernet0")});
   process();
-  BOOST_TEST(told.empty());
+  BOOST_TEST(events.empty());
   BOOST_TEST(seen() == Lines{"snapshot"});
 }
 
@@ -114,7 +114,7 @@ BOOST_FIXTURE_TEST_CASE(it_opens_with_a_snapshot_of_what_may_pass, Fixture) {
 BOOST_FIXTURE_TEST_CASE(opened_before_the_snapshot_it_waits_for_it, Fixture) {
   gate.open();
   process();
-  BOOST_TEST(told.empty());
+  BOOST_TEST(events.empty());
   snapshot({make_link(1, "lo")});
   BOOST_TEST(readable());
   process();
@@ -145,7 +145,7 @@ BOOST_FIXTURE_TEST_CASE(a_link_that_is_not_lasting_is_copied_while_it_waits, Fix
   BOOST_TEST(take() == Lines{"Ethernet0 comes notified"});
 }
 
-BOOST_FIXTURE_TEST_CASE(a_link_that_goes_while_it_waits_was_never_told, Fixture) {
+BOOST_FIXTURE_TEST_CASE(a_link_that_goes_while_it_waits_was_never_forwarded, Fixture) {
   open_empty();
   source.change(make_link(2, "Ethernet0"));
   source.remove(2);
@@ -167,7 +167,7 @@ BOOST_FIXTURE_TEST_CASE(after_a_removal_the_name_is_admitted_anew, Fixture) {
   BOOST_TEST(seen() == Lines{"waiting Ethernet0"});
 }
 
-BOOST_FIXTURE_TEST_CASE(a_rename_to_an_unknown_name_ends_what_was_told, Fixture) {
+BOOST_FIXTURE_TEST_CASE(a_rename_to_an_unknown_name_is_forwarded_as_a_removal, Fixture) {
   open_empty();
   pass(2, "Ethernet0");
   take();
@@ -180,7 +180,7 @@ BOOST_FIXTURE_TEST_CASE(a_rename_to_an_unknown_name_ends_what_was_told, Fixture)
   BOOST_TEST(take() == Lines{"Ethernet0 comes notified"});
 }
 
-BOOST_FIXTURE_TEST_CASE(a_rename_to_an_admitted_name_is_told_as_a_rename, Fixture) {
+BOOST_FIXTURE_TEST_CASE(a_rename_to_an_admitted_name_is_forwarded_as_a_rename, Fixture) {
   open_empty();
   pass(2, "Ethernet0");
   pass(3, "Ethernet4");  // the notification of its new name is still to come
@@ -237,7 +237,7 @@ BOOST_FIXTURE_TEST_CASE(a_name_that_no_link_has_is_not_admitted_for_later, Fixtu
   BOOST_TEST(take().empty());
 }
 
-BOOST_FIXTURE_TEST_CASE(an_ignored_link_is_never_told_and_its_successor_is, Fixture) {
+BOOST_FIXTURE_TEST_CASE(an_ignored_link_is_never_forwarded_and_its_successor_is, Fixture) {
   snapshot({make_link(2, "Ethernet0")});
   const auto candidates = gate.candidates();
   BOOST_REQUIRE(candidates.size() == 1U);
@@ -268,7 +268,7 @@ BOOST_FIXTURE_TEST_CASE(a_lag_and_a_sub_interface_are_no_candidates, Fixture) {
   BOOST_TEST(gate.candidates().empty());
 }
 
-BOOST_FIXTURE_TEST_CASE(a_resync_is_told_as_it_comes, Fixture) {
+BOOST_FIXTURE_TEST_CASE(a_resync_is_forwarded_as_it_comes, Fixture) {
   open_empty();
   snapshot({});
   BOOST_TEST(take() == (Lines{"begin", "end"}));

@@ -34,7 +34,7 @@ BOOST_AUTO_TEST_CASE(each_key_has_a_name_of_its_own_and_a_member_of_its_own) {
   std::set<const void*> members;
   for (const Key& key : keys()) {
     names.insert(full_name(key));
-    members.insert(std::visit([](const auto* member) { return static_cast<const void*>(member); }, key.slot(config)));
+    members.insert(std::visit([](const auto* member) { return static_cast<const void*>(member); }, key.member(config)));
   }
   BOOST_TEST(names.size() == keys().size());
   BOOST_TEST(members.size() == keys().size());

@@ -70,9 +70,9 @@ BOOST_AUTO_TEST_CASE(a_variable_is_read_as_its_key_wants_it) {
 }
 
 BOOST_AUTO_TEST_CASE(what_cannot_be_read_is_a_warning_and_ignored) {
-  const auto told = warnings({"REDIS_PORT=tcp://10.0.0.1:6379"});
-  BOOST_REQUIRE_EQUAL(told.size(), 1U);
-  BOOST_TEST(told[0] ==
+  const auto found = warnings({"REDIS_PORT=tcp://10.0.0.1:6379"});
+  BOOST_REQUIRE_EQUAL(found.size(), 1U);
+  BOOST_TEST(found[0] ==
              "REDIS_PORT: database.redis_port: found the string \"tcp://10.0.0.1:6379\", expected an integer from 1 "
              "to 65535; ignored");
   for (const char* bad :

@@ -96,7 +96,7 @@ BOOST_FIXTURE_TEST_CASE(a_log_file_must_have_a_name, Fixture) {
   BOOST_TEST(problem(load("[logging]\ntarget = \"file\"\nfile = \"/tmp/log\"\n")) == "");
 }
 
-BOOST_FIXTURE_TEST_CASE(a_host_of_the_environment_that_a_socket_wins_over_is_told, Fixture) {
+BOOST_FIXTURE_TEST_CASE(a_host_of_the_environment_that_a_socket_overrides_is_reported, Fixture) {
   const std::string socket = "[database]\nredis_socket = \"/run/r\"\n";
   const LoadedConfig loaded = load(socket, {"REDIS_HOST=10.0.0.1"});
   BOOST_TEST(problem(loaded) == "REDIS_HOST has no effect: " + folder.file("portsyncd.conf") +

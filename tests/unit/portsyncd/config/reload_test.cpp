@@ -41,17 +41,17 @@ BOOST_AUTO_TEST_CASE(every_key_is_applied_or_named_or_has_no_effect) {
   for (const Key& key : keys()) {
     Config wanted;
     std::visit(
-        [](auto* slot) {
-          using T = std::decay_t<decltype(*slot)>;
+        [](auto* member) {
+          using T = std::decay_t<decltype(*member)>;
           if constexpr (std::is_same_v<T, bool>) {
-            *slot = !*slot;
+            *member = !*member;
           } else if constexpr (std::is_arithmetic_v<T>) {
-            *slot += 1;
+            *member += 1;
           } else {
-            *slot = T{};
+            *member = T{};
           }
         },
-        key.slot(wanted));
+        key.member(wanted));
     if (value_of(wanted, key) == value_of({}, key)) continue;  // the changed value "" is the default
     const ReloadPlan plan = plan_reload({}, wanted);
     BOOST_TEST(plan.applied.size() + plan.needs_restart.size() == 1U, full_name(key));

@@ -45,7 +45,7 @@ PortAnswer make_port(const std::string& name) {
 
 BOOST_GLOBAL_FIXTURE(Utc);
 
-BOOST_AUTO_TEST_CASE(times_are_told_as_people_do) {
+BOOST_AUTO_TEST_CASE(times_are_written_as_people_do) {
   BOOST_TEST(ago({}, now) == "never");
   BOOST_TEST(ago(now, now) == "now");
   BOOST_TEST(ago(now + 5000, now) == "now");  // the clocks differ, or one was set
@@ -94,7 +94,7 @@ BOOST_AUTO_TEST_CASE(the_row_of_one_port_is_what_was_read_now) {
                        "          In sync:  not known\n") != std::string::npos);
 }
 
-BOOST_AUTO_TEST_CASE(the_status_is_told_in_words) {
+BOOST_AUTO_TEST_CASE(the_status_is_written_in_words) {
   StatusAnswer status;
   status.health = {"Degraded", "why"};
   status.version = "1.2.3";
@@ -118,7 +118,7 @@ BOOST_AUTO_TEST_CASE(the_status_is_told_in_words) {
   BOOST_TEST(report(status, coloured).find("\x1b[33mDegraded: why\x1b[0m") != std::string::npos);
 }
 
-BOOST_AUTO_TEST_CASE(an_event_tells_what_has_changed_of_the_row) {
+BOOST_AUTO_TEST_CASE(an_event_shows_what_has_changed_of_the_row) {
   Event event;
   event.name = "port_changed";
   event.time = now + 7;

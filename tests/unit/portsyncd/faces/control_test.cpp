@@ -29,17 +29,17 @@ using Names = std::vector<std::string>;
 
 struct Observer final : Control::Observer {
   void on_port_changed(const Control::PortChange& change) override {
-    told.push_back(std::string(change.now == nullptr ? "removed " : "changed ") + std::string(change.port));
+    received.push_back(std::string(change.now == nullptr ? "removed " : "changed ") + std::string(change.port));
   }
   void on_health_changed(const Control::Transition& transition) override {
-    told.push_back(to_string(transition.before) + " -> " + to_string(transition.now));
+    received.push_back(to_string(transition.before) + " -> " + to_string(transition.now));
   }
   void on_resynchronized(Cause cause, std::size_t ports) override {
-    told.push_back(std::string("resynchronized ") + to_string(cause) + " " + std::to_string(ports));
+    received.push_back(std::string("resynchronized ") + to_string(cause) + " " + std::to_string(ports));
   }
-  void on_store_changed(bool open) override { told.emplace_back(open ? "open" : "closed"); }
+  void on_store_changed(bool open) override { received.emplace_back(open ? "open" : "closed"); }
 
-  Names told;
+  Names received;
 };
 
 struct Fixture {
@@ -123,7 +123,7 @@ BOOST_FIXTURE_TEST_CASE(the_status_is_what_the_parts_say, Fixture) {
   BOOST_TEST((status.health == monitor.overall()));
 }
 
-BOOST_FIXTURE_TEST_CASE(observers_are_told_until_they_are_taken_out, Fixture) {
+BOOST_FIXTURE_TEST_CASE(observers_are_notified_until_they_are_removed, Fixture) {
   Observer observer;
   control.add_observer(observer);
   snapshot({"Ethernet0"});
@@ -139,11 +139,11 @@ BOOST_FIXTURE_TEST_CASE(observers_are_told_until_they_are_taken_out, Fixture) {
   event.kind = SyncEvent::Kind::sink_closed;
   control.on_event(event);
   control.on_health({Verdict::degraded, "starting"}, {Verdict::healthy, ""});
-  BOOST_TEST((observer.told == Names{"resynchronized initial 1", "changed Ethernet0", "removed Ethernet0", "closed",
-                                     "Degraded: starting -> Healthy"}));
+  BOOST_TEST((observer.received == Names{"resynchronized initial 1", "changed Ethernet0", "removed Ethernet0", "closed",
+                                         "Degraded: starting -> Healthy"}));
   control.remove_observer(observer);
   control.on_event(event);
-  BOOST_TEST(observer.told.size() == 5U);
+  BOOST_TEST(observer.received.size() == 5U);
 }
 
 BOOST_FIXTURE_TEST_CASE(who_asked_is_in_the_log_and_off_is_said_last, Fixture) {

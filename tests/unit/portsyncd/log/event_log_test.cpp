@@ -60,7 +60,7 @@ BOOST_AUTO_TEST_CASE(a_bucket_lets_its_burst_through_and_then_its_rate) {
   BOOST_TEST(taken == 200);
 }
 
-BOOST_FIXTURE_TEST_CASE(a_written_row_is_told_with_what_monitoring_greps_for, Fixture) {
+BOOST_FIXTURE_TEST_CASE(a_written_row_is_logged_with_what_monitoring_greps_for, Fixture) {
   events.on_event(written("Ethernet0"), start);
   BOOST_REQUIRE_EQUAL(lines.size(), 1U);
   BOOST_TEST(lines[0] ==
@@ -119,7 +119,7 @@ BOOST_FIXTURE_TEST_CASE(rows_that_are_held_back_cost_no_memory, Fixture) {
   BOOST_TEST(portsync::test::allocations - before == 0U);
 }
 
-BOOST_FIXTURE_TEST_CASE(refused_rows_that_are_held_back_are_told_at_their_level, Fixture) {
+BOOST_FIXTURE_TEST_CASE(refused_rows_that_are_held_back_are_logged_at_their_level, Fixture) {
   log::set_level(log::Level::warning);
   SyncEvent event = written("Ethernet0");
   event.kind = SyncEvent::Kind::row_refused;
@@ -129,7 +129,7 @@ BOOST_FIXTURE_TEST_CASE(refused_rows_that_are_held_back_are_told_at_their_level,
   BOOST_TEST((level == log::Level::warning));
 }
 
-BOOST_FIXTURE_TEST_CASE(what_was_written_is_told_and_not_what_the_link_is_since, Fixture) {
+BOOST_FIXTURE_TEST_CASE(the_row_that_was_written_is_logged_and_not_the_present_link, Fixture) {
   SyncEvent event = written("Ethernet0");
   portsync::LinkState newer;
   newer.mtu = 68;
@@ -138,14 +138,14 @@ BOOST_FIXTURE_TEST_CASE(what_was_written_is_told_and_not_what_the_link_is_since,
   BOOST_TEST(lines.at(0).find("mtu=9100") != std::string::npos);
 }
 
-BOOST_FIXTURE_TEST_CASE(a_field_that_the_row_lacks_is_told_as_unknown_and_json_without_its_quotes, Fixture) {
+BOOST_FIXTURE_TEST_CASE(a_field_that_the_row_lacks_is_logged_as_unknown_and_json_without_its_quotes, Fixture) {
   record.fields = {{"admin_status", "\"up\""}};
   events.on_event(written("Ethernet0"), start);
   BOOST_TEST(lines.at(0) ==
              "Received event port=Ethernet0 cause=notified admin=up oper=unknown mtu=unknown events=3 latency_us=210");
 }
 
-BOOST_FIXTURE_TEST_CASE(a_removed_row_is_told, Fixture) {
+BOOST_FIXTURE_TEST_CASE(a_removed_row_is_logged, Fixture) {
   SyncEvent event = written("Ethernet0");
   event.kind = SyncEvent::Kind::row_erased;
   events.on_event(event, start);
@@ -163,7 +163,7 @@ BOOST_FIXTURE_TEST_CASE(a_storm_is_cut_and_the_rest_counted_in_one_line, Fixture
   BOOST_TEST(lines.size() == 201U);
 }
 
-BOOST_FIXTURE_TEST_CASE(the_next_line_let_through_tells_the_count_first, Fixture) {
+BOOST_FIXTURE_TEST_CASE(the_next_line_let_through_logs_the_count_first, Fixture) {
   for (int i = 0; i < 201; ++i) events.on_event(written("Ethernet0"), start);
   events.on_event(written("Ethernet4"), start + 20ms);
   BOOST_REQUIRE_EQUAL(lines.size(), 202U);
@@ -191,7 +191,7 @@ BOOST_FIXTURE_TEST_CASE(a_slow_row_of_the_first_snapshot_is_counted_without_a_wa
   BOOST_TEST(lines[0].starts_with("Received event"));
 }
 
-BOOST_FIXTURE_TEST_CASE(a_closed_sink_is_told_with_its_reason, Fixture) {
+BOOST_FIXTURE_TEST_CASE(a_closed_sink_is_logged_with_its_reason, Fixture) {
   SyncEvent event;
   event.kind = SyncEvent::Kind::sink_closed;
   event.sink = "Redis at 127.0.0.1:6379";
@@ -201,7 +201,7 @@ BOOST_FIXTURE_TEST_CASE(a_closed_sink_is_told_with_its_reason, Fixture) {
 }
 
 // The line "Redis answered with an error" was of no use to an operator.
-BOOST_FIXTURE_TEST_CASE(what_a_store_said_is_told_in_its_own_words, Fixture) {
+BOOST_FIXTURE_TEST_CASE(a_stores_error_is_logged_in_its_own_words, Fixture) {
   SyncEvent event = written("Ethernet0");
   event.kind = SyncEvent::Kind::row_refused;
   event.error = std::make_error_code(std::errc::permission_denied);
@@ -213,7 +213,7 @@ BOOST_FIXTURE_TEST_CASE(what_a_store_said_is_told_in_its_own_words, Fixture) {
       "again every 2 s");
 }
 
-BOOST_FIXTURE_TEST_CASE(a_trouble_of_the_store_is_a_warning_and_its_end_is_told, Fixture) {
+BOOST_FIXTURE_TEST_CASE(a_trouble_of_the_store_is_a_warning_and_its_end_is_logged, Fixture) {
   SyncEvent event;
   event.kind = SyncEvent::Kind::store_trouble;
   event.sink = "Redis at /run/redis.sock";
@@ -227,7 +227,7 @@ BOOST_FIXTURE_TEST_CASE(a_trouble_of_the_store_is_a_warning_and_its_end_is_told,
   BOOST_TEST((level == log::Level::info));
 }
 
-BOOST_FIXTURE_TEST_CASE(every_change_of_the_verdict_is_told_and_many_reasons_are_not, Fixture) {
+BOOST_FIXTURE_TEST_CASE(every_change_of_the_verdict_is_logged_and_many_reasons_are_not, Fixture) {
   using portsync::Verdict;
   events.on_health({Verdict::degraded, "starting"}, {Verdict::healthy, ""}, Phase::running, start);
   BOOST_TEST(lines.at(0) == "Health Healthy");
@@ -253,7 +253,7 @@ BOOST_FIXTURE_TEST_CASE(what_a_healthy_start_goes_through_is_no_warning, Fixture
   BOOST_TEST((level == log::Level::warning));
 }
 
-BOOST_FIXTURE_TEST_CASE(the_newest_of_the_reasons_held_back_is_told_later, Fixture) {
+BOOST_FIXTURE_TEST_CASE(the_newest_of_the_reasons_held_back_is_logged_later, Fixture) {
   using portsync::Verdict;
   for (char reason = 'a'; reason < 'n'; ++reason) {
     events.on_health({Verdict::degraded, {reason}}, {Verdict::degraded, {static_cast<char>(reason + 1)}},

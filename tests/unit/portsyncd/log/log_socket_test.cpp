@@ -94,7 +94,7 @@ BOOST_FIXTURE_TEST_CASE(a_line_has_its_priority_and_fields, Fixture) {
   BOOST_TEST((journald->read() == wanted));
 }
 
-BOOST_FIXTURE_TEST_CASE(a_journald_that_does_not_read_costs_lines_and_no_time_and_the_loss_is_told, Fixture) {
+BOOST_FIXTURE_TEST_CASE(a_journald_that_does_not_read_costs_lines_and_no_time_and_the_loss_is_logged, Fixture) {
   constexpr int sent = 5000;
   for (int i = 0; i < sent; ++i) journal.send(6, std::to_string(i), {});  // a blocking send would hang here
   int taken = 0;
@@ -147,7 +147,7 @@ BOOST_FIXTURE_TEST_CASE(a_line_of_syslog_is_as_syslog_3_sends_it, Fixture) {
   BOOST_TEST(std::regex_match(line, wanted), line);
 }
 
-BOOST_FIXTURE_TEST_CASE(a_syslog_daemon_that_does_not_read_costs_no_time_and_the_loss_is_told, Fixture) {
+BOOST_FIXTURE_TEST_CASE(a_syslog_daemon_that_does_not_read_costs_no_time_and_the_loss_is_logged, Fixture) {
   LogSocket syslog(LogSocket::Protocol::syslog, path());
   for (int i = 0; i < 5000; ++i) syslog.send(6, "line", {});
   while (!journald->read_text().empty()) continue;

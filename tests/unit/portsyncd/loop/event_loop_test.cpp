@@ -62,19 +62,19 @@ BOOST_FIXTURE_TEST_CASE(a_signal_says_who_sent_it, Fixture) {
   BOOST_TEST(from.pid == ::getpid());
 }
 
-BOOST_FIXTURE_TEST_CASE(a_watch_tells_what_has_happened, Fixture) {
+BOOST_FIXTURE_TEST_CASE(a_watch_reports_the_events, Fixture) {
   Pipe pipe;
-  std::uint32_t told = 0;
+  std::uint32_t reported = 0;
   const EventLoop::Watch watch(loop, pipe.ends[0], EPOLLIN, [&](std::uint32_t events) {
-    told |= events;
+    reported |= events;
     if ((events & EPOLLHUP) != 0) return loop.exit(1);
     pipe.read();
     pipe.close_writer();
   });
   pipe.write();
   BOOST_TEST(loop.run() == 1);
-  BOOST_TEST((told & EPOLLIN) != 0U);
-  BOOST_TEST((told & EPOLLHUP) != 0U);
+  BOOST_TEST((reported & EPOLLIN) != 0U);
+  BOOST_TEST((reported & EPOLLHUP) != 0U);
 }
 
 BOOST_FIXTURE_TEST_CASE(a_watch_can_wait_for_something_else, Fixture) {

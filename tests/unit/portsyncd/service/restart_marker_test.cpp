@@ -40,24 +40,24 @@ BOOST_AUTO_TEST_CASE(an_end_that_the_daemon_has_explained_is_no_crash) {
   BOOST_TEST(end_of({"running\n", "signal killed 78\n", 0s}) == "crash (signal killed 78)");
 }
 
-BOOST_AUTO_TEST_CASE(a_crash_is_told_with_what_systemd_has_seen_of_it) {
+BOOST_AUTO_TEST_CASE(a_crash_is_reported_with_what_systemd_has_seen_of_it) {
   BOOST_TEST(end_of({"running\n", "signal killed KILL\n", 0s}) == "crash (signal killed KILL)");
   BOOST_TEST(end_of({"running\n", "core-dump dumped SEGV\n", 0s}) == "crash (core-dump dumped SEGV)");
   BOOST_TEST(end_of({"running\n", "oom-kill  \n", 0s}) == "crash (oom-kill)");
 }
 
-BOOST_AUTO_TEST_CASE(after_a_kill_by_the_watchdog_the_stall_is_told) {
+BOOST_AUTO_TEST_CASE(after_a_kill_by_the_watchdog_the_stall_is_reported) {
   BOOST_TEST(end_of({"running\n", "watchdog killed ABRT\n", 30'149ms}) ==
              "watchdog: its loop had stalled for 30.1 s, since its last ping");
 }
 
-BOOST_AUTO_TEST_CASE(a_stall_that_is_not_known_is_not_told) {
+BOOST_AUTO_TEST_CASE(an_unknown_stall_is_not_reported) {
   BOOST_TEST(end_of({"running\n", "watchdog dumped ABRT\n", -1ms}) == "watchdog");
   BOOST_TEST(end_of({"running\n", "watchdog dumped ABRT\n", std::nullopt}) == "watchdog");
   BOOST_TEST(end_of({"", "watchdog dumped ABRT\n", 1'700'000'000s}) == "watchdog");
 }
 
-BOOST_AUTO_TEST_CASE(garbage_tells_nothing_and_reaches_no_log) {
+BOOST_AUTO_TEST_CASE(garbage_means_nothing_and_reaches_no_log) {
   BOOST_TEST(end_of({"run", "", 0s}) == "nothing");
   BOOST_TEST(end_of({std::string_view("\0\xff", 2), "", 0s}) == "nothing");
   BOOST_TEST(end_of({"running\nrunning\n", "", 0s}) == "nothing");

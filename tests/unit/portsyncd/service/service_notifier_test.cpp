@@ -48,7 +48,7 @@ struct Fixture : Environment {
   int fill(ServiceNotifier& notifier) const {
     for (int sent = 0; sent < 100'000; ++sent) {
       notifier.status("full " + std::to_string(sent));
-      if (notifier.waiting()) return sent;
+      if (notifier.has_unsent()) return sent;
     }
     BOOST_FAIL("the socket is never full");
     return 0;
@@ -61,7 +61,7 @@ struct Fixture : Environment {
 
 }  // namespace
 
-BOOST_FIXTURE_TEST_CASE(without_a_socket_nobody_is_told_and_nothing_waits, Environment) {
+BOOST_FIXTURE_TEST_CASE(without_a_socket_nothing_is_sent_or_kept, Environment) {
   for (const char* value : {"", "/", "relative", "vsock:2:1234"}) {
     set("NOTIFY_SOCKET", value);
     ServiceNotifier notifier;
@@ -70,7 +70,7 @@ BOOST_FIXTURE_TEST_CASE(without_a_socket_nobody_is_told_and_nothing_waits, Envir
     notifier.reloading();
     notifier.stopping();
     notifier.ping_watchdog();
-    BOOST_TEST(!notifier.waiting());
+    BOOST_TEST(!notifier.has_unsent());
   }
   set("NOTIFY_SOCKET", "/" + std::string(200, 'x'));
   BOOST_TEST(!ServiceNotifier().managed());
@@ -131,11 +131,11 @@ BOOST_FIXTURE_TEST_CASE(what_did_not_go_through_is_kept_and_the_newest_status_wi
   notifier.status("newest");
   notifier.stopping();
   notifier.ping_watchdog();  // not kept: a late ping would be wrong
-  BOOST_TEST(notifier.waiting());
+  BOOST_TEST(notifier.has_unsent());
   for (int i = 0; i < sent; ++i) BOOST_REQUIRE(next() == "STATUS=full " + std::to_string(i));
   BOOST_TEST(next() == "");
   notifier.flush();
-  BOOST_TEST(!notifier.waiting());
+  BOOST_TEST(!notifier.has_unsent());
   BOOST_TEST(next() == "READY=1\nSTOPPING=1\nSTATUS=newest");
   notifier.flush();
   BOOST_TEST(next() == "");
@@ -145,7 +145,7 @@ BOOST_FIXTURE_TEST_CASE(a_socket_that_is_gone_is_not_waited_for, Fixture) {
   ServiceNotifier notifier;
   ::unlink(path.c_str());
   notifier.ready("Healthy");
-  BOOST_TEST(!notifier.waiting());
+  BOOST_TEST(!notifier.has_unsent());
 }
 
 BOOST_FIXTURE_TEST_CASE(the_watchdog_is_the_unit_s_and_of_this_process, Environment) {

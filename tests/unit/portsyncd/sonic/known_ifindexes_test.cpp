@@ -68,7 +68,7 @@ BOOST_FIXTURE_TEST_CASE(another_boot_and_another_namespace_know_nothing_of_it, F
   }
 }
 
-BOOST_FIXTURE_TEST_CASE(a_torn_slot_is_ignored_and_the_others_are_not, Fixture) {
+BOOST_FIXTURE_TEST_CASE(a_torn_entry_is_ignored_and_the_others_are_not, Fixture) {
   {
     KnownIfindexes known(path, here);
     known.set("Ethernet0", 10);

@@ -28,14 +28,14 @@ struct Fixture {
     changes.add(port, before == "none" ? nullptr : &old_row, now == "none" ? nullptr : &new_row);
   }
   std::vector<std::string> take(std::size_t count = 100) {
-    std::vector<std::string> told;
-    changes.take(count, [&told](const std::string& port, const auto& before, const auto& now) {
-      told.push_back(port + " " + oper(before) + " " + oper(now));
+    std::vector<std::string> changes_taken;
+    changes.take(count, [&changes_taken](const std::string& port, const auto& before, const auto& now) {
+      changes_taken.push_back(port + " " + oper(before) + " " + oper(now));
     });
-    return told;
+    return changes_taken;
   }
 
-  using Told = std::vector<std::string>;
+  using Lines = std::vector<std::string>;
   PortChanges changes{3};
 };
 
@@ -46,32 +46,32 @@ BOOST_FIXTURE_TEST_CASE(one_change_for_a_port_from_the_first_to_the_newest, Fixt
   change("Ethernet4", "up", "down");
   change("Ethernet0", "down", "up");
   BOOST_TEST(!changes.empty());
-  BOOST_TEST((take() == Told{"Ethernet0 none up", "Ethernet4 up down"}));
+  BOOST_TEST((take() == Lines{"Ethernet0 none up", "Ethernet4 up down"}));
   BOOST_TEST(changes.empty());
   BOOST_TEST(take().empty());
   change("Ethernet0", "up", "none");
-  BOOST_TEST((take() == Told{"Ethernet0 up none"}));
+  BOOST_TEST((take() == Lines{"Ethernet0 up none"}));
   BOOST_TEST(changes.dropped() == 0U);
 }
 
-BOOST_FIXTURE_TEST_CASE(a_row_that_is_what_it_was_is_not_told, Fixture) {
+BOOST_FIXTURE_TEST_CASE(a_row_that_is_what_it_was_is_skipped, Fixture) {
   change("Ethernet0", "up", "down");
   change("Ethernet4", "up", "down");
   change("Ethernet0", "down", "up");
-  BOOST_TEST((take() == Told{"Ethernet4 up down"}));
+  BOOST_TEST((take() == Lines{"Ethernet4 up down"}));
 }
 
 // The previous value is unknown, so there may have been a row.
-BOOST_FIXTURE_TEST_CASE(a_removal_is_told_even_if_what_was_there_is_not_known, Fixture) {
+BOOST_FIXTURE_TEST_CASE(a_removal_is_a_change_even_if_the_row_before_is_not_known, Fixture) {
   change("Ethernet0", "none", "none");
-  BOOST_TEST((take() == Told{"Ethernet0 none none"}));
+  BOOST_TEST((take() == Lines{"Ethernet0 none none"}));
 }
 
 BOOST_FIXTURE_TEST_CASE(the_oldest_go_first_and_no_more_than_asked_for, Fixture) {
   for (const char* port : {"Ethernet8", "Ethernet0", "Ethernet4"}) change(port, "up", "down");
-  BOOST_TEST((take(2) == Told{"Ethernet8 up down", "Ethernet0 up down"}));
+  BOOST_TEST((take(2) == Lines{"Ethernet8 up down", "Ethernet0 up down"}));
   change("Ethernet8", "down", "up");
-  BOOST_TEST((take(2) == Told{"Ethernet4 up down", "Ethernet8 down up"}));
+  BOOST_TEST((take(2) == Lines{"Ethernet4 up down", "Ethernet8 down up"}));
   BOOST_TEST(changes.empty());
 }
 
@@ -80,9 +80,9 @@ BOOST_FIXTURE_TEST_CASE(what_has_no_place_is_counted, Fixture) {
   BOOST_TEST(changes.dropped() == 1U);
   change("Ethernet0", "down", "testing");  // Ethernet0 has a place already
   BOOST_TEST(changes.dropped() == 1U);
-  BOOST_TEST((take() == Told{"Ethernet0 up testing", "Ethernet4 up down", "Ethernet8 up down"}));
+  BOOST_TEST((take() == Lines{"Ethernet0 up testing", "Ethernet4 up down", "Ethernet8 up down"}));
   change("Ethernet12", "down", "up");  // takes the place of a change that was taken
-  BOOST_TEST((take() == Told{"Ethernet12 down up"}));
+  BOOST_TEST((take() == Lines{"Ethernet12 down up"}));
   BOOST_TEST(changes.dropped() == 1U);
 }
 
@@ -91,7 +91,7 @@ BOOST_FIXTURE_TEST_CASE(nothing_waits_once_cleared, Fixture) {
   changes.clear();
   BOOST_TEST(changes.empty());
   change("Ethernet0", "down", "up");
-  BOOST_TEST((take() == Told{"Ethernet0 down up"}));
+  BOOST_TEST((take() == Lines{"Ethernet0 down up"}));
 }
 
 // That holds even if the list is never empty.

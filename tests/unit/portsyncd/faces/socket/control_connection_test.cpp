@@ -119,12 +119,12 @@ BOOST_FIXTURE_TEST_CASE(what_is_queued_is_written_when_there_is_room, Fixture) {
   for (int i = 0; text.size() < 4'000'000; ++i) text += std::to_string(i) + '\n';
   connection.queue(text);
   BOOST_TEST(connection.write());
-  BOOST_TEST(connection.waiting() > 0U);  // the socket's buffer is smaller
+  BOOST_TEST(connection.unsent_bytes() > 0U);  // the socket's buffer is smaller
   std::string heard = hear();
-  while (connection.waiting() > 0) {
-    const std::size_t before = connection.waiting();
+  while (connection.unsent_bytes() > 0) {
+    const std::size_t before = connection.unsent_bytes();
     BOOST_REQUIRE(connection.write());
-    BOOST_REQUIRE(connection.waiting() < before);
+    BOOST_REQUIRE(connection.unsent_bytes() < before);
     heard += hear();
   }
   BOOST_TEST((heard == text));
@@ -134,11 +134,11 @@ BOOST_FIXTURE_TEST_CASE(what_is_queued_while_something_waits_comes_behind_it, Fi
   const std::string large(4'000'000, 'x');
   connection.queue(large);
   BOOST_TEST(connection.write());
-  const std::size_t waiting = connection.waiting();
+  const std::size_t unsent_bytes = connection.unsent_bytes();
   connection.queue("end\n");
-  BOOST_TEST(connection.waiting() == waiting + 4);
+  BOOST_TEST(connection.unsent_bytes() == unsent_bytes + 4);
   std::string heard = hear();
-  while (connection.waiting() > 0) {
+  while (connection.unsent_bytes() > 0) {
     BOOST_REQUIRE(connection.write());
     heard += hear();
   }

@@ -75,7 +75,7 @@ BOOST_AUTO_TEST_CASE(a_deep_document_is_garbage) {
   BOOST_TEST(is_garbage(objects));
 }
 
-BOOST_AUTO_TEST_CASE(a_name_of_any_bytes_is_told) {
+BOOST_AUTO_TEST_CASE(a_name_of_any_bytes_is_written) {
   auto link = portsync::test::make_link(7, "Eth\xff\n\"\\");
   link.alternative_names = {"\xc3\xa9", "\xc3"};
   portsync::PortStatus port;

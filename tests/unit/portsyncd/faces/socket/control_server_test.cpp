@@ -249,7 +249,7 @@ BOOST_FIXTURE_TEST_CASE(a_request_has_a_longest_length, Fixture) {
   });
 }
 
-BOOST_FIXTURE_TEST_CASE(sixteen_clients_are_served_and_one_more_is_told, Fixture) {
+BOOST_FIXTURE_TEST_CASE(sixteen_clients_are_served_and_one_more_is_refused_with_a_reason, Fixture) {
   serve([this] {
     std::vector<std::unique_ptr<Client>> clients;
     for (std::size_t i = 0; i < ControlServer::most_clients; ++i) {
@@ -269,7 +269,7 @@ BOOST_FIXTURE_TEST_CASE(sixteen_clients_are_served_and_one_more_is_told, Fixture
   });
 }
 
-BOOST_FIXTURE_TEST_CASE(a_monitor_that_does_not_read_loses_events_and_is_told_how_many, Fixture) {
+BOOST_FIXTURE_TEST_CASE(a_monitor_that_does_not_read_loses_events_and_gets_their_number, Fixture) {
   serve([this] {
     Client client(path);
     BOOST_TEST(client.ask(R"({"method":"monitor"})") == R"({"ok":true,"result":{}})");
@@ -278,12 +278,12 @@ BOOST_FIXTURE_TEST_CASE(a_monitor_that_does_not_read_loses_events_and_is_told_ho
       change_ports(1000);
       BOOST_TEST(has(another.ask(status_request), R"("ok":true)"));
     }
-    std::uint64_t told = 0;
+    std::uint64_t received = 0;
     std::string line;
-    while (!has(line = client.line(), R"("event":"dropped")")) ++told;
+    while (!has(line = client.line(), R"("event":"dropped")")) ++received;
     const std::uint64_t dropped = std::stoull(line.substr(line.find(R"("dropped":)") + 10));
-    BOOST_TEST(told + dropped == 20'000U);
-    BOOST_TEST(told < 4000U);
+    BOOST_TEST(received + dropped == 20'000U);
+    BOOST_TEST(received < 4000U);
     change_ports(1);
     BOOST_TEST(has(client.line(), R"("event":"port_changed")"));
   });
