@@ -1,8 +1,8 @@
 # SPDX-License-Identifier: Apache-2.0
 """
-Random runs (support/random_run.py) of up to 20,000 link operations each, one after the other: for PORTSYNC_SOAK_MINUTES,
-or until the kernel has carried out PORTSYNC_SOAK_OPERATIONS; the first with PORTSYNC_SOAK_SEED. Or the run in the file
-PORTSYNC_REPLAY.
+Carries out random runs (support/random_run.py) of up to 20,000 link operations, one after the other. Ends after
+PORTSYNC_SOAK_MINUTES, or when the kernel has carried out PORTSYNC_SOAK_OPERATIONS. PORTSYNC_SOAK_SEED is the seed of
+the first run. With PORTSYNC_REPLAY, carries out the run in that file instead.
 """
 
 import math
@@ -20,7 +20,7 @@ MINUTES = float(os.environ.get("PORTSYNC_SOAK_MINUTES") or ("inf" if OPERATIONS 
 SEED = int(os.environ.get("PORTSYNC_SOAK_SEED") or random.SystemRandom().randrange(1 << 32))
 REPLAY = os.environ.get("PORTSYNC_REPLAY")
 PORTS = (64, 128, 256, 512)
-OPERATIONS_OF_A_RUN = 20_000  # of which three quarters apply: the others find their link gone, or there already
+OPERATIONS_OF_A_RUN = 20_000  # about three quarters apply; for the others the link is gone, or exists already
 SHRINK_SECONDS = 600.0
 
 

@@ -1,5 +1,8 @@
 # SPDX-License-Identifier: Apache-2.0
-"""The build for SONiC's swss image, in a root that has what the image has. Needs -Ddbus and -Dmetrics disabled."""
+"""
+The build for SONiC's swss image, run in a root that contains what the image contains. Needs -Ddbus and -Dmetrics
+disabled.
+"""
 
 import os
 import re
@@ -23,7 +26,9 @@ class Image(SonicCase):
         self.root = debian_root.make_root("", root, sorted(self.libraries) + ["redis-server"])
 
     def command(self, name: str) -> str:
-        """A program of the build, in the root; only the switch's directory is seen there beside it."""
+        """
+        Returns a script that runs a program of the build in the root. Only the switch's directory is mounted there.
+        """
         installed = self.root / "usr/local/bin" / name
         installed.write_bytes(Path(program(f"portsyncd/{name}")).read_bytes())
         installed.chmod(0o755)

@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: Apache-2.0
-"""sync.mode = "sonic": what takes long because it is about waiting. `run.sh --all` runs it, on a release build."""
+"""sync.mode = "sonic": tests that take long because they wait. `run.sh --all` runs them, on a release build."""
 
 import time
 
@@ -24,7 +24,7 @@ class Long(SonicCase):
         switch.wait_equal()
 
     def test_a_missing_port_that_the_configuration_leaves_out(self) -> None:
-        """Its netdev would not count: the report says so."""
+        """The report says that the port's netdev would not count."""
         switch = self.switch
         orchagent = switch.orchagent(hardware=False)
         daemon = switch.start({"ports": {"match": [port(0), port(2)]}})
@@ -37,7 +37,9 @@ class Long(SonicCase):
         self.assertTrue(report.endswith(f"; ports.match leaves out {port(1)}"), report)
 
     def test_missing_ports_are_reported_and_never_made_up(self) -> None:
-        """After 30 s, and then every minute: which they are. PortInitDone is not said because of the time."""
+        """
+        The missing ports are named after 30 s and then every minute. PortInitDone is never set because time has passed.
+        """
         switch = self.switch
         orchagent = switch.orchagent(hardware=False)
         daemon = switch.start()

@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: Apache-2.0
-"""What can be asked of the real program without links and Redis: options, configuration, environment, exit codes."""
+"""What the program does without links and Redis: options, configuration, environment, exit codes."""
 
 import os
 import resource
@@ -17,7 +17,7 @@ SHIPPED = Path(__file__).resolve().parents[2] / "portsyncd" / "data" / "portsync
 EX_CONFIG = 78
 LEVELS = "expected trace, debug, info, warn, error, critical or off"
 
-# The old guide's profiles, as it prints them.
+# The profiles of the first guide, as it prints them.
 PROFILES = {
     "custom": {"performance.max_event_queue": "5000", "performance.batch_timeout_ms": "50",
                "performance.max_latency_us": "5000", "health.max_stall_seconds": "20",
@@ -36,7 +36,7 @@ def profile_file(keys: dict[str, str]) -> str:
 
 
 class Program(unittest.TestCase):
-    """Runs the program to its end."""
+    """Runs the program until it ends."""
 
     def setUp(self) -> None:
         self.directory = Path(tempfile.mkdtemp(prefix="portsync-"))
@@ -57,7 +57,7 @@ class Program(unittest.TestCase):
 
     def shown(self, text: str = "", environment: Optional[dict[str, str]] = None,
               *options: str) -> dict[str, tuple[str, str]]:
-        """--show-config: section.key → (value, origin)."""
+        """Runs --show-config. Returns section.key → (value, origin)."""
         done = self.run_it("--config", self.file(text), "--show-config", *options, environment=environment)
         self.assertEqual(done.returncode, 0, done.stderr)
         self.warnings = done.stderr
@@ -71,7 +71,7 @@ class Program(unittest.TestCase):
         return keys
 
     def refusal(self, text: str) -> str:
-        """What --check-config says of a file that is wrong."""
+        """Returns the errors that --check-config prints for a wrong file."""
         path = self.file(text)
         done = self.run_it("--check-config", path)
         self.assertEqual((done.returncode, done.stdout), (EX_CONFIG, ""), done.stderr)
@@ -89,7 +89,7 @@ class Options(Program):
             self.assertEqual((done.returncode, done.stderr), (0, ""))
             self.assertTrue(done.stdout.startswith(beginning), done.stdout)
             calls = trace.read_text()
-            self.assertIn("open", calls, "the trace shows the loader's work at least")
+            self.assertIn("open", calls, "the trace contains the dynamic loader's calls at least")
             for touched in ("AF_NETLINK", "AF_UNIX", "AF_INET", "portsyncd.conf", "/does/not/exist", "database_config"):
                 self.assertNotIn(touched, calls)
 
@@ -160,7 +160,7 @@ class Files(Program):
         text = ("[database]\nredis_username = \"a\\\\b\\\"c # d\"\nredis_port = 6380\n[ports]\nmatch = [\"E*\", 'é[0-9]']\n"
                 "[health]\nmin_port_sync_rate = 95\n[sync]\nport_index = false\n")
         first = self.shown(text)
-        self.assertEqual(first["health.min_port_sync_rate"][0], "95.0")  # an integer does for a float
+        self.assertEqual(first["health.min_port_sync_rate"][0], "95.0")  # an integer is accepted for a float
         second = self.shown(self.output)
         self.assertEqual({k: v for k, (v, _) in first.items()}, {k: v for k, (v, _) in second.items()})
 
@@ -234,11 +234,12 @@ class Files(Program):
             for value in ("-1", "4294973675", "9223372036854775807", "-9223372036854775808", "99999999999999999999"):
                 with self.subTest(f"{key} = {value}"):
                     refusal = self.refusal(f"[{section}]\n{key} = {value}\n")
-                    # What 64 bits do not hold is refused by the key's range, or by toml11 4 before it knows the key.
+                    # The key's range refuses what does not fit into 64 bits; toml11 4 refuses it before it knows the
+                    # key.
                     self.assertRegex(refusal, rf"{section}\.{key}|:2:\d+: .* an integer of at most 64 bits")
 
     def test_hostile_files(self) -> None:
-        """An error in little time and memory, whatever it is given."""
+        """Whatever the file contains, the error takes little time and memory."""
         fifo = self.directory / "fifo"
         os.mkfifo(fifo)
         hundred_megabytes = self.directory / "100MB"

@@ -1,5 +1,7 @@
 # SPDX-License-Identifier: Apache-2.0
-"""Random runs of the real thing: one that is always the same, one that never was before; see support/convergence.py."""
+"""
+Random runs on real links and a real Redis: one with a fixed seed, one with a fresh seed; see support/convergence.py.
+"""
 
 import math
 import random
@@ -34,7 +36,10 @@ class Convergence(unittest.TestCase):
 
 class Tools(unittest.TestCase):
     def test_a_verdict_that_is_not_true_is_found(self) -> None:
-        """portsyncd makes no audits, so it cannot know of the row that was edited; the reader expects one a second."""
+        """
+        portsyncd makes no audits here, so it cannot notice the row that was edited; the reader expects one audit a
+        second.
+        """
         for audit in (1, 0):
             with self.subTest(audit=audit):
                 world = convergence.World()

@@ -1,5 +1,7 @@
 # SPDX-License-Identifier: Apache-2.0
-"""sync.mode = "mirror" and SONiC's database_config.json that is empty, cut, or comes late: never the wrong server."""
+"""
+sync.mode = "mirror", and a database_config.json of SONiC that is empty, cut or late: the wrong server gets no row.
+"""
 
 import time
 
@@ -8,7 +10,9 @@ from support.sonic import SonicCase, Switch, database_config, port
 
 
 class MirrorCase(SonicCase):
-    """STATE_DB is on the switch's second server; the first one, at 127.0.0.1:6379, is what a guess would find."""
+    """
+    STATE_DB is on the switch's second server. The first one, at 127.0.0.1:6379, is the server that a guess would find.
+    """
 
     appl_apart = True
     watched = False
@@ -24,14 +28,14 @@ class MirrorCase(SonicCase):
         switch.start(environment={"PORTSYNCD_SYNC_MODE": "mirror"}, host=True, **options)
 
     def wait_right(self) -> None:
-        """Rows are where the file says, and nowhere else."""
+        """Waits for rows on the server that the file names. No other server has any."""
         process.wait_for(lambda: self.right.hash(f"PORT_TABLE|{port(0)}").get("state") == "ok", 20, "the right server has rows")
         self.assertEqual(self.switch.row(port(0)), {}, "the other one has none")
         self.assertEqual(self.switch.daemon.terminate(), 0)
         self.remove(self.switch)
 
     def nothing_yet(self) -> None:
-        """Long enough that a daemon that does not wait would have written its rows."""
+        """Waits so long that a daemon which does not wait would have written its rows."""
         time.sleep(0.3 * process.PATIENCE)
         self.assertTrue(self.switch.daemon.alive())
         self.assertEqual(self.switch.row(port(0)), {})
@@ -43,7 +47,7 @@ class MirrorCase(SonicCase):
         self.start(switch)
         self.nothing_yet()
         self.assertIn(str(switch.config_file), switch.daemon.status())
-        switch.config_file.write_text(self.text[:len(self.text) // 2])  # in place: seen cut, too
+        switch.config_file.write_text(self.text[:len(self.text) // 2])  # in place, so that portsyncd sees it cut, too
         self.nothing_yet()
         switch.config_file.write_text(self.text)
         self.wait_right()
@@ -52,7 +56,7 @@ class MirrorCase(SonicCase):
         switch = self.switch
         switch.config_file.unlink()
         self.start(switch)
-        switch.daemon.wait_for_log("Synchronized")  # with no port, and the wrong server
+        switch.daemon.wait_for_log("Synchronized")  # with no port, on the wrong server
         switch.config_file.write_text(self.text[:40])
         switch.config_file.write_text(self.text)
         switch.daemon.wait_for_log("The databases are described anew: beginning again", 20)
@@ -69,7 +73,7 @@ class MirrorCase(SonicCase):
         self.wait_right()
 
     def test_after_the_first_row_it_stays_where_it_is(self) -> None:
-        """As before: a restart takes another one."""
+        """Only a restart uses the other server, as before."""
         switch = self.switch
         switch.config_file.write_text(self.text)
         switch.plug()
@@ -81,7 +85,7 @@ class MirrorCase(SonicCase):
         self.wait_right()
 
     def test_after_rows_that_were_right_it_stays_where_it_is(self) -> None:
-        """A restart writes nothing then, and it is the right server all the same."""
+        """The restart writes nothing, because the rows are right; the server counts as the right one all the same."""
         switch = self.switch
         switch.config_file.write_text(self.text)
         switch.plug()

@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: Apache-2.0
-"""D-Bus, on a private system bus with the shipped policy: all that is on it, who may ask, and a bus that fails."""
+"""D-Bus, on a private system bus with the shipped policy: the interface, the rights of users, and a bus that fails."""
 
 import difflib
 import os
@@ -48,12 +48,15 @@ class DbusCase(Case):
         return daemon
 
     def signals(self) -> Signals:
-        """Those from now on: what the daemon had still to tell, of its start maybe, has been told before."""
+        """
+        Returns the signals from now on. Waits first until the daemon has sent those that were due, of its start for
+        example.
+        """
         signals = Signals(self.bus)
         self.addCleanup(signals.close)
         self.bus.call("Resync", "b", "false")
         process.wait_for(lambda: signals.of("Resynchronized") and self.properties_of(signals, "LastResync"), 10,
-                         "a resync is told")
+                         "a resync is signalled")
         signals.received.clear()
         return signals
 
@@ -63,13 +66,13 @@ class DbusCase(Case):
                 if interface == NAME and name in changed]
 
     def dbus_lines(self) -> list[str]:
-        """What the log says of the bus."""
+        """Returns the log lines about the bus."""
         return [line.split(" ", 1)[1] for line in self.daemon.log().splitlines()
                 if "system bus" in line or ("D-Bus" in line and "D-Bus client" not in line)]
 
 
 def skeleton(xml: str) -> set[str]:
-    """What our interface has, a line each: names, directions, types, annotations."""
+    """Returns our interface's members, one string for each: names, directions, types, annotations."""
     found = set()
     root = ElementTree.fromstring(xml)
     for interface in root.iter("interface"):
@@ -79,9 +82,9 @@ def skeleton(xml: str) -> set[str]:
             args = [(a.get("name"), a.get("type"), a.get("direction") if member.tag == "method" else "out")
                     for a in member.iter("arg")]
             notes = sorted((a.get("name"), a.get("value")) for a in member.iter("annotation")
-                           # "true" is what holds without it, and sd-bus does not say it
+                           # "true" is the default, and sd-bus leaves it out
                            if not (a.get("name").endswith("EmitsChangedSignal") and a.get("value") == "true")
-                           and not a.get("name").endswith("Method.Async"))  # for the code generator alone
+                           and not a.get("name").endswith("Method.Async"))  # only for the code generator
             found.add(f"{member.tag} {member.get('name')} {member.get('type')} {member.get('access')} {args} {notes}")
     return found
 
@@ -182,12 +185,14 @@ class Interface(DbusCase):
         self.assertIn(ERROR + "NoSuchPort", self.bus.refusal("GetPort", "string:" + "x" * 100_000))
 
     def test_a_name_that_is_no_text(self) -> None:
-        """A link's name may be any bytes; a bus takes UTF-8 only, and ends who sends anything else."""
+        """
+        A link's name may contain any bytes. A bus takes only UTF-8, and disconnects a client that sends anything else.
+        """
         signals = self.signals()
         name = b"Ethernet\xff"
         self.dut.ip(f"link add name Ethernet100 index 900 group 100 type veth peer name q index 901 netns {self.far.path}")
         self.wait_equal()
-        # `ip` will not do it: RTM_SETLINK with IFLA_IFNAME by hand.
+        # `ip` refuses such a name, so RTM_SETLINK with IFLA_IFNAME is sent by hand.
         with self.dut.netlink() as s:
             s.send(link_message(19, NLM_F_REQUEST | NLM_F_ACK, 900, attrs=attribute(IFLA_IFNAME, name + b"\0")))
             s.recv(4096)
@@ -199,7 +204,7 @@ class Interface(DbusCase):
         self.assertEqual(len(self.dbus_lines()), 1, "the bus was not lost")
 
     def settle(self) -> None:
-        if self._testMethodName != "test_a_name_that_is_no_text":  # whose name the check cannot decode
+        if self._testMethodName != "test_a_name_that_is_no_text":  # the check cannot decode its name
             super().settle()
 
 
@@ -215,10 +220,11 @@ class SignalsEmitted(DbusCase):
         signals.wait_for("PortChanged", ["Ethernet4", self.row(), self.row("down")])
         self.dut.ip("link set Ethernet8 down", "link set Ethernet8 name uplink")
         process.wait_for(lambda: [s for s in signals.of("PortChanged") if s[0] == "Ethernet8" and s[2] == {}], 10, "gone")
-        process.wait_for(lambda: self.properties_of(signals, "PortCount") == [self.ports - 1], 10, "PortCount is told")
+        process.wait_for(lambda: self.properties_of(signals, "PortCount") == [self.ports - 1], 10,
+                         "PortCount is signalled")
         self.dut.ip("link set uplink name Ethernet8", "link set Ethernet8 up")
         process.wait_for(lambda: self.properties_of(signals, "PortCount") == [self.ports - 1, self.ports], 10,
-                         "PortCount is told again")
+                         "PortCount is signalled again")
         self.assertEqual(self.bus.property("SignalsDropped"), 0)
 
     def test_a_resync(self) -> None:
@@ -226,7 +232,7 @@ class SignalsEmitted(DbusCase):
         before = self.bus.property("LastResync")
         self.bus.call("Resync", "b", "true")
         signals.wait_for("Resynchronized", ["resync", self.ports])
-        process.wait_for(lambda: self.properties_of(signals, "LastResync"), 10, "LastResync is told")
+        process.wait_for(lambda: self.properties_of(signals, "LastResync"), 10, "LastResync is signalled")
         self.assertGreater(self.properties_of(signals, "LastResync")[0], before)
 
     def test_redis_goes_and_comes(self) -> None:
@@ -236,17 +242,18 @@ class SignalsEmitted(DbusCase):
         verdict, reason, old_verdict, old_reason = signals.of("HealthChanged")[0]
         self.assertEqual((verdict, old_verdict, old_reason), ("Degraded", "Healthy", ""))
         self.assertIn("Redis", reason)
-        process.wait_for(lambda: self.properties_of(signals, "RedisConnected") == [False], 10, "RedisConnected is told")
+        process.wait_for(lambda: self.properties_of(signals, "RedisConnected") == [False], 10,
+                         "RedisConnected is signalled")
         self.assertEqual(self.properties_of(signals, "Health"), ["Degraded"])
-        for gone in (1, 2, 3, 4):  # of which health tells one or two by other reasons
+        for gone in (1, 2, 3, 4):  # for one or two of them, the verdict changes its reason and causes a signal, too
             self.dut.ip(f"link del {self.port(gone)}")
             process.wait_for(lambda: self.properties_of(signals, "PortCount")[-1:] == [self.ports - gone], 10,
-                             "PortCount is told though no row is")
+                             "PortCount is signalled though no row is written")
         self.redis.start()
         self.foreign.clear()
         self.wait_equal()
         process.wait_for(lambda: self.properties_of(signals, "RedisConnected") == [False, True], 10, "and is back")
-        process.wait_for(lambda: signals.of("HealthChanged")[-1][:2] == ["Healthy", ""], 10, "Healthy is told")
+        process.wait_for(lambda: signals.of("HealthChanged")[-1][:2] == ["Healthy", ""], 10, "Healthy is signalled")
 
 
 class Refused(DbusCase):
@@ -268,7 +275,7 @@ class Refused(DbusCase):
         self.assertEqual(self.bus.property("Health", user="nobody"), "Healthy")
         self.assertEqual(skeleton(self.bus.busctl("introspect", "--xml-interface", NAME, PATH, user="nobody")),
                          skeleton((DATA / f"{NAME}.xml").read_text()))
-        # In the place of portsyncd: a member of the group.
+        # A member of the group has the rights of portsyncd's user.
         self.assertIsNone(self.bus.call("Resync", "b", "false", user="games"))
         self.assertIsNone(self.bus.call("SetLogLevel", "s", "debug", user="games"))
 
@@ -288,7 +295,7 @@ class Trouble(DbusCase):
     def test_no_bus_is_one_line(self) -> None:
         self.start_on_bus()
         process.wait_for(self.dbus_lines, 10, "the log says so")
-        time.sleep(5)  # one more attempt, which must not be told
+        time.sleep(5)  # for one more attempt, which must not be logged
         self.assertEqual(len(self.dbus_lines()), 1, self.dbus_lines())
         self.assertRegex(self.dbus_lines()[0], r"^info No system bus: .*; trying again$")
         self.bus.start()
@@ -307,7 +314,7 @@ class Trouble(DbusCase):
         self.assertEqual((self.bus.owner(), self.dbus_lines()), ("", []))
 
     def test_the_name_is_refused_at_first(self) -> None:
-        """As at a fresh installation: the bus has not read the policy when the service starts."""
+        """As after a fresh installation: when the service starts, the bus has not read the policy yet."""
         self.bus.start(policy=False)
         self.start_on_bus()
         process.wait_for(self.dbus_lines, 10, "the log says so")
@@ -349,7 +356,7 @@ class Trouble(DbusCase):
         self.assertEqual([line.split(" ")[0] for line in self.dbus_lines()], ["info"] + 3 * ["warning", "info"])
 
     def test_a_bus_that_accepts_and_never_answers(self) -> None:
-        """Neither at the start, which sd-bus would wait 25 s for, nor later."""
+        """portsyncd waits for it neither at the start, where sd-bus would wait for 25 s, nor later."""
         self.bus.start()
         self.bus.freeze()
         self.start_on_bus()
@@ -362,7 +369,7 @@ class Trouble(DbusCase):
         for mtu in range(1700, 1720):
             self.dut.ip(f"link set Ethernet0 mtu {mtu}")
             self.wait_equal(2)
-        self.assertEqual(self.daemon.terminate(5), 0, "it ends though the bus takes nothing")
+        self.assertEqual(self.daemon.terminate(5), 0, "it ends though the bus reads nothing")
         self.bus.thaw()
         self.start_on_bus()
         self.bus.wait_for_owner()
@@ -382,7 +389,10 @@ class Many(DbusCase):
     config = {"logging": {"level": "error"}, "sync": {"audit_interval_secs": 0}}
 
     def milliseconds_of_512_rows(self) -> float:
-        """Every port changes its MTU: from the first change until the last row is right, as a reader of Redis sees it."""
+        """
+        Changes the MTU of every port. Returns the milliseconds until the last row is right, as a reader of Redis sees
+        it.
+        """
         self.mtu = getattr(self, "mtu", 1600) + 1
         keys = [("HGET", f"PORT_TABLE|{self.port(i)}", "mtu") for i in range(self.ports)]
         began = time.monotonic()
@@ -442,11 +452,11 @@ class Many(DbusCase):
             self.bus.freeze()
             self.milliseconds_of_512_rows()
             self.wait_until_full(connection)
-        self.assertEqual(self.daemon.terminate(10), 0, "it does not wait until the bus has taken all")
+        self.assertEqual(self.daemon.terminate(10), 0, "it does not wait until the bus has read everything")
         self.start_on_bus("false", {**self.config})
 
     def wait_until_full(self, connection: socket.socket) -> None:
-        process.wait_for(lambda: not select.select([], [connection], [], 0)[1], 10, "the bus takes nothing more")
+        process.wait_for(lambda: not select.select([], [connection], [], 0)[1], 10, "the bus reads nothing more")
 
 
 class ListPorts(DbusCase):
@@ -484,7 +494,7 @@ class Idle(DbusCase):
     ports = 64
 
     def test_memory_and_wake_ups(self) -> None:
-        """Figures, and limits that leave room for a busy machine."""
+        """Prints figures. The limits leave room for a busy machine."""
         time.sleep(1)
         before, seconds = self.switches(), 5
         time.sleep(seconds)
@@ -501,18 +511,21 @@ class Idle(DbusCase):
 
 
 def normalised(text: str) -> str:
-    """What differs from run to run: times, durations, counts of time, the version, Redis' place."""
+    """Replaces what differs from run to run: times, durations, counts of time, the version, the address of Redis."""
     text = re.sub(r"\b1[0-9]{15}\b", "1790000000000000", text)
     text = re.sub(r"/tmp/\S*redis\.sock", "/run/redis/redis.sock", text)
     return re.sub(r'"\d+\.\d+\.\d+"', '"0.1.0"', text)
 
 
 class Documentation(DbusCase):
-    """Every command in dbus.md is run; what it says is what the document has. PORTSYNC_WRITE_DOCS=1 writes it there."""
+    """
+    Runs every command of dbus.md and compares its output with the document. PORTSYNC_WRITE_DOCS=1 stores it there
+    instead.
+    """
 
     ports = 2
     bus_at_start = False
-    config = {"performance": {"max_latency_us": 1_000_000}}  # a busy machine is not what is shown
+    config = {"performance": {"max_latency_us": 1_000_000}}  # so that a busy machine does not show
 
     def setUp(self) -> None:
         super().setUp()

@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: Apache-2.0
-"""ports.match is another one, or matches nothing: which rows go, now or at the next start, and what is said of it."""
+"""ports.match changes, or matches nothing: which rows are removed, now or at the next start, and what is logged."""
 
 import copy
 import socket
@@ -87,7 +87,7 @@ class Filter(FilterCase):
 
 
 class FilterBeforeTheFirstReadBack(FilterCase):
-    """Redis is away at the start, so what the rows are is not known when the filter changes."""
+    """Redis is away at the start, so the rows are not known when the filter changes."""
 
     autostart = False
 

@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: Apache-2.0
-"""The verdict, as STATUS= tells it to systemd: each situation of the table gives the one it should, and no other."""
+"""The verdict, as STATUS= reports it to systemd: each situation of the table leads to its verdict, and to no other."""
 
 import time
 from pathlib import Path
@@ -11,7 +11,7 @@ from support.refusals import REFUSALS
 
 
 class HealthCase(Case):
-    # Limits that nothing but what a test is about goes over, and timeouts that need not be waited for long.
+    # Limits that only the situation under test exceeds, and timeouts that are short.
     config: Config = {
         "database": {"connection_timeout_secs": 1},
         "performance": {"max_latency_us": 60_000_000},
@@ -24,12 +24,12 @@ class HealthCase(Case):
         self.daemon.notifications.clear()
 
     def wait_reported(self, text: str, limit: float = 10) -> None:
-        """Until some STATUS= begins with it, though another may have come since."""
+        """Waits until a STATUS= has begun with `text`, even if another one has followed."""
         process.wait_for(lambda: any(status.startswith(text) for status in self.daemon.statuses()), limit,
                          f"STATUS was {text!r}; it was {self.daemon.statuses()}")
 
     def verdicts(self) -> list[str]:
-        """Each verdict told, without the same twice in a row."""
+        """Returns the verdicts that were reported, without repetitions."""
         words = [status.partition(":")[0] for status in self.daemon.statuses()]
         return [word for i, word in enumerate(words) if i == 0 or words[i - 1] != word]
 
@@ -93,10 +93,10 @@ class Rows(HealthCase):
 
     def test_rows_on_their_way_in_a_flood_are_healthy(self) -> None:
         load = self.load("mixed")
-        time.sleep(4)  # more than max_stall_seconds: the thing under test is that nothing is told
+        time.sleep(4)  # more than max_stall_seconds: under test is that nothing is reported
         self.finish(load)
         self.wait_equal()
-        # Whether the flood overruns the receive buffer is the machine's affair.
+        # Whether the flood overruns the receive buffer depends on the machine.
         machine = ("Healthy", "Degraded: link messages were lost")
         others = [status for status in self.daemon.statuses() if not status.startswith(machine)]
         self.assertEqual(others, [])
@@ -111,7 +111,8 @@ class Rates(HealthCase):
         self.wait_reported("Unhealthy: ")
         end()
         self.wait_equal()
-        # Rows are right, but of the last minute too many were refused. How many of how many is told once a minute.
+        # The rows are right, but too many writes of the last minute were refused. The numbers are updated once a
+        # minute.
         self.daemon.wait_status(f" writes to {self.name()} were refused in the last minute, limit 5 %")
         self.assertRegex(self.daemon.status(), r"^Unhealthy: \d+ of \d+ writes")
         self.reload("health", max_failure_rate_percent=100)
@@ -126,7 +127,7 @@ class Rates(HealthCase):
         self.wait_reported("Degraded: p99 latency ")
         self.assertRegex(self.daemon.status(), r"^Degraded: p99 latency \d+ us in the last minute, limit 1 us$")
         began = time.monotonic()
-        self.daemon.wait_status("Healthy", 75)  # unasked: nothing happens meanwhile
+        self.daemon.wait_status("Healthy", 75)  # nothing happens meanwhile, so only time ends it
         self.assertGreater(time.monotonic() - began, 45)
 
 
@@ -144,7 +145,7 @@ class SyncRate(HealthCase):
 
 class Kernel(HealthCase):
     ports = 64
-    # The kernel may keep who reads links waiting, when other tests remove theirs.
+    # When other tests remove their links, the kernel may keep a reader of links waiting.
     config = {**HealthCase.config, "health": {"max_stall_seconds": 30}}
 
     def test_lost_messages_are_degraded_while_links_are_read_again(self) -> None:
@@ -163,7 +164,7 @@ class Kernel(HealthCase):
 
 
 class Quiet(HealthCase):
-    config = {**HealthCase.config, "dbus": {"enabled": "false"}}  # it would look for a bus now and then
+    config = {**HealthCase.config, "dbus": {"enabled": "false"}}  # D-Bus would look for a bus every few seconds
 
     def test_nothing_wakes_a_quiet_switch(self) -> None:
         def switches() -> int:
@@ -171,8 +172,8 @@ class Quiet(HealthCase):
             return int(status.split("\nvoluntary_ctxt_switches:")[1].split()[0])
         self.dut.ip("link set Ethernet8 mtu 1600")
         self.wait_equal()
-        time.sleep(1.5)  # the one report about it
+        time.sleep(1.5)  # for the one report about it
         before = switches()
-        time.sleep(6)  # the thing under test is what happens in a while of nothing
+        time.sleep(6)  # under test is what happens while nothing happens
         self.assertLessEqual(switches() - before, 3)
         self.assertEqual(self.daemon.statuses(), [])

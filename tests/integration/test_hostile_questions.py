@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: Apache-2.0
-"""A local user who asks as much as the control socket takes: rows come first, and others are answered."""
+"""A local user who sends as many requests as the control socket takes: rows come first, and other users get replies."""
 
 import json
 import os
@@ -13,7 +13,7 @@ from support.case import SANITIZED, Case
 from support.link_requests import LinkRequests
 
 NOBODY = 65534
-# Connects 12 times and asks for all ports on each connection that portsyncd keeps, without a pause.
+# Connects 12 times, and requests all ports on each connection that portsyncd keeps, without a pause.
 CROWD = """
 import os, selectors, socket, sys
 os.setgroups([])
@@ -64,7 +64,7 @@ class HostileQuestions(Case):
         self.assertEqual(asking.stdout.readline(), "asking\n")
 
     def median_ms(self, first: int, count: int = 80) -> float:
-        """From a change of a link to its row, as a client of Redis sees it."""
+        """Returns the median time from a change of a link to its row, as a client of Redis sees it."""
         taken = []
         indexes = {name: link.ifindex for name, link in self.kernel_ports().items()}
         for i in range(count):
@@ -96,8 +96,8 @@ class HostileQuestions(Case):
         began, cpu = time.monotonic(), self.cpu()
         process.wait_for(lambda: time.monotonic() - began > 3, 10, "three seconds of it")
         share = (self.cpu() - cpu) / (time.monotonic() - began)
-        self.assertLess(share, 0.3)  # a fifth, and 10 ms of ticks either way
-        for user in (0, NOBODY - 2):  # root, and a user that has asked nothing yet
+        self.assertLess(share, 0.3)  # the limit is a fifth; a clock tick of 10 ms either way
+        for user in (0, NOBODY - 2):  # root, and a user that has sent no request yet
             answer = subprocess.run(
                 ["setpriv", f"--reuid={user}", "--clear-groups", "/usr/bin/python3", "-c",
                  "import socket, sys\n"

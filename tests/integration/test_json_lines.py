@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: Apache-2.0
-"""portsyncd --json-lines: rows on standard output, where that is full, and where nobody reads it."""
+"""portsyncd --json-lines: rows on standard output, also when it is full and when its reader has gone."""
 
 import json
 import os
@@ -14,14 +14,15 @@ from support.case import Case
 class JsonLines(Case):
     autostart = False
     ports = 4
-    config = {"health": {"max_failure_rate_percent": 100.0}, "performance": {"min_success_rate": 0.0, "max_latency_us": 60_000_000}}  # judged over a minute
+    # So that the verdict does not depend on them.
+    config = {"health": {"max_failure_rate_percent": 100.0}, "performance": {"min_success_rate": 0.0, "max_latency_us": 60_000_000}}
 
     def setUp(self) -> None:
         super().setUp()
         self.foreign.clear()
 
     def settle(self) -> None:
-        """Redis has no rows here; what standard output got is each test's own."""
+        """Redis has no rows here; each test checks standard output itself."""
         for daemon in self.daemons:
             self.assertEqual(daemon.complaints(), [])
 
@@ -29,7 +30,7 @@ class JsonLines(Case):
         self.start(options=("--json-lines",), stdout=output, **options)
 
     def check_lines(self, path: Path) -> dict[str, Any]:
-        """Every line is whole; the newest of each port."""
+        """Checks that every line is whole. Returns the newest row of each port."""
         text = path.read_text()
         self.assertTrue(text.endswith("}\n"), text[-200:])
         return {row["port"]: row for row in map(json.loads, text.splitlines())}

@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: Apache-2.0
-"""Start, readiness, the end, and the life after it."""
+"""Start, readiness, end, and what remains after it."""
 
 import time
 
@@ -43,7 +43,7 @@ class Restart(Case):
 
 class End(Case):
     def ended(self) -> None:
-        """The daemon is not expected to live any more; the rows are."""
+        """Lets the check at the end expect the rows, but no living daemon."""
         self.daemon = None
 
     def test_sigterm_exits_0_with_rows_kept(self) -> None:
@@ -100,9 +100,9 @@ class Readiness(Case):
         daemon = self.start(environment={"WATCHDOG_USEC": "300000"})
         process.wait_for(lambda: daemon.notified("WATCHDOG=1") is not None, 5, "a ping")
         daemon.freeze()
-        time.sleep(0.1)  # for what was sent before it was frozen
+        time.sleep(0.1)  # until what it sent before has arrived
         before = len(daemon.notifications)
-        time.sleep(0.5)  # the thing under test is silence
+        time.sleep(0.5)  # under test is silence
         self.assertEqual(len(daemon.notifications), before)
         daemon.thaw()
 
@@ -127,7 +127,7 @@ class Readiness(Case):
     def test_a_notify_socket_that_nobody_reads_does_not_stop_the_loop(self) -> None:
         daemon = self.start(ready=False, environment={"WATCHDOG_USEC": "30000"}, read_notifications=False)
         self.wait_equal()
-        for mtu in range(1600, 1640):  # pings meanwhile: more than the socket's queue holds
+        for mtu in range(1600, 1640):  # meanwhile pings are due: more than the socket's queue holds
             self.dut.ip(f"link set Ethernet0 mtu {mtu}")
             self.assertTrue(daemon.statistics())
             time.sleep(0.02)
@@ -135,7 +135,7 @@ class Readiness(Case):
     def test_idle_costs_nothing(self) -> None:
         daemon = self.start()
         before = daemon.cpu_seconds()
-        time.sleep(2)  # the thing under test is what happens in a while of nothing
+        time.sleep(2)  # under test is what happens while nothing happens
         self.assertLessEqual(daemon.cpu_seconds() - before, 0.02)
 
     def test_memory_and_descriptors_are_flat(self) -> None:

@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: Apache-2.0
-"""What happens to links, one thing after the other: rows follow, and only the rows that must."""
+"""Changes of links, one after the other: their rows follow, and no other row is written."""
 
 from support import process
 from support.case import FAR_INDEX, Case
@@ -9,7 +9,9 @@ from support.redis_server import CONFIG_DB
 
 class Links(Case):
     def writes_of(self, *commands: str) -> list[list[str]]:
-        """What portsyncd writes for these `ip` commands; a change of Ethernet28 closes the window and is left out."""
+        """
+        Returns what portsyncd writes for these `ip` commands. A change of Ethernet28 marks the end, and is left out.
+        """
         with self.redis.monitor() as monitor:
             self.dut.ip(*commands, f"link set {self.port(7)} mtu {self.next_mtu()}")
             self.wait_equal()
@@ -188,7 +190,7 @@ class OnlyConfigured(ConfiguredCase):
     def test_scope_configured_follows_config_db(self) -> None:
         self.configure("Ethernet0", "Ethernet4")
         self.start()
-        self.assertEqual(self.differences(), [])  # ready means that they are there
+        self.assertEqual(self.differences(), [])  # ready means that the rows are there
         self.configure("Ethernet0", "Ethernet4", "Ethernet8")
         self.wait_equal()
         self.configure("Ethernet8")
@@ -206,7 +208,7 @@ class OnlyConfigured(ConfiguredCase):
 
 
 class ConfigReload(ConfiguredCase):
-    """What `config reload` does: CONFIG_DB is flushed, filled again, and then said to be initialized."""
+    """As `config reload` does it: CONFIG_DB is flushed, filled again, and then marked as initialized."""
 
     def setUp(self) -> None:
         super().setUp()
@@ -225,7 +227,7 @@ class ConfigReload(ConfiguredCase):
             self.daemon.wait_status("Degraded: PORT of CONFIG_DB cannot be read, the ports stay as they were: "
                                     "CONFIG_DB_INITIALIZED is not 1")
             with self.redis.connect(CONFIG_DB) as config_db:
-                config_db.call("HSET", "PORT|Ethernet0", "lanes", "0")  # the first of the new ones
+                config_db.call("HSET", "PORT|Ethernet0", "lanes", "0")  # the first of the new ports
             audits = self.daemon.statistics()["audits"]
             process.wait_for(lambda: self.daemon.statistics()["audits"] >= audits + 2, 15, "audits go on", 0.1)
             self.assertEqual(self.differences(), [])

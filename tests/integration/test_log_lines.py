@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: Apache-2.0
-"""The lines that people grep for, see contract/guide.md; in the journal they are tested by system/test_journal.py."""
+"""The log lines that monitoring greps for, see contract/guide.md; system/test_journal.py tests them in the journal."""
 
 import contextlib
 import re
@@ -63,7 +63,10 @@ class Syslog(Case):
     autostart = False
 
     def portsyncd_with_dev_log(self, dev: Path) -> str:
-        """A program that is portsyncd where /dev is that folder, with what a process needs of the real one."""
+        """
+        Returns a script that runs portsyncd with that folder as /dev, which contains what a process needs of the real
+        one.
+        """
         script = self.directory / "with-dev-log"
         script.write_text(f"""#!/bin/sh
 if [ -z "$MOUNTS" ]; then
@@ -93,7 +96,7 @@ mount --rbind "{dev}" /dev && exec "{program("portsyncd/portsyncd")}" "$@"
         self.daemon = None
 
     def fill(self, path: str) -> None:
-        """Until nobody can send there: one client may have no more room of its own before that."""
+        """Fills the queue until no client can send: one client's own buffer may be full before that."""
         for _ in range(256):
             with socket.socket(socket.AF_UNIX, socket.SOCK_DGRAM) as client:
                 client.setblocking(False)

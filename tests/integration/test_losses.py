@@ -1,5 +1,7 @@
 # SPDX-License-Identifier: Apache-2.0
-"""The kernel's messages lost, forged or withheld: portsyncd notices, asks again, and is right in the end."""
+"""
+Kernel messages that are lost, forged or withheld: portsyncd notices, lists the links again, and the rows are right.
+"""
 
 import struct
 import time
@@ -8,7 +10,7 @@ from pathlib import Path
 from support import netns, process
 from support.case import Case
 
-SMALLEST_BUFFER = 4096  # the smallest netlink.receive_buffer_bytes that the configuration takes
+SMALLEST_BUFFER = 4096  # the smallest netlink.receive_buffer_bytes that the configuration accepts
 
 
 class LossCase(Case):
@@ -33,7 +35,7 @@ class Capability(LossCase):
     def test_a_socket_made_anew_after_an_overrun_has_the_buffer_that_only_the_capability_gives(self) -> None:
         before = self.daemon.netlink_receive_buffers()
         rmem_max = int(Path("/proc/sys/net/core/rmem_max").read_text())
-        self.assertGreater(min(before), 2 * rmem_max)  # the kernel doubles what it is asked for
+        self.assertGreater(min(before), 2 * rmem_max)  # the kernel doubles the size that is requested
         self.daemon.freeze()
         self.finish(self.load("mixed", 10_000))
         self.daemon.thaw()
@@ -87,8 +89,8 @@ class Losses(LossCase):
                     forger.sendto(message, target)
                     forger.sendto(gone, target)
                 except ConnectionRefusedError:
-                    pass  # a socket that takes messages of the kernel alone
-            self.dut.ip("link set Ethernet8 mtu 1600")  # after the forged ones in every queue
+                    pass  # a socket that takes messages only from the kernel
+            self.dut.ip("link set Ethernet8 mtu 1600")  # queued after the forged ones
             self.wait_equal()
             self.assertEqual({words[1] for words in monitor.writes()}, {"PORT_TABLE|Ethernet8"})
         self.assertGreaterEqual(self.daemon.statistics()["foreign"], 2)
@@ -96,7 +98,7 @@ class Losses(LossCase):
 
 
 class SmallestBuffer(Losses):
-    """The same again, with a receive buffer that overruns all the time."""
+    """The same tests with a receive buffer that overruns all the time."""
 
     config = {"netlink": {"receive_buffer_bytes": SMALLEST_BUFFER}}
 
@@ -107,7 +109,8 @@ class SmallestBuffer(Losses):
             self.wait_equal()
         self.assertGreaterEqual(self.daemon.statistics()["overruns"], 1)
 
-    # A forged message is one of two that fit; whether it overruns the buffer depends on timing.
+    # Two messages fit into the buffer, and a forged one is one of them: whether it overruns the buffer depends on
+    # timing.
     test_spoofed_messages_are_dropped_and_counted = None  # type: ignore[assignment]
 
 
@@ -121,7 +124,8 @@ class DumpInterrupted(Case):
         deadline = time.monotonic() + 30 * process.PATIENCE
         while self.daemon.statistics()["interrupted"] == 0:
             self.assertLess(time.monotonic(), deadline, "no dump was interrupted")
-            # Short turns of running stretch a dump over many changes; without them one takes about 2 ms of each second.
+            # If portsyncd runs only for moments, a dump extends over many changes. Otherwise a dump takes about 2 ms of
+            # each second.
             until = time.monotonic() + 2.0
             while time.monotonic() < until:
                 self.daemon.freeze()
@@ -138,7 +142,7 @@ class Deaf(Case):
     def test_deaf_netlink_socket_is_found_and_replaced(self) -> None:
         self.assertGreaterEqual(self.daemon.deafen(), 1)
         self.dut.ip("link set Ethernet0 mtu 1600", "link del Ethernet4", "link set Ethernet8 down")
-        self.wait_equal(30)  # a probe after 10 s of silence, 1 s for its answer
+        self.wait_equal(30)  # a probe after 10 s of silence, 1 s for its reply
         self.assertGreaterEqual(self.daemon.statistics()["probe_failures"], 1)
         self.dut.ip("link set Ethernet0 mtu 1700")
         self.wait_equal(2)

@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: Apache-2.0
-"""The page that Prometheus reads: right, valid, described, and never in the way of a row."""
+"""The page for Prometheus: its values are right, its form is valid, it is documented, and it delays no row."""
 
 import contextlib
 import json
@@ -18,8 +18,8 @@ from support.metrics_page import Page, names_used
 TOP = Path(__file__).resolve().parents[2]
 DATA = TOP / "portsyncd" / "data"
 LISTEN = "127.0.0.1:9101"
-THREADS = 3  # of the listener
-# Counters that have a key in the statistics line of the log.
+THREADS = 3  # of the web server
+# The counters that are also keys in the log's statistics line.
 SAME_AS = {
     "portsyncd_link_events_total": "events", "portsyncd_rows_written_total": "writes",
     "portsyncd_rows_removed_total": "erases", "portsyncd_rows_unchanged_total": "unchanged",
@@ -41,7 +41,7 @@ class Scraped(Case):
         return self.dut.call(lambda: socket.create_connection((host.strip("[]"), int(port)), 10 * process.PATIENCE))
 
     def get(self, path: str = "/metrics", address: str = LISTEN) -> tuple[str, str]:
-        """The status line and the body of what is answered."""
+        """Returns the status line and the body of the reply."""
         with self.connect(address) as s:
             s.sendall(f"GET {path} HTTP/1.1\r\nHost: test\r\nConnection: close\r\n\r\n".encode())
             answer = b"".join(iter(lambda: s.recv(1 << 16), b"")).decode()
@@ -54,7 +54,7 @@ class Scraped(Case):
         return Page(body)
 
     def wait_page(self, what: str, condition: Callable[[Page], Any], limit: float = 10) -> Page:
-        """The first page of which the condition is true."""
+        """Returns the first page for which the condition is true."""
         pages: list[Page] = []
 
         def arrived() -> bool:
@@ -64,14 +64,16 @@ class Scraped(Case):
         return pages[-1]
 
     def wait_ports(self) -> Page:
-        """A page with all ports: they are on it within a second."""
+        """Returns a page with all ports. They are on the page within a second."""
         return self.wait_page("all ports", lambda page: len(page.series("portsyncd_port_flaps_total")) == self.ports, 30)
 
     def wait_value(self, name: str, value: float, limit: float = 10, **labels: str) -> Page:
         return self.wait_page(f"{name} {labels} is {value:g}", lambda page: page.find(name, **labels) == value, limit)
 
     def tasks(self) -> list[Path]:
-        """Its threads, the main one first; not the one that ThreadSanitizer has for itself, the first one made."""
+        """
+        Returns portsyncd's threads, the main one first. Leaves out ThreadSanitizer's own thread, which is made first.
+        """
         tasks = sorted(Path(f"/proc/{self.daemon.pid}/task").iterdir(), key=lambda task: int(task.name))
         if "/libtsan." in Path(f"/proc/{self.daemon.pid}/maps").read_text():
             del tasks[1]
@@ -79,11 +81,11 @@ class Scraped(Case):
 
     @contextlib.contextmanager
     def hanging_scrapers(self, count: int) -> Iterator[None]:
-        """Clients that ask by halves and wait: each takes a thread of the listener."""
+        """Connects clients that send half a request and wait. Each takes a thread of the web server."""
         with contextlib.ExitStack() as stack:
             for _ in range(count):
                 stack.enter_context(self.connect()).sendall(b"GET /metrics HTTP/1.1\r\nHost:")
-            time.sleep(0.2)  # until they have their threads
+            time.sleep(0.2)  # until each has its thread
             yield
 
 
@@ -134,7 +136,7 @@ class Values(Scraped):
         for mtu in range(1600, 1605):
             self.dut.ip(f"link set Ethernet0 mtu {mtu}")
             self.wait_equal()
-        after = self.page()  # at once: the histogram does not wait for a second to pass
+        after = self.page()  # without a wait: each row updates the histogram at once
         name = "portsyncd_row_latency_seconds"
         self.assertEqual(after.value(name + "_count") - before.value(name + "_count"), 5)
         self.assertEqual(counts(after), sorted(counts(after)))
@@ -243,7 +245,7 @@ class Troubles(Scraped):
         self.wait_equal()
         page = self.wait_value("portsyncd_drift_repaired_total", before.value("portsyncd_drift_repaired_total") + 1)
         count = "portsyncd_row_latency_seconds_count"
-        self.assertEqual(page.value(count), before.value(count), "a repair answers no message")
+        self.assertEqual(page.value(count), before.value(count), "no message causes a repair")
         self.assertGreater(page.value("portsyncd_audits_total"), 0)
         self.assertGreater(page.value("portsyncd_resyncs_total"), 0)
 
@@ -288,7 +290,8 @@ class ShortStates(Scraped):
 
 class Listening(Scraped):
     autostart = False
-    config: dict[str, dict[str, Any]] = {"dbus": {"enabled": "false"}}  # which looks for a bus in a thread of its own
+    # D-Bus would look for a bus in a thread of its own.
+    config: dict[str, dict[str, Any]] = {"dbus": {"enabled": "false"}}
 
     def listen(self, address: str) -> None:
         self.start({"metrics": {"listen": address}})
@@ -300,7 +303,7 @@ class Listening(Scraped):
             self.connect()
 
     def test_ipv6(self) -> None:
-        """Where civetweb has it, which Debian 12's has not."""
+        """Only where civetweb supports IPv6; that of Debian 12 does not."""
         self.listen("[::1]:9101")
         if "No metrics" in self.daemon.log():
             self.assertIn("warning No metrics at [::1]:9101: civetweb, the web server that prometheus-cpp uses, was built "
@@ -406,7 +409,7 @@ class Cost(Scraped):
         for _ in range(20):
             self.page()
         before, began = self.wake_ups(), time.monotonic()
-        time.sleep(10)  # the thing under test is what happens in a while of nothing
+        time.sleep(10)  # under test is what happens while nothing happens
         rate = (self.wake_ups() - before) / (time.monotonic() - began)
         rss = self.daemon.rss_bytes() / (1 << 20)
         print(f"     {self.ports} ports: {rate:.2f} wake-ups a second, RSS {rss:.1f} MiB", flush=True)
@@ -422,7 +425,7 @@ class Cost(Scraped):
 class Shipped(Scraped):
     """The alerts and the dashboard."""
 
-    # What Prometheus itself adds to what it scrapes.
+    # The names that Prometheus itself adds.
     METRICS, LABELS = {"up"}, {"job", "instance"}
 
     @staticmethod

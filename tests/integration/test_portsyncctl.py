@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: Apache-2.0
-"""portsyncctl as a user runs it, and the control socket against clients that nobody wished for."""
+"""portsyncctl as a user runs it, and hostile clients of the control socket."""
 
 import contextlib
 import json
@@ -25,7 +25,7 @@ PORT_MEMBERS = {"name", "ifindex", "admin", "oper", "operstate", "mtu", "mac", "
 
 
 class Client:
-    """A bare connection to the control socket."""
+    """A connection to the control socket, without portsyncctl."""
 
     def __init__(self, path: Path) -> None:
         self.socket = socket.socket(socket.AF_UNIX)
@@ -34,7 +34,7 @@ class Client:
         self._file = self.socket.makefile("rb")
 
     def line(self) -> str:
-        """The next one; "" when the other end has closed."""
+        """Returns the next line; "" when portsyncd has closed the connection."""
         try:
             return self._file.readline().decode()
         except ConnectionResetError:
@@ -66,7 +66,7 @@ class Ctl(Case):
 
     def ctl(self, *arguments: str, status: int = 0, before: tuple[str, ...] = (), binary: str = "",
             environment: Optional[dict[str, str]] = None) -> str:
-        """What it prints, or says on standard error when it must not end with 0."""
+        """Runs portsyncctl. Returns what it prints: on standard output, or on standard error if `status` is not 0."""
         done = subprocess.run([*before, binary or program("portsyncd/portsyncctl"), *arguments], capture_output=True,
                               text=True, env=self.environment(environment), timeout=60, check=False)
         self.assertEqual(done.returncode, status, f"{arguments}: {done.stderr}{done.stdout}")
@@ -78,7 +78,7 @@ class Ctl(Case):
         return json.loads(self.ctl("--json", *arguments, status=status))
 
     def port_row(self, name: str) -> list[str]:
-        """Its line of `ports`, by column."""
+        """Returns the port's line of `ports`, by column."""
         line = next(line for line in self.ctl("ports").splitlines() if line.startswith(name + " "))
         return re.split(r" {2,}", line)
 
@@ -109,7 +109,7 @@ class Ask(Ctl):
         self.dut.ip("link add br7 type bridge", "link set Ethernet4 master br7", "link set Ethernet4 mtu 9000",
                     "link set Ethernet8 address 02:00:00:00:00:08", "link set Ethernet12 down")
         self.wait_equal()
-        process.wait_for(lambda: self.port_row("Ethernet4")[6] == "br7", 10, "the master is told")
+        process.wait_for(lambda: self.port_row("Ethernet4")[6] == "br7", 10, "the master is shown")
         links = self.kernel_ports()
         lines = self.ctl("ports").splitlines()
         self.assertEqual([line.split()[0] for line in lines],
@@ -142,7 +142,7 @@ class Ask(Ctl):
     def test_one_port(self) -> None:
         self.dut.ip("link property add dev Ethernet0 altname front1 altname front2")
         process.wait_for(lambda: self.json("port", "Ethernet0")["alternative_names"] == ["front1", "front2"], 10,
-                         "the alternative names are told")
+                         "the alternative names are shown")
         text = self.ctl("port", "Ethernet0")
         self.assertIn("Alternative names:  front1 front2\n", text)
         self.assertIn("             Kind:  veth\n", text)
@@ -268,10 +268,10 @@ class Unhealthy(Ctl):
 
 
 class Follow(Ctl):
-    seen = ""  # by wait_for_line()
+    seen = ""  # what wait_for_line() has read
 
     def monitor(self, *options: str) -> subprocess.Popen:
-        """One that is known to follow: it has shown a change."""
+        """Starts `monitor`. It follows, because it has shown a change."""
         running = process.start([program("portsyncd/portsyncctl"), "monitor", *options], stdout=subprocess.PIPE,
                                 stderr=subprocess.PIPE, env=self.environment())
         self.addCleanup(process.end, running)
@@ -286,7 +286,7 @@ class Follow(Ctl):
 
     @staticmethod
     def read(running: subprocess.Popen) -> str:
-        """What it has printed since."""
+        """Returns what it has printed since the last call."""
         return (running.stdout.read() or b"").decode()
 
     def wait_for_line(self, running: subprocess.Popen, pattern: str) -> str:
@@ -330,7 +330,7 @@ class Monitor(Follow):
         unread.stdout.close()
         self.assertIn(unread.wait(10 * process.PATIENCE), (0, -signal.SIGPIPE), "without waiting for an event")
         self.assertEqual(unread.stderr.read(), b"")
-        self.wait_equal()  # with the last of the changes by which monitor() finds out that it is heard
+        self.wait_equal()  # and with the last of the changes that monitor() makes
         self.daemon.terminate()
         self.assertEqual(running.wait(10 * process.PATIENCE), 4)
         self.assertIn(b"portsyncd has closed the connection", running.stderr.read())
@@ -341,7 +341,7 @@ class SlowMonitor(Follow):
     ports = 64
 
     def write_rows(self, count: int, reader: subprocess.Popen) -> None:
-        """Changes links, 20,000 times or more, until so many rows have been written."""
+        """Changes links, 20,000 times or more, until `count` rows have been written."""
         before = self.daemon.statistics()["writes"]
         while self.daemon.statistics()["writes"] - before < count:
             load = self.load("mixed", 20_000)
@@ -353,7 +353,7 @@ class SlowMonitor(Follow):
     def test_one_that_does_not_read_costs_nothing(self) -> None:
         slow, reader = self.client(), self.monitor()
         self.assertEqual(slow.ask('{"method":"monitor"}'), {"ok": True, "result": {}})
-        self.write_rows(4_000, reader)  # more than wait for it in portsyncd and in the kernel
+        self.write_rows(4_000, reader)  # more than portsyncd and the kernel queue for it
         rss = self.daemon.rss_bytes()
         self.write_rows(4_000, reader)
         self.wait_equal()
@@ -424,7 +424,8 @@ class Callers(Ctl):
         for garbage in (b"GET / HTTP/1.1\r\n\r\n", b"\0\xff\n", b"[" * 4000 + b"\n", b"x" * 100_000, b"{}\n",
                         b'{"method":"ports","pattern":"' + b"*" * 4000 + b"\n"):
             client = self.client()
-            with contextlib.suppress(BrokenPipeError):  # it need not be read to the end
+            # Portsyncd may close the connection before it has read everything.
+            with contextlib.suppress(BrokenPipeError):
                 client.socket.sendall(garbage)
             self.assertIn('"invalid_argument"', client.line(), garbage[:40])
             self.assertEqual(client.line(), "")
@@ -477,7 +478,7 @@ class Callers(Ctl):
 
 class Terminal(Ctl):
     def shown(self, *arguments: str, environment: Optional[dict[str, str]] = None) -> str:
-        """What it prints on a terminal."""
+        """Returns what portsyncctl prints on a terminal."""
         master, slave = pty.openpty()
         try:
             subprocess.run([program("portsyncd/portsyncctl"), *arguments], stdout=slave, check=True,
@@ -523,7 +524,7 @@ class Terminal(Ctl):
                             program("portsyncd/portsyncctl"), *words]).split()
 
     def test_completion(self) -> None:
-        evil = "Ethernet$(>t)"  # makes a file where it is run
+        evil = "Ethernet$(>t)"  # creates a file if a shell evaluates it
         self.dut.ip(f"link add name {evil} type veth peer name far9 netns {self.far.path}")
         self.wait_equal()
         self.assertEqual(self.complete("re"), ["resync", "reload"])
@@ -543,7 +544,7 @@ class Terminal(Ctl):
 
 
 def normal(text: str) -> str:
-    """Without what differs from run to run."""
+    """Removes what differs from run to run."""
     for pattern, word in ((r"([0-9a-f]{2}:){5}[0-9a-f]{2}", "MAC"), (r"20\d\d-\d\d-\d\d \d\d:\d\d:\d\d", "DATE"),
                           (r"\bnow\b|[\d.]+ (ms|s|min|h|days) ago", "AGO"), (r"\d\d:\d\d:\d\d\.\d{3}", "TIME"),
                           (r"outage:  [\d.]+ \w+", "outage:  LONG"), (r"\d+\.\d\d ms", "LATENCY"),

@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: Apache-2.0
-"""The ACL lines of the documents: with them all works and nothing is refused, and each permission in them is needed."""
+"""The documents' ACL lines: with them Redis refuses nothing, and each permission in them is needed."""
 
 import re
 import shlex
@@ -15,7 +15,7 @@ PASSWORD = "the password"
 
 
 def acl_line(document: str) -> list[str]:
-    """The words of ACL SETUSER in the document's one `redis-cli ACL SETUSER portsyncd …`."""
+    """Returns the words of ACL SETUSER in the document's one `redis-cli ACL SETUSER portsyncd …`."""
     text = (DOCUMENTS / document).read_text().replace("\\\n", " ")
     lines = re.findall(r"^redis-cli (ACL SETUSER portsyncd .*)$", text, re.MULTILINE)
     assert len(lines) == 1, f"{document} has {len(lines)} lines"
@@ -23,7 +23,7 @@ def acl_line(document: str) -> list[str]:
 
 
 def refused(redis: Redis) -> list[str]:
-    """What the server has refused to user portsyncd, as `ACL LOG` has it: commands, keys and channels."""
+    """Returns what the server has refused to user portsyncd: the commands, keys and channels of ACL LOG."""
     entries = [resp.pairs(entry) for entry in redis.db.call("ACL", "LOG", 100)]
     return [f"{entry['reason']} {entry['object']}" for entry in entries if entry["username"] == "portsyncd"]
 
@@ -53,7 +53,7 @@ class Mirror(Case):
         self.wait_equal()
 
     def change_links(self) -> None:
-        """A row written, one made and one removed."""
+        """Changes one row, removes one and adds one."""
         self.mtu += 1
         self.dut.ip(f"link set {self.port(0)} mtu {self.mtu}", f"link del {self.port(self.next_port - 1)}")
         self.add_ports(1, first=self.next_port)
@@ -65,7 +65,7 @@ class Mirror(Case):
         process.wait_for(lambda: self.daemon.statistics()["redis_opens"] > opens, 10, "it is opened again", 0.05)
 
     def lose_connection(self) -> None:
-        """With a write on its way, so that the next one has to kill it."""
+        """Loses the connection while a write is outstanding, so that the next connection has to kill it."""
         timeouts = self.daemon.statistics()["redis_timeouts"]
         self.redis.stop_process()
         self.change_links()
@@ -100,11 +100,11 @@ class Mirror(Case):
             with self.subTest(permission):
                 self.redis.db.call("ACL", "SETUSER", "portsyncd", f"-{permission}")
                 self.redis.db.call("ACL", "LOG", "RESET")
-                if permission in ("client|list", "exists"):  # looks at the start for a second writer
+                if permission in ("client|list", "exists"):  # used at the start, to find a second writer
                     self.assertEqual(self.daemon.terminate(), 0)
                     self.begin()
                 elif permission == "client|kill":
-                    self.reopen()  # by one whose id is known again
+                    self.reopen()  # so that the connection's id is known again
                     self.lose_connection()
                 else:
                     self.redis.db.call("CLIENT", "KILL", "USER", "portsyncd")

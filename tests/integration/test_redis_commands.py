@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: Apache-2.0
-"""portsyncd asks nothing of Redis that came after 6.0, the version that SONiC has."""
+"""portsyncd sends no command to Redis that is newer than 6.0, the version that SONiC has."""
 
 import re
 
@@ -8,10 +8,10 @@ from support.case import Case
 from support.proxy import Proxy
 from support.redis_server import CONFIG_DB
 
-# Each command and option that may be sent, as a regular expression, with the version of Redis that brought the newest
-# part of it.
+# Each command with its options that portsyncd may send, as a regular expression, and the Redis version that introduced
+# the newest part of it.
 KNOWN = {
-    r"AUTH \S+ \S+": "6.0",                  # with redis_username alone
+    r"AUTH \S+ \S+": "6.0",                  # with redis_username
     r"SELECT \d+": "1.0",
     r"CLIENT SETNAME \S+": "2.6.9",
     r"CLIENT ID": "5.0",
@@ -26,12 +26,12 @@ KNOWN = {
     r"HMGET \S+( \S+)+": "2.0",
     r"MULTI": "1.2",
     r"EXEC": "1.2",
-    r"HSET \S+( \S+ \S+)+": "4.0",          # of several fields
-    r"HDEL \S+( \S+)+": "2.4",              # of several fields
+    r"HSET \S+( \S+ \S+)+": "4.0",          # with several fields
+    r"HDEL \S+( \S+)+": "2.4",              # with several fields
 }
 RARE = {
     r"PING": "1.0",                          # after 10 s of silence
-    r"DISCARD": "2.0",                       # when EXEC was refused and may have left the MULTI open
+    r"DISCARD": "2.0",                       # after a refused EXEC, which may have left the MULTI open
     r"DEL \S+": "1.0",                       # EraseMode::whole_key
     r"AUTH \S+": "1.0",
 }
@@ -66,5 +66,5 @@ class Commands(Case):
         self.wait_equal()
         sent = {" ".join(words) for pair in proxy.pairs for words in resp.decode(bytes(pair.sent))}
         known = {pattern: [text for text in sent if re.fullmatch(pattern, text)] for pattern in {**KNOWN, **RARE}}
-        self.assertEqual(sent.difference(*known.values()), set(), "sent and in no list")
-        self.assertEqual([pattern for pattern in KNOWN if not known[pattern]], [], "in the list and not sent")
+        self.assertEqual(sent.difference(*known.values()), set(), "sent, but not in the list")
+        self.assertEqual([pattern for pattern in KNOWN if not known[pattern]], [], "in the list, but not sent")

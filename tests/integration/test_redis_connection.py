@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: Apache-2.0
-"""Redis goes away, hangs, comes back with other data, or is something else: the rows are right once it works."""
+"""Redis goes away, hangs, returns with other data, or is no Redis: the rows are right as soon as it works."""
 
 from pathlib import Path
 
@@ -79,7 +79,7 @@ class Reconnects(ConnectionCase):
 
 
 class ShortTimeout(ConnectionCase):
-    """Timeouts of one second, for what has to be waited out."""
+    """Timeouts of one second, because the tests wait until they are over."""
 
     config = {"database": {"connection_timeout_secs": 1}}
 

@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: Apache-2.0
-"""Every error that Redis answers: counted by Redis itself, survived, and followed by the right rows."""
+"""Every error that Redis replies with: Redis counts it, portsyncd survives it, and the rows are right afterwards."""
 
 import shutil
 
@@ -9,7 +9,7 @@ from support.case import Case
 
 class Errors(Case):
     def change_links(self) -> None:
-        """A row changed, one removed, one new."""
+        """Changes one row, removes one and adds one."""
         self.dut.ip("link set Ethernet0 mtu 1600", "link set Ethernet4 down", "link del Ethernet8")
         self.add_ports(1, first=50)
 
@@ -18,7 +18,7 @@ class Errors(Case):
         self.assertTrue(self.daemon.statistics(), "the loop turns meanwhile")
 
     def refuse(self, setting: str, value: object, name: str, normal: object) -> None:
-        """Changes links while a CONFIG setting makes Redis answer with this error."""
+        """Changes links while a CONFIG setting makes Redis reply with this error."""
         self.redis.config(setting, value)
         self.change_links()
         self.wait_refused(name)
@@ -41,7 +41,7 @@ class Errors(Case):
 
     def test_misconf(self) -> None:
         self.redis.config("save", "3600 1000000")
-        shutil.rmtree(self.redis.directory)  # where the snapshot would go
+        shutil.rmtree(self.redis.directory)  # the snapshot would be written there
         self.redis.db.call("BGSAVE")
         process.wait_for(lambda: self.redis.info("persistence")["rdb_last_bgsave_status"] == "err", 10, "BGSAVE fails")
         self.change_links()
@@ -77,7 +77,7 @@ class Errors(Case):
             self.change_links()
             busy = self.redis.connect()
             process.wait_for(lambda: self._is_busy(busy), 10, "Redis is busy")
-            # Nothing but SCRIPT KILL is answered now; that portsyncd was refused is counted afterwards.
+            # Redis now executes nothing but SCRIPT KILL, so the refusals are counted afterwards.
             process.wait_for(lambda: self.daemon.statistics()["failures"] > 0 or "BUSY" in self.daemon.log(), 15,
                              "portsyncd was answered BUSY", 0.05)
             busy.call("SCRIPT", "KILL")

@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: Apache-2.0
-"""What Redis refuses is said in its own words, with the key, in health and log; and nothing is taken for absent by it."""
+"""Health and log quote what Redis refuses, with the key; a refused read never counts as an absent row."""
 
 import subprocess
 import time
@@ -12,7 +12,9 @@ WRONG_INDEX = "PORT_TABLE: WRONGTYPE Operation against a key holding the wrong k
 
 class Refusals(Case):
     def wait_said(self, *words: str) -> None:
-        """In one status, in one line of the log that is no line of health, and by portsyncctl."""
+        """
+        Waits until a status and a log line, other than one of health, contain the words. portsyncctl prints them, too.
+        """
         def said() -> bool:
             lines = [line for line in self.daemon.log().splitlines() if "Health" not in line]
             return (all(word in self.daemon.status() for word in words)
@@ -28,7 +30,7 @@ class Refusals(Case):
         process.wait_for(lambda: self.daemon.status() == "Healthy", 10, "Healthy")
 
     def assert_quiet_audits(self, audits: int = 3) -> None:
-        """So many audits go by, and none of them writes or repairs anything."""
+        """Waits for so many audits, none of which writes or repairs anything."""
         lines = self.daemon.log().count("Received event")
         before = self.daemon.statistics()
         process.wait_for(lambda: self.daemon.statistics()["audits"] >= before["audits"] + audits, 15, "audits", 0.1)
@@ -150,7 +152,7 @@ class FromTheStart(Case):
         self.stop_without_rows()
 
     def stop_without_rows(self) -> None:
-        """There are none to compare at the end."""
+        """There are no rows to compare at the end."""
         self.assertEqual(self.daemon.terminate(), 0)
         self.start()
 
@@ -171,7 +173,7 @@ class IdleTimeout(Case):
         reopened = self.daemon.statistics()["redis_opens"] - opens
         self.assertGreaterEqual(reopened, 1, "Redis did close it")
         self.assertLessEqual(reopened, 2, "then it is asked for a sign of life in time")
-        self.redis.reconnect()  # the test's own was idle, too
+        self.redis.reconnect()  # the test's own connection was idle, too
         self.redis.config("timeout", "0")
         self.dut.ip("link set Ethernet0 mtu 1600")
         self.wait_equal()

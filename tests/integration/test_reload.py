@@ -1,5 +1,8 @@
 # SPDX-License-Identifier: Apache-2.0
-"""SIGHUP: what is valid is applied while portsyncd runs, what is not changes nothing; the log's targets; other signals."""
+"""
+SIGHUP applies a valid configuration while portsyncd runs, and ignores an invalid one; targets of the log; other
+signals.
+"""
 
 import copy
 import os
@@ -48,7 +51,7 @@ class Reload(Case):
         self.daemon.wait_for_log("mtu=1700")
 
     def set_level(self, level: str) -> None:
-        """Not by reload(), whose last word is statistics, which a level above info hides."""
+        """Not by reload(), which ends with the statistics line, and a level above info hides that."""
         self.effective_config = self.changed({"logging": {"level": level}})
         self.daemon.configure(self.effective_config)
         self.daemon.signal(signal.SIGHUP)
@@ -87,7 +90,7 @@ class Reload(Case):
             log = self.daemon.reload()
             self.assertIn("Reload refused: nothing has changed", log)
             self.assertIn(said, log)
-        self.daemon.config_path.unlink()  # it was named: it must be there
+        self.daemon.config_path.unlink()  # a file that was named must exist
         self.assertIn("Reload refused", self.daemon.reload())
         self.assertEqual(len(self.redis.db.hash("PORT_TABLE")), self.ports)
         self.dut.ip("link set Ethernet0 mtu 1600")
@@ -144,7 +147,7 @@ class ReloadWithoutRedis(Case):
         self.daemon.reload()
         self.assertIsNone(self.daemon.notified("READY=1"), "a reload does not make it ready")
         self.redis.start()
-        self.foreign.clear()  # it has started empty
+        self.foreign.clear()  # Redis was empty at its start
         self.wait_equal()
 
 
@@ -236,7 +239,7 @@ class NoArguments(Case):
     autostart = False
 
     def test_no_option_no_file_and_a_log_that_nobody_reads(self) -> None:
-        """Redis is where the defaults say, inside the namespace. Standard error is a pipe whose reader goes away."""
+        """Redis is at the default address, inside the namespace. Standard error is a pipe whose reader goes away."""
         if Path("/etc/sonic/portsyncd.conf").exists():
             self.skipTest("this machine has a configuration of its own")
         running = process.start([program("portsyncd/portsyncd")], self.dut, stderr=subprocess.PIPE,
@@ -301,9 +304,9 @@ class Password(Case):
         resource.setrlimit(resource.RLIMIT_CORE, (hard, hard))
         self.addCleanup(resource.setrlimit, resource.RLIMIT_CORE, (soft, hard))
         if hard == 0 or SANITIZED:
-            self.skipTest("no core is written here in any case")
+            self.skipTest("this machine writes no core")
         self.start({"database": {}})
-        self.assertTrue(self.leaves_a_core(), "without a password there is one")
+        self.assertTrue(self.leaves_a_core(), "without a password, a core is written")
         self.start_with_password()
         self.assertFalse(self.leaves_a_core())
         self.start()

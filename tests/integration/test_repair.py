@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: Apache-2.0
-"""Rows that somebody else changed, and rows from before: the audit and the start put them right, and no others."""
+"""Rows that another program changed, and rows of an earlier run: audit and start correct them, and write no others."""
 
 from support import process
 from support.case import Case
@@ -52,7 +52,7 @@ class Audit(Case):
 
 
 class RowsBroughtBack(Case):
-    """Under a living connection, so that no reconnect makes portsyncd look."""
+    """Rows are restored under an open connection, so that no reconnect makes portsyncd read them."""
 
     config = {"sync": {"audit_interval_secs": 1, "full_audit_every": 2}}
 
@@ -85,7 +85,7 @@ class StaleRows(Case):
     OURS = {"state": "ok", "netdev_oper_status": "up", "admin_status": "up", "mtu": "9100"}
 
     def plant_stale(self) -> None:
-        """Rows of ports that are gone: one of ours alone, one with a field of somebody else."""
+        """Stores rows of ports that are gone: one with our fields alone, one with a field of another writer."""
         for name, more in (("Ethernet4000", {}), ("Ethernet4004", {"speed": "100000"})):
             self.plant_row(f"PORT_TABLE|{name}", {**self.OURS, **more})
             self.redis.db.call("HSET", "PORT_TABLE", name, "up")
@@ -114,7 +114,7 @@ class EmptyNamespace(StaleRows):
     ports = 0
 
     def test_stale_rows_are_removed_at_start(self) -> None:
-        """No link at all: nothing is removed, and everybody is told; the first link makes the rows stale after all."""
+        """Without any link, nothing is removed, and the verdict says so. The first link makes the rows stale."""
         self.plant_stale()
         before = self.redis.db.hash("PORT_TABLE")
         daemon = self.start()

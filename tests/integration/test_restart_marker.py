@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: Apache-2.0
-"""How the instance before has ended, as the log says it at the start. With systemd: system/test_journal.py."""
+"""How the previous instance ended, as the log reports it at the start. With systemd: system/test_journal.py."""
 
 import os
 import re
@@ -24,7 +24,7 @@ class RestartMarker(Case):
         self.runtime.mkdir()
 
     def started(self) -> tuple[Daemon, Optional[str]]:
-        """Another instance, and what it says of the one before."""
+        """Starts another instance. Returns what it logs about the previous one."""
         daemon = self.start(environment={"RUNTIME_DIRECTORY": f"{self.runtime}:/another", "WATCHDOG_USEC": "3000000"})
         said = re.findall(r"(\w+) Restart detected: previous instance ended by (.*)", daemon.log())
         self.assertLessEqual(len(said), 1)
@@ -53,7 +53,7 @@ class RestartMarker(Case):
         daemon, said = self.started()
         self.assertEqual(said, "warning crash (signal killed KILL)")
         daemon.terminate()
-        daemon, said = self.started()  # it was told of one end alone
+        daemon, said = self.started()  # the marker of one end is used once
         self.assertEqual(said, "info clean stop")
 
     def test_a_bad_configuration_is_no_crash(self) -> None:

@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: Apache-2.0
-"""Somebody holds the kernel's lock of links: the daemon waits for it nowhere but in a thread beside its loop."""
+"""Another program holds the kernel's rtnl lock: only a thread beside the loop waits for it."""
 
 import contextlib
 import subprocess
@@ -14,7 +14,7 @@ from support.case import Case, program
 class LockOfLinks(Case):
     @contextlib.contextmanager
     def held(self) -> Iterator[None]:
-        """Nothing of this test may list or change links meanwhile, in whatever namespace."""
+        """Meanwhile this test may neither list nor change links, in any namespace."""
         holder = self.dut.call(lambda: subprocess.Popen([program("tests/support/hold_rtnl"), self.port(0)],
                                                         stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True))
         try:
@@ -58,5 +58,6 @@ class LockOfLinks(Case):
             process.wait_for(lambda: self.daemon.notified("STOPPING=1") is not None, 1.5, "STOPPING=1", 0.01)
             process.wait_for(lambda: self.daemon.status() == "Stopped", 1.5, "Stopped", 0.01)
             self.assertLess(time.monotonic() - began, 2)
-        self.assertEqual(self.daemon.wait(10), 0)  # the kernel ends a process when its last thread has come back
+        # The kernel ends the process only when its last thread has returned from the system call.
+        self.assertEqual(self.daemon.wait(10), 0)
         self.daemon = None

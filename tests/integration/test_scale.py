@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: Apache-2.0
-"""As many ports as a switch has, and more: no loss is made up, no snapshot asked for, nothing forgotten."""
+"""As many ports as a switch has, and more: no loss is reported, no snapshot requested, and no port forgotten."""
 
 from support import process
 from support.case import GROUP, Case
@@ -9,7 +9,7 @@ class Scale(Case):
     settle_limit = 30.0
 
     def flap_all(self) -> None:
-        """Every port changes while Redis does not answer, twice: those on their way to Redis too wait again."""
+        """Changes every port twice while Redis does not answer, so that rows in flight wait again."""
         self.redis.stop_process()
         for _ in range(2):
             self.finish(self.load("mtu", 2 * self.ports))

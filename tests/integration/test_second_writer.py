@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: Apache-2.0
-"""Two that keep the same rows would write over each other: it is said who else does."""
+"""Two programs that write the same rows would overwrite each other's: portsyncd reports the other one."""
 
 from support.case import Case
 from support.daemon import Config

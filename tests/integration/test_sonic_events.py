@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: Apache-2.0
-"""sync.mode = "sonic": events that neighbours live on, though the row looks the same before and after."""
+"""sync.mode = "sonic": events that neighbours depend on, although the row is the same before and after."""
 
 import time
 
@@ -27,7 +27,7 @@ class EventCase(SonicCase):
         process.wait_for(lambda: self.switch.dut.links()[name].oper == oper, 10, f"the kernel says {name} is {oper}")
 
     def seen_of(self, name: str) -> list[tuple[str, set[str]]]:
-        """(event, fields) of this port, once all that was done before is done to rows."""
+        """Returns (event, fields) of this port, after all earlier changes of links have reached their rows."""
         last = port(self.ports - 1)
         mtu = str(2000 + len(self.subscriber.seen))
         self.switch.dut.ip(f"link set {last} mtu {mtu}")
@@ -37,14 +37,14 @@ class EventCase(SonicCase):
         return [(event, set(row)) for at, event, row in self.subscriber.seen if at == name]
 
     def writes_of(self, name: str) -> list[set[str]]:
-        """The fields of each HSET."""
+        """Returns the fields of each HSET."""
         return [set(words[2::2]) for words in self.switch.watch.writes(6)
                 if words[:2] == ("hset", f"PORT_TABLE|{name}")]
 
 
 class Bounces(EventCase):
     def bounced(self, name: str) -> None:
-        """One HSET of all four."""
+        """Expects one HSET with all four fields."""
         self.assertEqual([event for event, _ in self.seen_of(name)], ["hset"])
         self.assertEqual(self.writes_of(name), [set(OWN_FIELDS)])
 
@@ -53,7 +53,7 @@ class Bounces(EventCase):
         self.switch.daemon.thaw()
 
     def test_admin_down_and_up_in_one_batch(self) -> None:
-        """intfmgrd puts the IPv6 link-local address back only on a SET with admin_status up."""
+        """intfmgrd sets the IPv6 link-local address again only after a SET with admin_status up."""
         self.switch.watch.clear()
         self.switch.daemon.freeze()
         self.switch.dut.ip("link set Ethernet0 down", "link set Ethernet0 up")
@@ -81,7 +81,7 @@ class Bounces(EventCase):
         self.bounced("Ethernet0")
 
     def test_ten_bounces_in_a_burst_end_by_an_event_with_admin_up(self) -> None:
-        """Whatever falls into one batch: after the last one there is a SET with admin_status up."""
+        """Whatever one batch contains, the last change is followed by a SET with admin_status up."""
         before = len(self.subscriber.seen)
         for _ in range(10):
             self.switch.dut.ip("link set Ethernet0 down", "link set Ethernet0 up")
@@ -101,7 +101,7 @@ class Bounces(EventCase):
 
 class Masters(EventCase):
     def test_a_change_of_master_is_an_event(self) -> None:
-        """teammgrd puts a member back that was taken out by hand."""
+        """teammgrd adds a member again that was removed by hand."""
         self.switch.dut.ip("link add Bridge type bridge", "link set Bridge up")
         for number, command in enumerate(("master Bridge", "nomaster", "master Bridge"), 1):
             self.switch.watch.clear()
@@ -129,7 +129,7 @@ class Lost(EventCase):
 
 
 class MadeAnewWhileAway(SonicCase):
-    """A netdev is made anew while portsyncd is away: DEL, and then HSET of all four."""
+    """A netdev is recreated while portsyncd does not run: DEL, and then HSET of all four fields."""
 
     def restarted(self, end: str) -> None:
         switch = self.switch

@@ -1,5 +1,7 @@
 # SPDX-License-Identifier: Apache-2.0
-"""sync.mode = "sonic": orchagent at any pace, Redis that goes and comes, a daemon killed anywhere, two of them."""
+"""
+sync.mode = "sonic": orchagent at any pace, Redis that ends and returns, portsyncd killed at any point, two portsyncds.
+"""
 
 import threading
 from pathlib import Path
@@ -13,10 +15,10 @@ UNAVAILABLE, LOST_DATA = 69, 75
 
 
 class Pace(SonicCase):
-    """orchagent and syncd at any pace: the rows are right, and PortInitDone is said once, when it is true."""
+    """orchagent and syncd at any pace: the rows are right, and PortInitDone is set once, when it is true."""
 
     def race(self, **options: Any) -> None:
-        """Several switches at once, since most of the time is waiting."""
+        """Runs several switches at once, because most of the time is waiting."""
         orchagents = [switch.orchagent(**options) for switch in self.switches]
         for switch in self.switches:
             switch.start()
@@ -38,7 +40,7 @@ class Pace(SonicCase):
         self.race(create_after=0.1)
 
     def test_netdevs_before_config_done_is_popped(self) -> None:
-        """They are made while orchagent has popped nothing; it pops late, one by one."""
+        """The netdevs are made before orchagent has popped anything; it pops late, one by one."""
         switch = self.switch
         switch.start()
         switch.wait_loaded("PortConfigDone")
@@ -74,17 +76,17 @@ class Pace(SonicCase):
         switch.plug()
         switch.create("Ethernet400")
         switch.appl_db.call("HSET", "PORT_TABLE:Ethernet400", "lanes", "1")
-        switch.wait_row("Ethernet400")  # it turns, and follows the gate
+        switch.wait_row("Ethernet400")  # its loop turns, and it follows APPL_DB
         self.assertEqual(switch.loaded("PortInitDone"), {})
         self.assertEqual(switch.appl_db.scan("PORT_TABLE:Ethernet[048]"), [])
 
 
 def stages(name: str) -> Callable[[Words], bool]:
-    """Is this what stages the row? It is looked for, too."""
+    """Returns whether a command stages the row. Commands that look for the row do not count."""
     return lambda words: words[0].upper() == "EVAL" and f"_PORT_TABLE:{name}" in words
 
 
-# A command of the start, by the words that make it out: what is under way when it comes.
+# The steps of a start. A step ends when the command comes that the function recognizes.
 STEPS: dict[str, Callable[[Words], bool]] = {
     "before CONFIG_DB is read": lambda words: "CONFIG_DB_INITIALIZED" in words,
     "before a port is loaded": stages("Ethernet0"),
@@ -98,7 +100,7 @@ class Stepped(SonicCase):
     watched = False
 
     def proxied(self, stop_before: Callable[[int, Words], bool], **options: Any) -> tuple[Switch, StepProxy]:
-        """A switch whose portsyncd comes by a proxy; orchagent and its hardware run."""
+        """Returns a switch whose portsyncd reaches Redis through a proxy. orchagent and its hardware run."""
         switch = self.make_switch(**options)
         proxy = StepProxy(switch.directory / "proxy", switch.redis.socket)
         self.addCleanup(proxy.close)
@@ -110,12 +112,12 @@ class Stepped(SonicCase):
         return switch, proxy
 
     def finished(self, switch: Switch) -> None:
-        """The start has come to its end, all of it."""
+        """Waits until the start is complete, and checks its result."""
         try:
             process.wait_for(lambda: switch.published("PortInitDone"), 20, "PortInitDone is popped")
         except process.TimedOut as e:
             waiting = switch.appl_db.call("SMEMBERS", "PORT_TABLE_KEY_SET")
-            raise AssertionError(f"{e}; {waiting} are to be popped, {switch.threads[0].names()} were") from None
+            raise AssertionError(f"{e}; not popped: {waiting}; popped: {switch.threads[0].names()}") from None
         switch.wait_equal()
         self.assertEqual(switch.published("PortConfigDone"), {"count": str(switch.ports)})
         for number in range(switch.ports):
@@ -125,17 +127,20 @@ class Stepped(SonicCase):
 
 
 def kind(words: Words) -> str:
-    """What makes a command out, whatever it says of a single client."""
+    """Returns what identifies a kind of command, without what differs between clients."""
     if words[0].upper() == "EVAL":
         return "EVAL " + " ".join(word for word in words if word.startswith("_PORT_TABLE:"))
     return " ".join(words[:2])
 
 
 class KilledAnywhere(Stepped):
-    together = 4  # at once: most of the time is spent waiting
+    together = 4  # at once, because most of the time is waiting
 
     def test_killed_before_any_command_and_restarted(self) -> None:
-        """Before the first command, before the second kind of one, …: the next portsyncd goes on where it stood."""
+        """
+        portsyncd is killed before the first command, before the second kind of command, …: the next one continues from
+        there.
+        """
         self.remove(self.switch)
         first, proxy = self.proxied(lambda number, words: False, ports=2)
         self.finished(first)
@@ -146,7 +151,7 @@ class KilledAnywhere(Stepped):
             again = []
             for wanted in kinds[start:start + self.together]:
                 switch, proxy = self.proxied(lambda _, words, wanted=wanted: kind(words) == wanted, ports=2)
-                # Which there are depends on who is faster; one of the last may not come.
+                # Which commands come depends on timing; one of the last may be absent.
                 process.wait_for(lambda p=proxy, s=switch: p.stopped() or s.published("PortInitDone"), 10, "it stops")
                 switch.daemon.kill()
                 proxy.go_on()
@@ -164,7 +169,7 @@ class KilledAnywhere(Stepped):
 
 class RedisRestarted(Stepped):
     def restarted(self, keep: bool) -> list[tuple[str, Switch]]:
-        """Redis ends at each step of a start, and comes again."""
+        """Restarts Redis at each step of a start."""
         self.remove(self.switch)
         runs = [(name, *self.proxied(lambda number, words, wanted=wanted: wanted(words)))
                 for name, wanted in STEPS.items()]
@@ -183,7 +188,9 @@ class RedisRestarted(Stepped):
                 self.finished(switch)
 
     def test_without_its_data_at_each_step(self) -> None:
-        """Once PortConfigDone was seen the data is lost for swss as a whole: exit. Before that, the start begins anew."""
+        """
+        Once PortConfigDone was seen, swss as a whole has lost its data: exit. Before that, the start begins again.
+        """
         for name, switch in self.restarted(keep=False):
             with self.subTest(name):
                 if name in ("before the first row", "before PortInitDone"):
@@ -195,7 +202,7 @@ class RedisRestarted(Stepped):
 
 class LostData(SonicCase):
     def lose(self, **options: Any) -> Switch:
-        """A switch that is up; then Redis comes again without its data."""
+        """Restarts Redis without its data while the switch is up."""
         switch = self.switch
         self.come_up(**options)
         for thread in switch.threads:
@@ -214,7 +221,7 @@ class LostData(SonicCase):
         switch = self.lose(host=True)
         switch.daemon.wait_status("Unhealthy", 20)
         self.assertTrue(switch.daemon.alive())
-        self.assertRegex(switch.daemon.status(), "swss", "it says what the operator must restart")
+        self.assertRegex(switch.daemon.status(), "swss", "it names what the operator must restart")
         switch.daemon.terminate()
         switch.daemon = None
         self.assertEqual(switch.clean_up_after_loss(), [])
@@ -230,12 +237,12 @@ class LostData(SonicCase):
     def test_another_server_with_config_done_staged_is_no_loss(self) -> None:
         switch = self.switch
         switch.start()
-        switch.wait_loaded("PortConfigDone")  # nobody pops
+        switch.wait_loaded("PortConfigDone")  # orchagent pops nothing
         switch.restart_redis(keep=True)
         switch.orchagent().wait_popped("PortInitDone", 20)
 
     def test_flushed_without_a_restart_is_no_exit(self) -> None:
-        """The run_id is the same: somebody's doing, not a crash. The rows are kept right."""
+        """The run_id is the same, so a program deleted it and Redis did not crash. The rows stay right."""
         self.come_up()
         switch = self.switch
         switch.appl_db.call("DEL", "PORT_TABLE:PortConfigDone")
@@ -246,14 +253,14 @@ class LostData(SonicCase):
         switch.daemon.wait_for_log("error Health Unhealthy: PortConfigDone is gone from APPL_DB: swss was started anew", 20)
 
     def test_emptied_by_a_start_of_swss_on_a_host_it_begins_again(self) -> None:
-        """Nobody restarts it there, and the new orchagent waits for the ports."""
+        """On a host no supervisor restarts portsyncd, and the new orchagent waits for the ports."""
         self.come_up(host=True)
         switch = self.switch
         pid = switch.daemon.pid
         switch.daemon.wait_status("Healthy")
         switch.watch.commands()
         switch.appl_db.call("FLUSHDB")
-        switch.watch.init_done = False  # to be said again
+        switch.watch.init_done = False  # it is set again
         switch.redis.kill_clients()
         switch.daemon.wait_for_log("PortConfigDone is gone from APPL_DB: swss was started anew; beginning again")
         process.wait_for(lambda: switch.appl_db.call("EXISTS", "PORT_TABLE:PortInitDone"), 20, "orchagent has its ports")
@@ -264,7 +271,7 @@ class LostData(SonicCase):
         self.assertNotIn("crash", switch.daemon.log())
 
     def test_scripts_are_lost(self) -> None:
-        """NOSCRIPT: what was loaded before is not there any more."""
+        """NOSCRIPT: the scripts that were loaded are gone."""
         switch = self.switch
         orchagent = switch.orchagent(hardware=False)
         switch.start()
@@ -287,7 +294,7 @@ class LostData(SonicCase):
         orchagent.wait_popped("PortInitDone", 20)
 
     def test_a_name_that_came_while_redis_was_away_is_seen(self) -> None:
-        """The gate's subscription was lost with the connection: what came meanwhile is read."""
+        """The gate's subscription was lost with the connection, so the names that came meanwhile are read."""
         self.come_up()
         switch = self.switch
         switch.create("Ethernet400")
@@ -329,7 +336,7 @@ class TwoOfThem(SonicCase):
         switch.wait_equal()
 
     def test_the_first_one_was_killed(self) -> None:
-        """Its connections may be known to Redis for a moment longer than it lives."""
+        """Redis may list its connections for a moment after its end."""
         self.come_up()
         switch = self.switch
         for _ in range(3):
@@ -383,7 +390,7 @@ class ApplApart(SonicCase):
             switch.wait_equal(20)
 
     def test_state_db_alone_lost_its_data(self) -> None:
-        """PortConfigDone is where it was: the rows are written again."""
+        """PortConfigDone is still there, so the rows are written again."""
         self.come_up()
         switch = self.switch
         switch.watch.close()
@@ -419,7 +426,7 @@ class ApplApart(SonicCase):
 
 
 class TwoNamespaces(SonicCase):
-    """Two ASICs: a Redis and a portsyncd for each, one host."""
+    """Two ASICs on one host: a Redis and a portsyncd for each."""
 
     def test_each_keeps_to_its_own(self) -> None:
         second = self.make_switch(ports=2)
@@ -432,7 +439,7 @@ class TwoNamespaces(SonicCase):
         self.switch.wait_equal()
 
     def test_database_global_leads_to_the_namespace(self) -> None:
-        """On the host: the default file is the global one's, and database.namespace names whose instance it is."""
+        """On the host, the default file is the global one, and database.namespace names the instance."""
         second = self.make_switch(ports=2)
         folder = self.directory / "sonic-db"
         folder.mkdir()

@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: Apache-2.0
-"""sync.mode = "sonic": what happens to links of a switch that is up, as its neighbours see it."""
+"""sync.mode = "sonic": changes of links on a switch that is up, as its neighbours see them."""
 
 from support import process
 from support.case import DUT_INDEX, program
@@ -21,21 +21,21 @@ class UpCase(SonicCase):
     _mtu = 3000
 
     def fence(self) -> None:
-        """All that was done to links before this is done to rows: a change of the last port has arrived."""
+        """Waits until all earlier changes of links have reached their rows: until a change of the last port has."""
         UpCase._mtu += 1
         last = port(self.ports - 1)
         self.switch.dut.ip(f"link set {last} mtu {self._mtu}")
         process.wait_for(lambda: self.switch.row(last).get("mtu") == str(self._mtu), 10, "the last change arrives")
 
     def seen_of(self, subscriber: Subscriber) -> list[tuple[str, str]]:
-        """(port, event) but for the port of the fence."""
+        """Returns (port, event), without those of the fence's port."""
         self.fence()
         self.switch.wait_equal()
         subscriber.wait_quiet()
         return [(name, event) for name, event, _ in subscriber.seen if name != port(self.ports - 1)]
 
     def changes(self, *commands: str) -> list[tuple[str, str]]:
-        """The events of rows that these `ip` commands make."""
+        """Returns the events of rows that these `ip` commands cause."""
         subscriber = self.subscribe(Subscriber)
         self.switch.dut.ip(*commands)
         seen = self.seen_of(subscriber)
@@ -106,7 +106,7 @@ class Rows(UpCase):
 
 
 class Bounces(UpCase):
-    """What neighbours must see though the row looks the same (contract/sonic.md)."""
+    """What neighbours must see although the row stays the same (contract/sonic.md)."""
 
     WHOLE_ROW = [("Ethernet0", "hset")]
 
@@ -162,7 +162,7 @@ class Names(UpCase):
                 teammgrd.stop()
 
     def test_a_new_ifindex_with_the_same_values_is_written_in_full(self) -> None:
-        """Nothing in the row differs, and teammgrd needs the event all the same."""
+        """The row stays the same, but teammgrd needs the event."""
         self.switch.dut.ip("link set Ethernet0 down")
         self.switch.wait_equal()
         before = self.switch.row("Ethernet0")
@@ -197,11 +197,11 @@ class Names(UpCase):
                 subscriber.stop()
                 for name in ("Ethernet0", "Ethernet4"):
                     self.assertEqual([event for at, event in seen if at == name][-2:], ["del", "hset"])
-                if frozen:  # one batch
+                if frozen:  # to be one batch
                     self.assertEqual([event for _, event in seen], ["del", "del", "hset", "hset"])
 
     def test_removals_come_before_writes(self) -> None:
-        """A breakout that portsyncd hears of all at once: xcvrd needs the DEL of each old name before any SET."""
+        """A breakout that reaches portsyncd at once: xcvrd needs the DEL of each old name before any SET."""
         xcvrd = self.subscribe(Xcvrd)
         self.switch.daemon.freeze()
         for number in range(3):
@@ -228,7 +228,7 @@ class Names(UpCase):
 
 
 class Gate(UpCase):
-    """A netdev counts once its name is in APPL_DB; when the name comes later, it counts then."""
+    """A netdev counts once its name is in APPL_DB, also if the name comes later."""
 
     new = "Ethernet400"
 
@@ -277,15 +277,15 @@ class Gate(UpCase):
         def subscribed() -> bool:
             patterns = self.switch.appl_db.call("PUBSUB", "NUMPAT")
             return bool(patterns or self.switch.appl_db.call("PUBSUB", "NUMSUB", channel)[1])
-        process.wait_for(lambda: not subscribed(), 10, "with nothing waiting there is no subscription")
+        process.wait_for(lambda: not subscribed(), 10, "without a waiting netdev there is no subscription")
         self.switch.create(self.new)
-        process.wait_for(subscribed, 10, "with a netdev waiting there is one")
+        process.wait_for(subscribed, 10, "with a waiting netdev there is a subscription")
         self.switch.appl_db.call("HSET", f"PORT_TABLE:{self.new}", "lanes", "400")
         self.switch.wait_row(self.new)
         process.wait_for(lambda: not subscribed(), 10, "and then no more")
 
     def test_the_hashes_of_orchagent_cost_nothing(self) -> None:
-        """It writes oper_status and flap_count at every flap."""
+        """orchagent writes oper_status and flap_count at every flap."""
         self.fence()
         self.switch.watch.clear()
         for number in range(20):
@@ -317,7 +317,10 @@ class Runtime(UpCase):
         self.switch.wait_row(port(50))
 
     def test_breakout(self) -> None:
-        """Ethernet0 in four: portmgrd deletes the old, orchagent removes the netdev; then the new ones come."""
+        """
+        Ethernet0 becomes four ports: portmgrd deletes the old one, orchagent removes its netdev, then the new ones
+        come.
+        """
         xcvrd = self.subscribe(Xcvrd)
         new = ["Ethernet0", "Ethernet1", "Ethernet2", "Ethernet3"]
         self.switch.config_db.call("DEL", "PORT|Ethernet0")
@@ -353,13 +356,13 @@ class Logger(UpCase):
         return sum(1 for line in self.switch.daemon.log().splitlines() if f" {level} " in line)
 
     def test_the_level_is_followed_live(self) -> None:
-        """swssloglevel writes LOGLEVEL: at ERROR a change of a link is no line, at DEBUG it is."""
+        """swssloglevel writes LOGLEVEL: at ERROR a change of a link is not logged, at DEBUG it is."""
         def changes_are_said() -> bool:
             before = self.lines("info") + self.lines("debug")
             self.fence()
             return self.lines("info") + self.lines("debug") > before
         self.switch.config_db.call("HSET", "LOGGER|portsyncd", "LOGLEVEL", "ERROR")
-        process.wait_for(lambda: not changes_are_said(), 10, "at ERROR changes are not said")
+        process.wait_for(lambda: not changes_are_said(), 10, "at ERROR changes are not logged")
         self.switch.config_db.call("HSET", "LOGGER|portsyncd", "LOGLEVEL", "DEBUG")
         process.wait_for(changes_are_said, 10, "at DEBUG they are")
 
@@ -372,7 +375,7 @@ class Logger(UpCase):
 
 class Losses(SonicCase):
     def test_an_overrun_is_made_up_for(self) -> None:
-        """With a port that goes, and one that is configured and made, meanwhile."""
+        """Meanwhile a port is removed, and another one is configured and made."""
         self.come_up(config={"netlink": {"receive_buffer_bytes": 65536}})
         daemon = self.switch.daemon
         daemon.freeze()

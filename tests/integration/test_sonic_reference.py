@@ -1,8 +1,8 @@
 # SPDX-License-Identifier: Apache-2.0
 """
-sonic-swss's own portsyncd, replayed: the same links, the same orchagent, step by step, as sonic_reference.json has it from
-three recorded runs of it. At the end of each step the databases are equal, and so is what each consumer was told, but
-for DELIBERATE; and in the long one Redis was asked less.
+Replays three recorded runs of sonic-swss's own portsyncd (sonic_reference.json): the same links and the same orchagent,
+step by step. At the end of each step the databases equal the recording, and so do the events that each consumer
+receives, except for DELIBERATE. In the long run Redis executes fewer commands than in the recording.
 """
 
 import json
@@ -17,17 +17,17 @@ from support.sonic_watch import Command, dump
 
 Value = Optional[dict[str, str]]
 RUNS: dict[str, list[dict[str, Any]]] = json.loads((Path(__file__).parent / "sonic_reference.json").read_text())
-FENCE = "Ethernet1000"  # a port of ours beside those of the recording: its changes show that all before them is done
+FENCE = "Ethernet1000"  # a port of our own: when a change of it has its row, all earlier changes have theirs
 CHANNEL = "PORT_TABLE_CHANNEL@0"
 
 
 @dataclass
 class Difference:
-    """What is otherwise than in the recording, on purpose."""
+    """A deliberate difference from the recording."""
 
     reason: str
-    values: dict[str, Value] = field(default_factory=dict)                 # None: there is no such key
-    events: dict[str, tuple[str, ...]] = field(default_factory=dict)       # of a key; () = nobody is told
+    values: dict[str, Value] = field(default_factory=dict)                 # None: the key does not exist
+    events: dict[str, tuple[str, ...]] = field(default_factory=dict)       # of a key; () = no event
 
 
 def row(oper: str = "down", admin: str = "down", mtu: str = "1500") -> Value:
@@ -35,7 +35,7 @@ def row(oper: str = "down", admin: str = "down", mtu: str = "1500") -> Value:
 
 
 def quiet(*ports: str) -> Difference:
-    return Difference("nothing changed, so nobody is woken", events={f"6 PORT_TABLE|{port}": () for port in ports})
+    return Difference("nothing changed, so no consumer is woken", events={f"6 PORT_TABLE|{port}": () for port in ports})
 
 
 DELIBERATE = {
@@ -56,7 +56,7 @@ DELIBERATE = {
                        events={"6 PORT_TABLE|Ethernet4": ("hset", "del", "hset"), "6 PORT_TABLE|Ethernet8": ("del", "hset")}),
 }
 
-# What the recording has as words, not as commands of ip.
+# Steps that the recording describes in words and not as commands of ip.
 BY_HAND: dict[str, list[tuple[int, tuple[str, ...]]]] = {
     "b/39": [(4, ("HSET", "PORT|Ethernet12", "lanes", "12,13,14,15", "admin_status", "up", "mtu", "9100"))],
     "b/41": [(4, ("HSET", "PORT|Ethernet0", "mtu", "1600", "admin_status", "down"))],
@@ -67,8 +67,9 @@ LINKS_BY_HAND = {"b/43": "link set Ethernet0 mtu 1450"}
 
 def events_by_key(messages: list[str]) -> dict[str, tuple[str, ...]]:
     """
-    What consumers are told, by key: HSETs of one row after the other are one, since the reference makes one of each field.
-    Others' own steps and the key set are left out: how many there are of orchagent's depends on its pace.
+    Returns the events that consumers receive, by key. Counts consecutive HSETs of a row as one, because the reference
+    makes one for each field. Leaves out the steps of other programs and the key set, because their number depends on
+    the pace of orchagent.
     """
     events: dict[str, tuple[str, ...]] = {}
     for message in messages:
@@ -82,7 +83,7 @@ def events_by_key(messages: list[str]) -> dict[str, tuple[str, ...]]:
 
 
 def coalesced(events: tuple[str, ...]) -> tuple[str, ...]:
-    """Without the writes that a removal in the same batch makes needless."""
+    """Leaves out writes that a removal in the same batch makes needless."""
     return tuple(event for event, after in zip(events, (*events[1:], "")) if (event, after) != ("hset", "del"))
 
 
@@ -131,7 +132,7 @@ class Replay(SonicCase):
         self.compare(name, step)
 
     def configure(self, step: dict[str, Any]) -> None:
-        """The ports of CONFIG_DB, as the recording has them when it begins."""
+        """Stores the ports in CONFIG_DB that the recording begins with."""
         for key, value in step["changes"].items():
             if key.startswith("4 PORT|"):
                 self.switch.config_db.call("HSET", key[2:], *(word for pair in value.items() for word in pair))
@@ -140,14 +141,14 @@ class Replay(SonicCase):
         space, command = self.switch.dut, command.replace("netns FAR", f"netns {self.switch.far.path}")
         if command.startswith("netns exec FAR ip "):
             space, command = self.switch.far, command.removeprefix("netns exec FAR ip ")
-        if "type veth" in command:  # distinct indexes, or carrier changes come late
+        if "type veth" in command:  # distinct indexes, because otherwise carrier changes come late
             self._indexes += 1
             command = command.replace(" type veth", f" index {self._indexes} type veth")
             command = command.replace(" netns ", f" index {20000 + self._indexes} netns ")
         space.ip(command)
 
     def fence(self) -> None:
-        """All that is to happen has happened."""
+        """Waits until everything that is due has happened."""
         if self.switch.daemon is None:
             return
         if not self.fenced:
@@ -158,7 +159,7 @@ class Replay(SonicCase):
         self.switch.dut.ip(f"link set {FENCE} mtu {mtu}")
         process.wait_for(lambda: self.switch.row(FENCE).get("mtu") == mtu, 10, "the fence is written")
 
-    # --- and what has come of it ---
+    # --- and its result ---
 
     def compare(self, name: str, step: dict[str, Any]) -> None:
         difference = DELIBERATE.get(name, Difference(""))
@@ -174,7 +175,7 @@ class Replay(SonicCase):
         found = events_by_key(self.read_messages())
         for key in sorted(wanted.keys() | found.keys()):
             want, have = wanted.get(key, ()), found.get(key, ())
-            self.assertIn(have, (want, coalesced(want)), f"{name}: what consumers are told of {key}")
+            self.assertIn(have, (want, coalesced(want)), f"{name}: the events that consumers receive of {key}")
 
     def wait_right(self, name: str) -> None:
         try:
@@ -183,7 +184,7 @@ class Replay(SonicCase):
             self.assertEqual(self.databases(), self.expected, f"{name}: the databases")
 
     def databases(self) -> dict[str, Value]:
-        """All keys: hashes as they are, sets as in the recording."""
+        """Returns all keys: hashes as they are, sets as in the recording."""
         found: dict[str, Value] = {}
         for database in (0, 4, 6):
             found.update({f"{database} {key}": value for key, value in dump(self.switch.redis, database).items()
@@ -195,7 +196,7 @@ class Replay(SonicCase):
         return found
 
     def read_messages(self) -> list[str]:
-        """All since the last time."""
+        """Returns the messages since the last call."""
         self.switch.appl_db.call("PUBLISH", CHANNEL, "mark")
         found = []
         while True:
@@ -210,7 +211,7 @@ class Replay(SonicCase):
             self.carry_out(run, step)
         ours, theirs = sum(self.counts.values()), sum(step["commands"] for step in RUNS[run])
         print(f"     commands, ours and theirs: {ours} and {theirs}", flush=True)
-        if run == "b":  # in lives as short as the others it is the connections that cost
+        if run == "b":  # the others are so short that connecting takes most commands
             self.assertLess(ours, theirs)
 
     def test_nobody_pops_at_first(self) -> None:
@@ -224,7 +225,7 @@ class Replay(SonicCase):
 
 
 def before_fence(commands: list[Command]) -> list[Command]:
-    """Those of the step: what is written for the fence is the last of all."""
+    """Returns the commands of the step. The fence's write comes after all of them."""
     end = next((i for i, command in enumerate(commands) if any(FENCE in word for word in command.words)), len(commands))
     while end and commands[end - 1].words[0] in ("multi", "echo"):
         end -= 1

@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: Apache-2.0
-"""sync.mode = "sonic" with as many ports as a switch has. The times are printed; what is asked of them is bench's."""
+"""sync.mode = "sonic" with as many ports as a switch has. Prints the times; tests/bench has their limits."""
 
 import threading
 import time
@@ -10,7 +10,7 @@ from support.sonic_redis import SonicRedis
 
 
 class Stopwatch:
-    """When PortConfigDone was set and when the last of `rows` rows was, as a subscriber is told."""
+    """The times of PortConfigDone and of the last of `rows` rows, as a subscriber receives them."""
 
     def __init__(self, redis: SonicRedis, rows: int) -> None:
         self.config_done = self.last_row = 0.0
@@ -38,7 +38,7 @@ class Stopwatch:
 
 
 class Scale(SonicCase):
-    watched = False  # MONITOR of so much costs more than what is measured
+    watched = False  # MONITOR of so many commands would cost more than what is measured
 
     def start_measured(self, limit: float = 60) -> None:
         switch = self.switch
@@ -47,7 +47,7 @@ class Scale(SonicCase):
         switch.start({"logging": {"level": "warning"}})
         switch.wait_init_done(limit)
         switch.wait_equal(limit)
-        process.wait_for(lambda: stopwatch.last_row, limit, "the subscriber is told of the last row")
+        process.wait_for(lambda: stopwatch.last_row, limit, "the subscriber receives the last row")
         began = switch.daemon.started
         print(f"     {self.ports} ports, from exec: PortConfigDone {1000 * (stopwatch.config_done - began):.0f} ms, "
               f"every row {1000 * (stopwatch.last_row - began):.0f} ms", flush=True)
@@ -65,7 +65,7 @@ class Scale(SonicCase):
         self.check_ports()
 
     def adopted(self) -> None:
-        """The netdevs are there, as on a DPU, and orchagent pops at once: the fastest that a start can be."""
+        """The netdevs exist, as on a DPU, and orchagent pops at once: the fastest possible start."""
         self.switch.config_db.call("HSET", "DEVICE_METADATA|localhost", "switch_type", "dpu")
         self.switch.plug()
         self.switch.orchagent(hardware=False, write_own=False)
@@ -95,6 +95,6 @@ class Ports1028(Scale):
         switch.ignored = {link.ifindex for link in switch.dut.links().values()}
         switch.start({"logging": {"level": "warning"}})
         switch.wait_loaded("PortConfigDone", 60)
-        # Before PortConfigDone: from then on orchagent makes new ones.
+        # Before PortConfigDone, because orchagent makes new netdevs after it.
         admins = [link.admin for name, link in switch.dut.links().items() if name.startswith("Ethernet")]
         self.assertEqual(admins.count("down"), self.ports)

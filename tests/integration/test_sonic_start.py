@@ -1,5 +1,7 @@
 # SPDX-License-Identifier: Apache-2.0
-"""sync.mode = "sonic": the starts. Cold, warm, dpu, alone after a crash, with netdevs from before; and what is late."""
+"""
+sync.mode = "sonic", the starts: cold, warm, dpu, alone after a crash, with netdevs that exist; and what comes late.
+"""
 
 import json
 import os
@@ -22,7 +24,7 @@ class ColdStart(SonicCase):
         self.assertEqual(set(switch.appl_db.call("SMEMBERS", "PORT_TABLE_KEY_SET")), names)
         written = [words[1] for words in switch.watch.writes(0) if words[0] == "hset"]
         self.assertEqual(written[-1], "_PORT_TABLE:PortConfigDone", "it comes after all ports")
-        # Nobody has popped anything, so nothing may be there but the staged rows.
+        # orchagent has popped nothing, so only the staged rows may exist.
         self.assertEqual(switch.appl_db.scan("PORT_TABLE:*"), [])
         switch.wait_restore_count("0")
 
@@ -38,7 +40,7 @@ class ColdStart(SonicCase):
                              {**port_config(number), "oper_status": "down", "flap_count": "0"})
 
     def test_set_publishes_only_what_was_not_published_yet(self) -> None:
-        # Two keys are in the key set: orchagent was told of them and has not come yet.
+        # Two keys are in the key set: orchagent was notified of them and has not read them yet.
         self.switch.appl_db.call("SADD", "PORT_TABLE_KEY_SET", port(0), port(1))
         self.switch.start()
         self.switch.wait_loaded("PortConfigDone")
@@ -46,7 +48,7 @@ class ColdStart(SonicCase):
         published = [i for i, words in enumerate(steps) if words[0] == "publish"]
         self.assertGreaterEqual(len(published), 1)
         self.assertLessEqual(len(published), self.ports - 2 + 1)
-        self.assertEqual(steps[-1][0], "publish", "nothing is set without being told in the end")
+        self.assertEqual(steps[-1][0], "publish", "each row that is set is published in the end")
 
     def test_a_port_without_fields_of_its_own_is_counted(self) -> None:
         self.switch.config_db.call("HSET", f"PORT|{port(3)}", "NULL", "NULL")  # how SONiC writes an empty row
@@ -57,7 +59,7 @@ class ColdStart(SonicCase):
     def test_odd_values_arrive_as_they_are(self) -> None:
         odd = {"description": "to 'spine \"1\"' \\ $x\r\n*3\r\n", "tpid": "", "ünïcode": "…", "alias": "etp1;2"}
         self.switch.config_db.call("HSET", f"PORT|{port(0)}", *(word for pair in odd.items() for word in pair))
-        self.switch.watch.close()  # it reads MONITOR, whose quoting is not its business
+        self.switch.watch.close()  # it reads MONITOR, and quoting is not its business
         self.switch.watch = None
         self.switch.start()
         self.switch.wait_loaded("PortConfigDone")
@@ -112,7 +114,7 @@ class InitDone(SonicCase):
         switch.wait_init_done()
 
     def test_the_rows_come_first(self) -> None:
-        """As the old daemon has it: who waits for PortInitDone finds the rows of all ports."""
+        """As in the old daemon: a program that waits for PortInitDone then finds the rows of all ports."""
         self.come_up()
         self.switch.watch.commands()
         self.assertEqual(self.switch.watch.without_row, [])
@@ -122,7 +124,7 @@ class InitDone(SonicCase):
         switch.start()
         switch.wait_loaded("PortConfigDone")
         switch.plug()
-        # orchagent takes all but one.
+        # orchagent gets all keys but one.
         switch.appl_db.call("SREM", "PORT_TABLE_KEY_SET", port(1))
         orchagent = switch.orchagent(hardware=False)
         orchagent.wait_popped("PortConfigDone")
@@ -143,7 +145,7 @@ class InitDone(SonicCase):
         switch.create("Ethernet8.10")
         switch.wait_row(port(1))
         self.held_back()
-        switch.dut.ip("link set Ethernet400 name Ethernet8")  # 6.2 and later: while it is up
+        switch.dut.ip("link set Ethernet400 name Ethernet8")  # Linux 6.2 and later: while it is up
         switch.wait_init_done()
 
     def test_a_port_that_was_seen_and_went_counts(self) -> None:
@@ -172,7 +174,7 @@ class InitDone(SonicCase):
 
 class Late(SonicCase):
     def nothing_yet(self, switch: Switch) -> None:
-        """Long enough that a daemon that does not wait would have loaded all."""
+        """Waits so long that a daemon which does not wait would have loaded all ports."""
         time.sleep(0.3 * process.PATIENCE)
         self.assertTrue(switch.daemon.alive())
         self.assertEqual(switch.appl_db.scan("*"), [])
@@ -202,7 +204,7 @@ class Late(SonicCase):
         self.switch.wait_loaded("PortConfigDone")
 
     def test_database_config_is_replaced_while_it_is_wrong(self) -> None:
-        """The one that the image has says 6379 and is replaced when the instances are known."""
+        """The image's own file names port 6379. It is replaced when the instances are known."""
         text = self.switch.config_file.read_text()
         wrong = text.replace(self.switch.redis.socket, str(self.directory / "nobody"))
         self.switch.config_file.write_text(wrong)
@@ -245,7 +247,7 @@ class Late(SonicCase):
 
 class WarmStart(SonicCase):
     def warm(self, switch: Switch, table: str, count: str = "3") -> None:
-        """As after a warm reboot: APPL_DB is whole, netdevs are there, our fields are stripped from the rows."""
+        """As after a warm reboot: APPL_DB is complete, the netdevs exist, and the rows lack our fields."""
         switch.state_db.call("HSET", f"WARM_RESTART_ENABLE_TABLE|{table}", "enable", "true")
         if count:
             switch.state_db.call("HSET", "WARM_RESTART_TABLE|portsyncd", "restore_count", count)
@@ -261,7 +263,7 @@ class WarmStart(SonicCase):
             self.warm(switch, table)
             switch.start()
         for switch in self.switches:
-            switch.wait_equal()  # ours are there again, others' are kept
+            switch.wait_equal()  # our fields are there again, and those of others are kept
             switch.wait_init_done()
             switch.wait_restore_count("4")
             written = {words[1] for words in switch.watch.writes(0) if words[0] == "hset"}
@@ -269,7 +271,7 @@ class WarmStart(SonicCase):
             self.assertEqual(set(link.admin for name, link in switch.dut.links().items() if "Ether" in name), {"up"})
 
     def test_init_done_is_sent_again(self) -> None:
-        """It was there before the reboot, and orchagent waits for it all the same."""
+        """PortInitDone existed before the reboot, but orchagent waits for it again."""
         self.warm(self.switch, "system")
         self.switch.appl_db.call("HSET", "PORT_TABLE:PortInitDone", "lanes", "0")
         self.switch.start()
@@ -301,7 +303,7 @@ class WarmStart(SonicCase):
         switch.wait_restore_count("0")
 
     def test_a_count_that_is_none(self) -> None:
-        """Whatever stood there, the daemon comes up and the field is a number afterwards."""
+        """Whatever the field contains, the daemon starts, and the field is a number afterwards."""
         self.warm(self.switch, "system", "garbage")
         self.switch.start()
         self.switch.wait_init_done()
@@ -315,7 +317,7 @@ class ExistingNetdevs(SonicCase):
     def test_leftovers_are_set_down_and_ignored_until_they_are_replaced(self) -> None:
         switch = self.switch
         switch.plug()
-        switch.create("Ethernet0.10")  # intfmgrd's, not for us to set down
+        switch.create("Ethernet0.10")  # intfmgrd's, so portsyncd must not set it down
         links = switch.dut.links()
         switch.ignored = {links[port(number)].ifindex for number in range(self.ports)}
         orchagent = switch.orchagent(hardware=False)
@@ -324,9 +326,9 @@ class ExistingNetdevs(SonicCase):
         process.wait_for(lambda: {switch.dut.links()[port(number)].admin for number in range(self.ports)} == {"down"}, 10,
                          "they are set down")
         self.assertEqual(switch.dut.links()["Ethernet0.10"].admin, "up")
-        # Whatever happens to them, they have no rows.
+        # Whatever happens to the leftovers, they have no rows.
         switch.dut.ip("link set Ethernet0 up", "link set Ethernet4 mtu 2000", "link set Ethernet8 down")
-        # One is deleted and made again, one is deleted while the new one comes under another name, one stays.
+        # One is deleted and made again. One is deleted after the new one has come under another name. One stays.
         switch.delete(port(0))
         switch.create(port(0))
         switch.wait_row(port(0))
@@ -336,7 +338,7 @@ class ExistingNetdevs(SonicCase):
         switch.dut.ip("link set new1 name Ethernet4")
         switch.wait_row(port(1))
         self.assertEqual(switch.row(port(2)), {})
-        self.assertEqual(switch.loaded("PortInitDone"), {}, "a leftover is no port that was seen")
+        self.assertEqual(switch.loaded("PortInitDone"), {}, "a leftover does not count as a port")
         switch.delete(port(2))
         switch.create(port(2))
         switch.wait_init_done()
@@ -352,7 +354,10 @@ class ExistingNetdevs(SonicCase):
         switch.wait_row(port(0))
 
     def test_netdevs_made_after_config_done_are_new(self) -> None:
-        """The old daemon looked for leftovers after PortConfigDone: a fast syncd's netdevs were taken for such."""
+        """
+        The old daemon looked for leftovers after PortConfigDone, so it mistook the netdevs of a fast syncd for
+        leftovers.
+        """
         switch = self.switch
         switch.orchagent(at_once=True)
         switch.start()
@@ -397,7 +402,7 @@ class ExistingNetdevs(SonicCase):
 
 
 class Alone(SonicCase):
-    """portsyncd alone ended and was started again: nothing is written that is there, nothing is set down."""
+    """portsyncd alone ended and was started again. It writes nothing that exists, and sets no port down."""
 
     def again(self, switch: Switch) -> None:
         switch.daemon.kill()
@@ -447,7 +452,7 @@ class Alone(SonicCase):
         orchagent.wait_popped("PortInitDone")
 
     def test_with_some_ports_loaded(self) -> None:
-        """It ended before PortConfigDone: what is missing is loaded, and orchagent gets all of it once."""
+        """portsyncd ended before PortConfigDone: it loads what is missing, and orchagent gets each port once."""
         switch = self.switch
         produce(switch.appl_db, port(1), port_config(1))
         orchagent = self.come_up()
@@ -466,7 +471,7 @@ class Environment(SonicCase):
 
     def test_by_tcp_when_there_is_no_socket_path(self) -> None:
         switch = self.switch
-        switch.watch.close()  # it knows portsyncd by the unix socket
+        switch.watch.close()  # it finds portsyncd by the unix socket
         switch.watch = None
         switch.config_file.write_text(database_config(
             {"APPL_DB": switch.redis, "CONFIG_DB": switch.redis, "STATE_DB": switch.redis},
@@ -475,9 +480,9 @@ class Environment(SonicCase):
 
 
 class Numbers(SonicCase):
-    """Other numbers and separators of databases than SONiC's usual ones."""
+    """Numbers and separators of databases other than SONiC's usual ones."""
 
-    watched = False  # whose keys are the usual ones
+    watched = False  # it expects the usual keys
     ports = 0
 
     def test_ids_and_separators_are_those_of_database_config(self) -> None:

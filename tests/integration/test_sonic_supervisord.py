@@ -1,5 +1,7 @@
 # SPDX-License-Identifier: Apache-2.0
-"""sync.mode = "sonic" under a real supervisord, as in the swss container: no arguments, no service manager to be told."""
+"""
+sync.mode = "sonic" under a real supervisord, as in the swss container: no arguments, and no service manager to notify.
+"""
 
 import re
 import signal
@@ -65,7 +67,7 @@ stderr_logfile={folder}/stderr
         process.wait_for((folder / "supervisor.sock").exists, 20, "supervisord listens")
 
     def section(self) -> str:
-        """The shipped one, but for what this machine lacks."""
+        """Returns the shipped section without what this machine lacks."""
         text = re.sub(r"(?m)^;.*\n|^(stdout|stderr)_(logfile|syslog)=.*\n|^dependent_.*\n", "", SECTION.read_text())
         text = text.replace("command=/usr/bin/portsyncd", f"command={program('portsyncd/portsyncd')}")
         more = {"DATABASE_SONIC_DB_CONFIG": self.switch.config_file, "SYNC_HEARTBEAT_SECS": 1,
@@ -74,7 +76,7 @@ stderr_logfile={folder}/stderr
         return re.sub(r"(?m)^(environment=.*)", lambda match: match[1] + variables, text)
 
     def end(self) -> None:
-        """It ends its children, which do not die with it when it is killed."""
+        """Ends supervisord's children, which survive it when it is killed."""
         self.supervisord.send_signal(signal.SIGTERM)
         try:
             self.supervisord.wait(20 * process.PATIENCE)
@@ -104,7 +106,7 @@ stderr_logfile={folder}/stderr
         status = dict(line.split(":\t", 1) for line in Path(f"/proc/{self.pid()}/status").read_text().splitlines()
                       if ":\t" in line)
         self.assertTrue(int(status["SigIgn"], 16) >> (signal.SIGPIPE - 1) & 1, "SIGPIPE is ignored")
-        # The old daemon span here.
+        # The old daemon used a whole CPU here.
         switch.watch = None
         switch.redis.kill_clients()
         switch.dut.ip("link set Ethernet0 mtu 2000")
@@ -139,7 +141,7 @@ stderr_logfile={folder}/stderr
             fields = Path(f"/proc/{pid}/stat").read_text().rpartition(")")[2].split()
             return int(fields[11]) + int(fields[12])
         before = ticks()
-        time.sleep(1)  # what happens in a while of nothing is what is looked at
+        time.sleep(1)  # under test is what happens while nothing happens
         self.assertLess(ticks() - before, 20)
         switch.redis.start()
         switch.dut.ip("link set Ethernet0 mtu 2000")

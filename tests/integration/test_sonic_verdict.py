@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: Apache-2.0
-"""sync.mode = "sonic": the verdict is true, and PortInitDone and the rows are what neighbours may rely on."""
+"""sync.mode = "sonic": the verdict is true, and neighbours may rely on PortInitDone and the rows."""
 
 from support import process
 from support.sonic import SonicCase, port
@@ -8,7 +8,7 @@ from support.sonic import SonicCase, port
 class Refused(SonicCase):
     def test_port_init_done_waits_for_a_row_that_is_refused(self) -> None:
         switch = self.switch
-        switch.watch.close()  # its replica has hashes alone
+        switch.watch.close()  # its replica contains only hashes
         switch.watch = None
         orchagent = switch.orchagent(hardware=False)
         switch.start()
@@ -52,7 +52,7 @@ class RedisRestarted(SonicCase):
             thread.stop()
         switch.redis.connect().call("SAVE")
         switch.daemon.freeze()
-        switch.dut.ip("link set Ethernet0 mtu 2000")  # to be made right before the end
+        switch.dut.ip("link set Ethernet0 mtu 2000")  # portsyncd must store it before it ends
         switch.restart_redis(keep=True)
         switch.daemon.thaw()
         self.assertEqual(switch.daemon.wait(20), 75)
@@ -73,7 +73,7 @@ class RedisRestarted(SonicCase):
 
 class Leftovers(SonicCase):
     def test_rows_of_leftovers_do_not_stay_up(self) -> None:
-        """swss was stopped and left its netdevs and STATE_DB behind."""
+        """swss was stopped, and its netdevs and its STATE_DB remain."""
         switch = self.switch
         switch.plug()
         for number in range(self.ports):
@@ -102,7 +102,7 @@ class ManagementPort(SonicCase):
         switch.dut.ip("link set e0 up", "link set eth0 up")
         process.wait_for(lambda: self.state() == {"oper_status": "up"}, 10, "it is up")
         switch.watch.clear()
-        switch.dut.ip("link set eth0 mtu 1400")  # no change of it
+        switch.dut.ip("link set eth0 mtu 1400")  # no field of the row changes
         switch.dut.ip("link set e0 down")
         process.wait_for(lambda: self.state() == {"oper_status": "down"}, 10, "it is down again")
         writes = [words for words in switch.watch.writes(6) if words[1].startswith("MGMT_PORT_TABLE")]
