@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
-// A program outside the tree: follows the loopback link with a sink of two functions until the first snapshot is stored.
-// C++17, public headers, pkg-config. Built and run by test_consumer.py against an installed library, shared and static.
+// A program outside the source tree: follows the loopback link with a sink of two functions until the first snapshot is
+// stored. C++17, public headers, pkg-config. test_consumer.py builds and runs it against an installed library, shared
+// and static.
 
 #include <poll.h>
 

@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: Apache-2.0
-"""tests/contract.tsv: every test that it names exists, every row has a test or the issue that brings it."""
+"""tests/contract.tsv: every test that it names exists, and every row has a test or the issue that will add one."""
 
 import re
 from pathlib import Path

@@ -1,16 +1,16 @@
 // SPDX-License-Identifier: Apache-2.0
-// librdkafka's own mock cluster of three brokers, with one topic, "links", of four partitions, and who reads it.
+// librdkafka's mock cluster of three brokers, with one topic, "links", of four partitions, and a consumer of it.
 //
 //   kafka_cluster
 //
-// Prints "brokers ADDRESSES", then each message as "KEY<TAB>VALUE", the value of a removal being "-", as soon as it is
-// in the topic. Reads "down N" and "up N" (1 to 3); "leaders N", broker N leads every partition; "refuse N", so many
-// requests to store something are refused; and says "done" on standard error after each. With the end of its input it
-// ends.
+// Prints "brokers ADDRESSES", then each message as "KEY<TAB>VALUE" as soon as it is in the topic; the value of a
+// removal is "-". Reads commands: "down N" and "up N" (1 to 3); "leaders N" makes broker N lead every partition;
+// "refuse N" refuses the next N requests to store. Prints "done" on standard error after each. Exits at the end of its
+// input.
 //
 //   kafka_cluster --bench ROWS
 //
-// How many rows a second KafkaSink stores there, from put() to on_result().
+// Prints how many rows a second KafkaSink stores there, from put() to on_result().
 #include "kafka_sink.hpp"
 
 #include <librdkafka/rdkafka_mock.h>

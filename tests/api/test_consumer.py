@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: Apache-2.0
-"""A program outside the tree, by pkg-config, against an installed libportsync: shared and static."""
+"""A program outside the source tree, built with pkg-config against an installed libportsync, shared and static."""
 
 import shutil
 import subprocess
@@ -31,7 +31,7 @@ class Consumer(unittest.TestCase):
     def test_shared(self) -> None:
         libraries = self.installed.flags("--libs")
         self.assertIn("-lportsync", libraries)
-        self.assertFalse({"-lhiredis", "-lnl-3"} & set(libraries), "who links the shared library needs no other")
+        self.assertFalse({"-lhiredis", "-lnl-3"} & set(libraries), "the shared library needs no other")
         for standard in ("c++17", "c++20"):
             program = self.build("g++", standard, libraries)
             self.assertIn("libportsync.so", run("readelf", "-d", str(program)))
@@ -53,7 +53,7 @@ class Consumer(unittest.TestCase):
         if shutil.which("cmake") is None:
             self.skipTest("cmake is not installed")
         prefix = next(self.installed.root.rglob("portsyncConfig.cmake")).parents[3]
-        if prefix.name == "lib":  # with a folder for the architecture in it
+        if prefix.name == "lib":  # it contains a folder for the architecture
             prefix = prefix.parent
         build = self.installed.root / "cmake"
         run("cmake", "-S", str(SOURCE.with_name("cmake")), "-B", str(build), f"-DCMAKE_PREFIX_PATH={prefix}")

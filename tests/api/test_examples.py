@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: Apache-2.0
-"""Every example: built as it says itself, against an installed library, and doing what it says on real links."""
+"""Every example: built as its first lines say, against an installed library, and does what they say on real links."""
 
 import contextlib
 import fcntl
@@ -26,7 +26,7 @@ PROGRAMS = sorted(source.stem for source in SOURCES if source.suffix == ".cpp")
 
 
 class Texts(SettledCase):
-    """What is true of all of them."""
+    """Rules for all examples."""
 
     def settle(self) -> None:
         pass
@@ -62,7 +62,9 @@ class Texts(SettledCase):
 
 
 class ExampleCase(Programs, SettledCase):
-    """Before each test: a namespace. After each that passed: what was started and not ended still runs."""
+    """
+    Before each test: a namespace. After each test that passed: programs that were started and not ended still run.
+    """
 
     def setUp(self) -> None:
         super().setUp()
@@ -84,7 +86,7 @@ class Monitors(ExampleCase):
         monitor = self.run_example(name)
         at = monitor.wait_line("lo new admin=up oper=up mtu=65536")
         monitor.wait_line("Ethernet0 new admin=down oper=down mtu=1500")
-        # More waits than one process() does, and nothing comes after it: each step is told.
+        # More changes than one process() handles, and no later event: each step is reported.
         monitor.process.send_signal(signal.SIGSTOP)
         for mtu in range(2000, 4000):
             self.links.set_mtu(100, mtu)
@@ -146,7 +148,8 @@ class JsonLines(ExampleCase):
         self.add_link()
         self.add_link("Ethernet4", 104)
         self.wait_rows(Ethernet0={"up": False, "mtu": 1500}, Ethernet4={"up": False, "mtu": 1500})
-        # Its reader is slow: what does not fit into the pipe is not kept but compared, so that the newest is next.
+        # Its reader is slow. Rows that do not fit into the pipe are not queued but compared later, so the newest comes
+        # next.
         for mtu in range(2000, 5000):
             self.links.set_mtu(100, mtu)
         self.links.set_mtu(104, 9000)
@@ -162,7 +165,7 @@ class JsonLines(ExampleCase):
 
 
 class RowsCase(Programs, Case):
-    """For a program that keeps the rows in portsyncd's place: settle() holds it to what portsyncd is held to."""
+    """For a program that keeps the rows instead of portsyncd: settle() makes the same demands on it."""
 
     autostart = False
 
@@ -183,12 +186,12 @@ class Composite(RowsCase):
         self.wait_equal()
         links = LinkRequests(self.dut)
         self.addCleanup(links.close)
-        # Nobody reads the lines: they are behind, Redis is not.
+        # The JSON lines are not read, so they are behind; Redis is not.
         for mtu in range(2000, 2100):
             for index in range(4):
                 links.set_mtu(self.dut_index + index, mtu)
         self.wait_equal()
-        # Redis is dead: the lines are not.
+        # Redis is dead; the JSON lines continue.
         self.redis.kill()
         composite.wait_error("redis closed")
         links.set_mtu(self.dut_index, 9000)
@@ -217,7 +220,7 @@ class Composite(RowsCase):
 
 class Lags(ExampleCase):
     def test_lag_watcher(self) -> None:
-        # Not every kernel has teams or bonds; a bridge has members as they do.
+        # Not every kernel has teams or bonds. A bridge has members as they have.
         self.dut.ip("link add PortChannel1 type bridge", "link set PortChannel1 up")
         for number in range(3):
             self.add_link(f"Ethernet{number}", 100 + number)
@@ -239,7 +242,7 @@ class Lags(ExampleCase):
         at = watcher.wait_line("PortChannel3 down: Ethernet9 up", at)
         self.dut.ip("link set Ethernet9 mtu 1400", "link set Ethernet9 nomaster")
         watcher.wait_line("PortChannel3 down:", at)
-        # What is not in the line makes no line.
+        # A change of what the line does not show makes no line.
         self.assertEqual([line for line in watcher.lines if "Ethernet2" in line], [])
         self.assertEqual([a for a, b in zip(watcher.lines, watcher.lines[1:]) if a == b], [])
 
@@ -250,7 +253,7 @@ class Indexes(ExampleCase):
         self.add_link()
 
     def ask(self, ifindex: int) -> str:
-        """The answer."""
+        """Returns the reply."""
         self.cache.process.stdin.write(f"{ifindex}\n".encode())
         self.cache.process.stdin.flush()
         at = self.asked
@@ -267,7 +270,7 @@ class Indexes(ExampleCase):
         self.assertEqual(self.ask(77), "77 is no link")
         self.links.add_bridge("Bridge")
         bridge = self.links.index_of("Bridge")
-        # What was made before the question is in the answer, however late the cache wakes up.
+        # A link made before the request is in the reply, however late the cache wakes up.
         self.links.set_master(100, bridge)
         self.assertEqual(self.ask(100), f"100 Ethernet0, master {bridge}, kind veth")
         for i in range(100):
@@ -288,7 +291,7 @@ class Indexes(ExampleCase):
 
 
 class Producer(ExampleCase):
-    """The consumer's side is here, as sonic-swss-common's ConsumerStateTable does it."""
+    """The consumer's side, as in sonic-swss-common's ConsumerStateTable."""
 
     def setUp(self) -> None:
         super().setUp()
@@ -311,14 +314,14 @@ class Producer(ExampleCase):
                 db.call("DEL", f"_LINK_TABLE:{name}")
 
     def wait_taken_over(self) -> None:
-        """Until the table is what the links are."""
+        """Waits until the table equals the links."""
         def equal() -> bool:
             self.consume()
             want = {name: {"admin_status": link.admin, "oper_status": link.oper, "mtu": str(link.mtu)}
                     for name, link in self.dut.links().items()}
             keys = self.appl_db.scan("LINK_TABLE:*")
             return {key.partition(":")[2]: self.appl_db.hash(key) for key in keys} == want
-        process.wait_for(equal, 20, "LINK_TABLE is what the links are")
+        process.wait_for(equal, 20, "LINK_TABLE equals the links")
 
     def test_producer_table(self) -> None:
         channel = self.redis.connect(APPL_DB)
@@ -333,14 +336,14 @@ class Producer(ExampleCase):
         self.wait_taken_over()
         self.dut.ip("link set Ethernet0 name Ethernet4", "link set lo mtu 9000")
         self.wait_taken_over()
-        # What is refused is tried again.
+        # A refused write is tried again.
         self.redis.config("maxmemory", 1)
         self.links.set_mtu(100, 4000)
         producer.wait_error("tried again with the next change")
         self.redis.config("maxmemory", 0)
         self.dut.ip("link set lo mtu 8000")
         self.wait_taken_over()
-        # What a Redis has lost is published again, and what changed meanwhile with it.
+        # What Redis lost is published again, together with what changed meanwhile.
         self.appl_db.close()
         self.redis.kill()
         producer.wait_error("redis: ")
@@ -412,7 +415,7 @@ class SqliteHistory(RowsCase):
             return False
 
         process.wait_for(begun, 20, "the history has begun")
-        # Redis stands still, and gets the newest state alone; the history has every step all the same.
+        # Redis stands still, and later receives only the newest state. The history has every step.
         self.redis.stop_process()
         for mtu in range(2000, 3000):
             links.set_mtu(self.dut_index, mtu)
@@ -433,7 +436,7 @@ class SqliteHistory(RowsCase):
 
 
 class Kafka(ExampleCase):
-    """Against librdkafka's own mock cluster of three brokers; what is in the topic is read by another client."""
+    """Runs against librdkafka's own mock cluster of three brokers; another client reads the topic."""
 
     def setUp(self) -> None:
         super().setUp()
@@ -451,7 +454,7 @@ class Kafka(ExampleCase):
             process.wait_for(lambda want=done: self.cluster.errors.count("done") >= want, 20, line)
 
     def topic(self) -> dict[str, int]:
-        """What compaction leaves of it: the mtu of each key that is not removed."""
+        """Returns what compaction leaves: the mtu of each key that is not removed."""
         newest = dict(line.split("\t") for line in self.cluster.lines[1:])
         return {key: json.loads(value)["mtu"] for key, value in newest.items() if value != "-"}
 
@@ -471,12 +474,12 @@ class Kafka(ExampleCase):
             self.links.set_mtu(100, mtu)
         self.dut.ip("link set Ethernet4 name Ethernet8")
         self.wait_topic(Ethernet0=2499, Ethernet8=1500)
-        # A broker goes, another leads its partitions: nothing is refused.
+        # A broker goes down, and another leads its partitions: nothing is refused.
         self.command("leaders 1", "down 2", "down 3")
         self.links.set_mtu(100, 3000)
         self.wait_topic(Ethernet0=3000, Ethernet8=1500)
         self.assertEqual([line for line in self.sink.errors if "tried again" in line], [])
-        # None is left: what waits then is there when they come back, and the newest state.
+        # All brokers go down: what waits is stored when they return, in its newest state.
         self.command("down 1")
         self.sink.wait_error("brokers are down")
         self.links.set_mtu(100, 4000)
@@ -500,7 +503,7 @@ class Kafka(ExampleCase):
         bench = self.run_program(built_beside(HERE / "kafka_cluster.cpp", "rdkafka"), "--bench", "100000")
         self.assertEqual(bench.end(), 0, bench.errors)
         print(f"     {bench.lines[0]}")
-        self.assertGreater(int(bench.lines[0].split()[0]), 10_000)  # 100,000 when the machine does nothing else
+        self.assertGreater(int(bench.lines[0].split()[0]), 10_000)  # 100,000 on an idle machine
 
 
 class Guides(ExampleCase):
@@ -520,7 +523,7 @@ class Guides(ExampleCase):
 
     def test_from_netdispatcher(self) -> None:
         program = built_of_guide("from-netdispatcher.md", "link_sync", self.directory)
-        running = self.run_program(Path("stdbuf"), "-oL", str(program))  # what it prints goes to a file
+        running = self.run_program(Path("stdbuf"), "-oL", str(program))  # its output goes to a file
         running.wait_line("lo up")
         self.add_link("v7")
         running.wait_line("v7 down")

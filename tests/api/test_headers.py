@@ -1,5 +1,7 @@
 # SPDX-License-Identifier: Apache-2.0
-"""Public headers: each compiles alone, as C++17, 20 and 23, without a warning, and includes the standard alone."""
+"""
+Public headers: each compiles alone, as C++17, 20 and 23, without a warning, and includes only the standard library.
+"""
 
 import os
 import re
@@ -25,7 +27,7 @@ class Headers(unittest.TestCase):
         def compiles(job: tuple[str, str]) -> str:
             header, standard = job
             with tempfile.NamedTemporaryFile("w", suffix=".cpp") as source:
-                # Twice, for a header must guard itself.
+                # Twice, because a header must have an include guard.
                 source.write(f"#include <{header}>\n#include <{header}>\n")
                 source.flush()
                 done = subprocess.run([compiler, f"-std={standard}", "-fsyntax-only", *WARNINGS, f"-I{INCLUDE}",

@@ -13,7 +13,7 @@ SOURCES = TOP / "libportsync" / "src"
 
 STANDARD = r"<[a-z_0-9]+>"
 SYSTEM = r"<(sys/|netinet/|arpa/)?[a-z_0-9]+\.h>"
-# What each layer may include: its own and the inner layers' headers, and by name one foreign library.
+# What each layer may include: its own headers, those of the inner layers, and the foreign library that is named.
 CORE = rf'{STANDARD}|<fnmatch\.h>|<portsync/[a-z_]+\.hpp>|"core/.*"'
 GROUND = rf'{STANDARD}|{SYSTEM}|<portsync/pollable\.hpp>|"os/.*"'
 OS = rf'{CORE}|{GROUND}'
@@ -26,7 +26,7 @@ LAYERS = {
     "jsonl": rf'{OS}|"jsonl/.*"|<nlohmann/.*>',
     "sonic": rf'{OS}|"sonic/.*"|<portsync/sonic/.*>|<portsync/redis/.*>',
 }
-# What each room of portsyncd may include of portsyncd: those named, and itself.
+# What each room of portsyncd may include of portsyncd: itself, and the rooms that are named.
 ROOMS = {
     "base": (),
     "loop": ("base",),
@@ -40,19 +40,19 @@ ROOMS = {
     "faces/metrics": ("base", "loop", "log", "faces/control"),
     "ctl": ("base", "faces/socket/control_socket"),  # the name of the socket
 }
-# Made by the build, beside meson.build.
+# The build makes it, beside meson.build.
 GENERATED = ("build_info", "org.sonic.PortSync1_adaptor")
 NOT_IN_CORE = r"<(thread|mutex|condition_variable|future|atomic|csignal|iostream|fstream|cstdlib|ctime)>"
-# Libraries that one file pair of portsyncd knows, each.
+# Libraries that only one file of portsyncd (a header and its source) may use.
 ONE_PAIR = {"toml11": r"<toml\.hpp>|<toml11?/", "sdbus-c++": r"<sdbus-c\+\+/",
             "libsystemd": r"<systemd/", "spdlog": r"<spdlog/", "CLI11": r"<CLI/", "nlohmann-json": r"<nlohmann/",
             "prometheus-cpp": r"<prometheus/", "the shim of sdbus-c++": r'sdbus_compat\.hpp"|_adaptor\.hpp"'}
-# Calls of the C library that a simulated system must answer, and those of libnl that make them.
+# Calls of the C library that a simulated system must implement, and those of libnl that make such calls.
 SYSTEM_CALLS = (r"(?<!\w)::(socket|bind|connect|listen|accept4?|send|sendto|sendmsg|sendmmsg|recv|recvfrom|recvmsg|recvmmsg|"
                 r"[gs]etsockopt|getsockname|read|readv|write|writev|open|close|dup|fcntl|ioctl|pipe2?|poll|ppoll|select|"
                 r"epoll_\w+|timerfd_\w+|eventfd|signalfd|clock_gettime|nanosleep|fstat|lseek|ftruncate|isatty|getaddrinfo|freeaddrinfo)\("
                 r"|std::(thread|jthread|async|this_thread)\b|\bnl_(connect|send\w*|recv\w*|socket_\w+|complete_msg)\(")
-JSON_TOO = {"sonic_db_config"}  # reads a file of SONiC's: nothing of the control socket's
+JSON_TOO = {"sonic_db_config"}  # reads a file of SONiC's, not the control socket
 
 
 def sources(folder: Path) -> list[Path]:
@@ -64,7 +64,7 @@ def includes(path: Path) -> list[str]:
 
 
 def stray(path: Path, room: str) -> list[str]:
-    """The includes of a file of portsyncd that its room must not have."""
+    """Returns the includes of a file of portsyncd that its room may not have."""
     allowed = (*ROOMS[room], room)
     own = re.compile("|".join(rf"{re.escape(place)}[/.]" for place in allowed) + "|" +
                      "|".join(rf"{re.escape(name)}\.hpp" for name in GENERATED))
@@ -74,7 +74,7 @@ def stray(path: Path, room: str) -> list[str]:
 
 
 def circles(folder: Path, as_units: bool) -> list[str]:
-    """Headers that include themselves through others; as units, what a source includes counts for its header."""
+    """Returns headers that include themselves through others. A source's includes count for its header."""
     arrows: dict[str, set[str]] = {}
     for path in sources(folder):
         if path.suffix == ".cpp" and not as_units:
@@ -120,7 +120,7 @@ class Layers(unittest.TestCase):
                     self.assertNotRegex(path.read_text(), r"_clock::now|Clock::now|clock_gettime|gettimeofday")
 
     def test_system_calls_are_made_in_os_alone(self) -> None:
-        """So that the simulator, which links another os, runs all of the library."""
+        """The simulator links another os, and so runs all other code of the library."""
         for path in sources(SOURCES):
             if path.parent.name != "os":
                 with self.subTest(file=path.name):

@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: Apache-2.0
-"""What installs packages, and what tells people which they need, agrees with tests/packages.list."""
+"""The scripts that install packages and the documents that name them agree with tests/packages.list."""
 
 import re
 import subprocess
@@ -21,7 +21,7 @@ def table_of_readme() -> list[list[str]]:
 
 
 def relation(field: str, package: str = "") -> list[str]:
-    """The names in a field of debian/control, of its source or of one of its packages."""
+    """Returns the names in a field of debian/control, of its source or of one of its packages."""
     paragraphs = (TOP / "debian/control").read_text().split("\n\n")
     wanted = f"Package: {package}" if package else "Source: portsync"
     paragraph = next(text for text in paragraphs if text.startswith(wanted + "\n"))
@@ -30,7 +30,7 @@ def relation(field: str, package: str = "") -> list[str]:
 
 
 def used_by(script: str) -> set[str]:
-    """The purposes that a script names."""
+    """Returns the purposes that a script names."""
     calls = re.findall(r"packages_for ([a-z0-9 ]+)", (TOP / script).read_text())
     return {purpose for call in calls for purpose in call.split()}
 
@@ -58,7 +58,7 @@ class Packages(unittest.TestCase):
         self.assertLessEqual(named - {"libportsync-dev", *packages_for("library")}, set(packages_for("examples")))
 
     def test_scripts_take_their_packages_from_the_list_alone(self) -> None:
-        """And each purpose is used by one of them."""
+        """Each purpose is used by one of them."""
         purposes = set(by_purpose())
         used = set()
         for script in ("tests/run.sh", "examples/quickstart.sh"):

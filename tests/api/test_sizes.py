@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: Apache-2.0
-"""What grows until nobody sees through it any more: test files of many lines, classes of many flags."""
+"""Limits on what becomes hard to follow when it grows: the lines of a test file, the flags of a class."""
 
 import re
 import tempfile
@@ -9,7 +9,7 @@ from typing import Iterator
 
 TOP = Path(__file__).resolve().parents[2]
 MOST_LINES = 600  # of a test file
-MOST_FLAGS = 5    # bool members of a class: three that decide together are an enum with a table
+MOST_FLAGS = 5    # bool members of a class; three that decide together are an enum with a table
 
 COMMENT_OR_TEXT = re.compile(r'//[^\n]*|/\*.*?\*/|R"([^(]*)\(.*?\)\1"|"(?:[^"\\\n]|\\.)*"|\'(?:[^\'\\\n]|\\.)\'', re.DOTALL)
 PREPROCESSOR = re.compile(r"^[ \t]*#(?:[^\n]*\\\n)*[^\n]*", re.MULTILINE)
@@ -18,7 +18,7 @@ BOOL = re.compile(r"^(?:mutable\s+|const\s+)*(?:bool|std::atomic<bool>|std::atom
 
 
 def flags_of(statement: str) -> list[str]:
-    """The names that a statement of a class declares as bool members."""
+    """Returns the names that a statement of a class declares as bool members."""
     statement = re.sub(r"^(?:\s*(?:public|private|protected)\s*:)*\s*", "", statement).strip()
     found = BOOL.match(statement)
     if found is None or re.match(r"\w+\s*\(", found[1]):  # of another type, or a function
@@ -28,9 +28,9 @@ def flags_of(statement: str) -> list[str]:
 
 
 def classes(text: str) -> Iterator[tuple[str, list[str]]]:
-    """Each class with its bool members; of nested ones each has its own."""
+    """Yields each class with its bool members. Nested classes are separate."""
     text = PREPROCESSOR.sub("", COMMENT_OR_TEXT.sub(lambda found: " " if found[0].startswith("/") else '""', text))
-    blocks: list[tuple[str, list[str], str]] = []  # name ("" = no class), flags, what stood before it
+    blocks: list[tuple[str, list[str], str]] = []  # name ("" = no class), flags, the text before it
     name, flags, statement = "", [], ""
     for c in text:
         if c == "{":
@@ -41,7 +41,7 @@ def classes(text: str) -> Iterator[tuple[str, list[str]]]:
             if name:
                 yield name, flags
             if not blocks:
-                return  # no C++ that this knows
+                return  # not C++ that this parser knows
             was_class = bool(name)
             name, flags, before = blocks.pop()
             is_body = was_class or re.search(r"\)\s*(const|noexcept|override|final|\s|:.*)*$", before, re.DOTALL)
@@ -55,7 +55,7 @@ def classes(text: str) -> Iterator[tuple[str, list[str]]]:
 
 
 def larger_classes(top: Path) -> dict[str, list[str]]:
-    """Those with too many bool members, by file and name."""
+    """Returns the classes with too many bool members, by file and name."""
     return {f"{path.relative_to(top)}: {name}": members for folder in ("libportsync", "portsyncd")
             for path in sorted((top / folder).rglob("*.[ch]pp")) for name, members in classes(path.read_text())
             if len(members) > MOST_FLAGS}
@@ -66,7 +66,7 @@ class Sizes(unittest.TestCase):
         lines = {str(path.relative_to(TOP)): len(path.read_text().splitlines())
                  for path in sorted((TOP / "tests").rglob("*")) if path.suffix in (".cpp", ".hpp", ".py", ".sh")}
         longer = {path for path, count in lines.items() if count > MOST_LINES}
-        self.assertEqual(longer, set(), f"split what has more than {MOST_LINES} lines")
+        self.assertEqual(longer, set(), f"split files with more than {MOST_LINES} lines")
 
     def test_no_class_has_too_many_flags(self) -> None:
         self.assertEqual(larger_classes(TOP), {}, f"more than {MOST_FLAGS} bool members: draw the state machine")

@@ -1,5 +1,7 @@
 # SPDX-License-Identifier: Apache-2.0
-"""A meson project outside the tree with portsync as its subproject. Compiles all of the library: for run.sh --all."""
+"""
+A meson project outside the source tree with portsync as its subproject. Compiles the whole library: for run.sh --all.
+"""
 
 import shutil
 import tempfile

@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: Apache-2.0
-"""libportsync.so exports all that public headers declare, and nothing but names of namespace portsync."""
+"""libportsync.so exports everything that public headers declare, and only names of namespace portsync."""
 
 import os
 import re
@@ -10,7 +10,7 @@ from pathlib import Path
 INCLUDE = Path(__file__).resolve().parents[2] / "libportsync" / "include"
 FEATURES = {"netlink": "portsync/netlink/", "redis": "portsync/redis/|portsync/sonic/"}
 
-# Mangled: a template's demangled name begins with the type that it returns.
+# Mangled names, because the demangled name of a template begins with its return type.
 OURS = r"_Z(NK?|TVN|TIN|TSN|TTN|Thn\d+_NK?)8portsync|PORTSYNC_"
 
 
@@ -34,7 +34,7 @@ class Symbols(unittest.TestCase):
         self.assertEqual([name for name in self.exported() if any(space in name for space in internal)], [])
 
     def declared(self) -> dict[str, str]:
-        """What is marked PORTSYNC_API in the headers of what is built: name, and a pattern of the symbol it has."""
+        """Returns what the headers of this build mark with PORTSYNC_API: the name, and a pattern of its symbol."""
         pc = next(Path(os.environ["PORTSYNC_BUILD"]).rglob("portsync.pc")).read_text()
         missing = [path for feature, path in FEATURES.items() if f"\n{feature}=false\n" in pc]
         found = {}

@@ -1,5 +1,7 @@
 # SPDX-License-Identifier: Apache-2.0
-"""Every source of libportsync and portsyncd has a unit test at its mirrored path, or a reason to be tested elsewhere."""
+"""
+Every source of libportsync and portsyncd has a unit test at its mirrored path, or a reason to be tested elsewhere.
+"""
 
 import re
 import tempfile
@@ -18,19 +20,19 @@ class Row(NamedTuple):
 
 
 def rows(readme: str) -> list[Row]:
-    """Of the table of tests/README.md."""
+    """Returns the rows of the table of tests/README.md."""
     table = readme.partition(HEADING + "\n")[2].partition("\n\n")[0]
     cells = [[cell.strip() for cell in line.strip("|").split("|")] for line in table.splitlines()[1:]]
     return [Row(source.strip("`"), re.findall(r"`([^`]+)`", tests), why) for source, tests, why in cells]
 
 
 def unit_test_of(source: str) -> str:
-    """Its path below tests/, without the ending."""
+    """Returns its path below tests/, without the suffix."""
     return "unit/" + source.removeprefix("libportsync/src/").removesuffix(".cpp") + "_test"
 
 
 def faults(top: Path) -> list[str]:
-    """What is missing, superfluous or wrong, in words."""
+    """Returns what is missing, superfluous or wrong, in words."""
     tests = top / "tests"
     built = (tests / "meson.build").read_text()
     sources = sorted(str(path.relative_to(top)) for folder in ("libportsync/src", "portsyncd")
@@ -56,7 +58,7 @@ def faults(top: Path) -> list[str]:
 
 
 def fault_of(tests: Path, name: str) -> str:
-    """What is wrong with a test's name: a path below tests/ without its ending, and perhaps ::a_case."""
+    """Returns what is wrong with a test's name: a path below tests/ without its suffix, and perhaps ::a_case."""
     path, _, case = name.partition("::")
     files = [tests / f"{path}{ending}" for ending in (".cpp", ".py")]
     text = "".join(file.read_text() for file in files if file.exists())
@@ -73,7 +75,7 @@ class UnitTests(unittest.TestCase):
 
 
 class ThisTest(unittest.TestCase):
-    """On a small tree."""
+    """Tests faults() on a small tree."""
 
     def setUp(self) -> None:
         folder = tempfile.TemporaryDirectory()

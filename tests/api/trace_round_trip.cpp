@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: Apache-2.0
-// Links with every kind of member, as lines of a trace and back: equal. Prints the lines.
+// Converts links with every kind of member to lines of a trace and back, and compares them. Prints the lines.
 #include <cstdio>
 
 #include "trace.hpp"

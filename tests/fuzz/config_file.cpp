@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
-// A configuration file of any bytes: every message names a line of it; and a file without errors gives a configuration
-// that, shown as TOML, is read as the same again.
+// A configuration file of any bytes. Every message names a line of the file. A file without errors gives a
+// configuration that, written as TOML and read again, is the same.
 #include "config/config_file.hpp"
 
 #include <algorithm>
@@ -18,7 +18,7 @@ namespace {
 using namespace portsyncd;
 using portsync::fuzz::require;
 
-// Takes "NUMBER:" off the front; 0 when there is none.
+// Removes "NUMBER:" from the front and returns the number; 0 if there is none.
 std::size_t take_number(std::string_view& text) {
   std::size_t number = 0;
   const auto [end, error] = std::from_chars(text.data(), text.data() + text.size(), number);
@@ -28,7 +28,7 @@ std::size_t take_number(std::string_view& text) {
 }
 
 void require_place(std::string_view message, std::size_t lines) {
-  require(message.starts_with("f:"), "a message begins with the file");
+  require(message.starts_with("f:"), "a message begins with the file's name");
   message.remove_prefix(2);
   const std::size_t line = take_number(message);
   require(line >= 1 && line <= lines, "a message names a line of the file");

@@ -22,8 +22,8 @@ inline void require_plain(std::string_view message) {
           "a message is one line of plain text");
 }
 
-// What is not at its default: the whole takes toml11 as long as a hundred short files. That every default can be read
-// is config_file_test's.
+// Returns the values that differ from their defaults as TOML. All values would take toml11 as long as a hundred short
+// files; config_file_test checks that every default can be read.
 inline std::string shown(const portsyncd::Config& config) {
   std::string text;
   std::string_view section;
@@ -36,17 +36,18 @@ inline std::string shown(const portsyncd::Config& config) {
   return text;
 }
 
-// A configuration that was taken without an error is, shown as TOML, read as the same again.
+// Requires that a configuration which was accepted without an error is the same after it was written as TOML and read
+// again.
 inline void require_read_as_shown(const portsyncd::Config& config) {
   const portsyncd::ConfigFile file = portsyncd::parse_config(shown(config), "shown");
-  require(file.problems.empty(), "what is shown is a good file");
+  require(file.problems.empty(), "the TOML has no problem");
   portsyncd::Config again;
   for (const portsyncd::Setting& setting : file.settings) {
     const auto problem = apply(again, setting);
-    require(!problem || problem->severity == portsyncd::Problem::Severity::warning, "what is shown is right");
+    require(!problem || problem->severity == portsyncd::Problem::Severity::warning, "each value is accepted");
   }
   for (const portsyncd::Key& key : portsyncd::keys()) {
-    require(value_of(config, key) == value_of(again, key), "a value shown is read as the same");
+    require(value_of(config, key) == value_of(again, key), "each value is read as it was written");
   }
 }
 

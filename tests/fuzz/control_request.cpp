@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: Apache-2.0
-// A line on the control socket, of any bytes: nothing is thrown, and what is refused is refused in words of one line.
+// A line of any bytes on the control socket: nothing is thrown, and a refusal is one line of text.
 #include "faces/socket/control_json.hpp"
 
 #include <string>
@@ -21,6 +21,6 @@ extern "C" int LLVMFuzzerTestOneInput(const std::uint8_t* data, std::size_t size
     require(request.argument.size() <= size, "an argument is no longer than the line");
     line = control_json::error_line("no_such_port", request.argument);
   }
-  require(line.find('\n') == line.size() - 1, "an answer is one line");
+  require(line.find('\n') == line.size() - 1, "a reply is one line");
   return 0;
 }

@@ -1,7 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
-// An environment of any variables, a line or a NUL between them: whatever is in it, the daemon starts with a
-// configuration that could stand in a file, unless it is asked for what this version cannot do; and every message is
-// about a variable that is there.
+// Any environment variables, separated by a newline or a NUL. Whatever they contain, the daemon starts with a
+// configuration that could stand in a file. Every message is about a variable that exists.
 #include "config/environment.hpp"
 
 #include <algorithm>
@@ -43,13 +42,13 @@ extern "C" int LLVMFuzzerTestOneInput(const std::uint8_t* data, std::size_t size
   const auto variables = variables_in(text);
   const EnvironmentSettings environment = read_environment(variables);
   for (const Problem& problem : environment.problems) {
-    require(problem.severity == Problem::Severity::warning, "a variable that nobody knows is no error");
+    require(problem.severity == Problem::Severity::warning, "an unknown variable is no error");
     require(problem.text.starts_with("PORTSYNCD_"), "other programs' variables are theirs");
     portsync::fuzz::require_plain(problem.text);
   }
   Config config;
   for (const Setting& setting : environment.settings) {
-    require(are_there(variables, setting.where), "a setting is of a variable that is there");
+    require(are_there(variables, setting.where), "a setting belongs to a variable that exists");
     const auto problem = apply(config, setting);
     if (!problem) continue;
     portsync::fuzz::require_plain(problem->text);

@@ -8,19 +8,20 @@
 #include <cstdlib>
 #include <string_view>
 
-// A target: libFuzzer's entry, called by the fuzzer or by replay.cpp. Data that breaks a promise ends the process.
+// A target: libFuzzer's entry point, which the fuzzer or replay.cpp calls. Data that breaks a promise aborts the
+// process.
 extern "C" int LLVMFuzzerTestOneInput(const std::uint8_t* data, std::size_t size);
 
 namespace portsync::fuzz {
 
-// Not assert(): a release build replays the corpora too.
+// Not assert(), because a release build replays the corpora, too.
 inline void require(bool so, const char* what) {
   if (so) return;
   std::fprintf(stderr, "broken promise: %s\n", what);
   std::abort();
 }
 
-// Bytes to be used up from the front. What is no longer there reads as 0 or "".
+// Bytes that are consumed from the front. After the end, reads return 0 or "".
 class Input {
  public:
   explicit Input(std::string_view bytes) : rest_(bytes) {}

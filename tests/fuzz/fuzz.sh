@@ -1,8 +1,8 @@
 #!/usr/bin/env bash
 # SPDX-License-Identifier: Apache-2.0
 # usage: fuzz.sh PROGRAM MINUTES
-# Fuzzes one target, PROGRAM being its fuzz_NAME, from its corpus and from what earlier runs of this build have found.
-# An input that breaks a promise is left beside the program, and shown. Tells how far it is on descriptor 3 every minute.
+# Fuzzes one target, whose program is fuzz_NAME, from its corpus and from what earlier runs of this build found. Leaves
+# an input that breaks a promise beside the program, and prints it. Reports progress on descriptor 3 every minute.
 set -eu
 
 program=$1
@@ -12,7 +12,7 @@ here=$(cd "$(dirname "${BASH_SOURCE[0]}")" && pwd)
 found=$(dirname "$program")/found/$name
 mkdir -p "$found"
 
-# An input has a minute of wall-clock time: a machine that is short of processors must not look like a hang.
+# An input may take a minute of wall-clock time, because a busy machine must not look like a hang.
 options=(-max_total_time=$((minutes * 60)) -timeout=60 -rss_limit_mb=1024 -max_len=4096 -print_final_stats=1
   "-artifact_prefix=$program-")
 dictionary=$here/dictionaries/$name.dict

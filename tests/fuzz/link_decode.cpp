@@ -1,17 +1,19 @@
 // SPDX-License-Identifier: Apache-2.0
-// netlink/decode against libnl-route's own parser, which shares no code with it: the same message, the same link.
+// Compares netlink/decode with libnl-route's own parser, which shares no code with it: the same message gives the same
+// link.
 //
 // Where the two judge a message differently, and why that is right:
-//   - We refuse what shows that something was lost (the source then starts over): bytes behind the last attribute,
-//     an ifindex that is not positive, a name that is empty, an address longer than the kernel's 32 bytes, a carrier
-//     count or a list of names that is cut off. libnl passes over all of these.
-//   - libnl refuses texts that do not end with a NUL, are empty, or are longer than its buffers, also those behind an
-//     inner NUL. We read a text to its first NUL, or to its attribute's end.
-//   - libnl keeps any operstate; we know those of RFC 2863.
-//   - libnl refuses a message for attributes that we do not read (statistics, VFs, the kind's own data), and follows a
-//     null pointer on INFO_XSTATS without INFO_DATA. Its copy of the message has them renamed to what it skips.
-//   - libnl reads a slave kind that has no NUL to the next one, wherever that is. Such a one is renamed too.
-// A removal and a message of another family say nothing that could be compared.
+//   - Our decoder refuses a message that shows a loss, so that the source starts over: bytes after the last attribute,
+//     an ifindex that is not positive, an empty name, an address longer than the kernel's 32 bytes, a carrier count or
+//     a list of names that is cut off. libnl ignores all of these.
+//   - libnl refuses texts that do not end with a NUL, are empty, or are longer than its buffers, even behind an inner
+//     NUL. Our decoder reads a text up to its first NUL, or to the end of its attribute.
+//   - libnl keeps any operstate; our decoder knows those of RFC 2863.
+//   - libnl refuses a message because of attributes that our decoder does not read (statistics, VFs, the kind's own
+//     data), and follows a null pointer on INFO_XSTATS without INFO_DATA. libnl's copy of the message has these under
+//     types that it skips.
+//   - libnl reads a slave kind without a NUL up to the next NUL, wherever that is. It is renamed in the copy, too.
+// A removal and a message of another family contain nothing to compare.
 #include "netlink/decode.hpp"
 
 #include <linux/if.h>
@@ -44,14 +46,14 @@ using portsync::netlink::Decoded;
 using portsync::netlink::each_message;
 
 constexpr int header_size = sizeof(ifinfomsg);
-constexpr std::uint16_t unread = 0x3fff;  // a type that nobody knows
+constexpr std::uint16_t unread = 0x3fff;  // a type that no parser knows
 
 template <typename F>
 int each_attribute(const nlattr* first, int size, F&& on_attribute) {
   int rest = 0;
   const nlattr* attribute = nullptr;
   nla_for_each_attr(attribute, first, size, rest) on_attribute(*attribute);
-  return rest;  // bytes that are no attribute
+  return rest;  // the remaining bytes are no attribute
 }
 
 template <typename F>
@@ -95,7 +97,7 @@ void rename_unread(nlmsghdr& message) {
 
 using Link = std::unique_ptr<rtnl_link, decltype(&rtnl_link_put)>;
 
-// nullptr when libnl refuses it.
+// Returns nullptr if libnl refuses the message.
 Link parse_by_libnl(const nlmsghdr& message) {
   const std::unique_ptr<nl_msg, decltype(&nlmsg_free)> copy(nlmsg_convert(const_cast<nlmsghdr*>(&message)),
                                                             &nlmsg_free);
@@ -107,7 +109,7 @@ Link parse_by_libnl(const nlmsghdr& message) {
     *static_cast<rtnl_link**>(kept) = reinterpret_cast<rtnl_link*>(object);
   };
   const int code = nl_msg_parse(copy.get(), keep, &found);
-  require((code >= 0) == (found != nullptr), "libnl either has a link or says why not");
+  require((code >= 0) == (found != nullptr), "libnl returns either a link or an error");
   return {found, &rtnl_link_put};
 }
 
@@ -185,7 +187,7 @@ void compare(const LinkState& ours, rtnl_link* theirs, const nlmsghdr& message) 
   require(ours.phys_port_name == text(rtnl_link_get_phys_port_name(theirs)), "the same physical port's name");
 }
 
-// What rtnl_link does not have, by libnl's reader of attributes.
+// Compares the attributes that rtnl_link does not have with what libnl's reader of attributes finds.
 void compare_rest(const LinkState& ours, const nlmsghdr& message) {
   std::array<nlattr*, IFLA_MAX + 1> attributes{};
   require(nlmsg_parse(const_cast<nlmsghdr*>(&message), header_size, attributes.data(), IFLA_MAX, nullptr) == 0,
@@ -208,7 +210,7 @@ void compare_rest(const LinkState& ours, const nlmsghdr& message) {
   require(ours.alternative_names == names, "the same alternative names");
 }
 
-// Has something in every member.
+// Returns a link with a value in every member.
 LinkState used_before() {
   LinkState link;
   link.ifindex = 1;
@@ -230,7 +232,7 @@ void check(const nlmsghdr& message) {
   LinkState used = used_before();
   require(decode(message, used) == decoded, "the same twice");
   if (decoded == Decoded::removed) require(used.ifindex == link.ifindex, "the same ifindex twice");
-  if (decoded == Decoded::changed) require(used == link, "nothing of an earlier message is left");
+  if (decoded == Decoded::changed) require(used == link, "nothing of an earlier message remains");
   if (decoded == Decoded::ignored) return;
 
   const Link theirs = parse_by_libnl(message);
@@ -262,7 +264,7 @@ class Datagram {
       visited += message.nlmsg_len;
       check(message);
     });
-    require(visited <= size_ && messages <= size_ / sizeof(nlmsghdr), "messages are inside of their datagram");
+    require(visited <= size_ && messages <= size_ / sizeof(nlmsghdr), "messages lie inside their datagram");
     require(whole || size_ > 0, "nothing is well formed");
   }
   void set_length() {
@@ -275,8 +277,8 @@ class Datagram {
   std::size_t size_;
 };
 
-// Attributes whose lengths are right, out of shorter ones: a type, a length, and that many bytes. They stay right when
-// the fuzzer changes something inside.
+// Makes attributes with correct lengths out of shorter input: a type, a length, and that many bytes. The lengths stay
+// correct when the fuzzer changes something inside.
 std::string attributes(Input input, bool nested) {
   std::string result;
   while (!input.empty()) {

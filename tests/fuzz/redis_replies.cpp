@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
-// The layers that judge what a server says, without a socket: any bytes, in any pieces, as answers in each state.
-// redis_sink.cpp has the whole sink.
+// The layers that judge a server's replies, without a socket: any bytes, in any pieces, as replies in each state.
+// redis_sink.cpp fuzzes the whole sink.
 #include <array>
 #include <memory>
 #include <portsync/redis/state_sink.hpp>
@@ -27,19 +27,19 @@ using redis::CommandBuffer;
 using redis::Reply;
 using redis::ReplyReader;
 
-// The answers in a stream that comes in pieces, one by one.
+// Returns the replies of a stream that arrives in pieces, one by one.
 class Stream {
  public:
   Stream(std::string_view bytes, std::size_t piece) : rest_(bytes), piece_(piece) {}
 
-  // nullptr when no more will come.
+  // Returns nullptr at the end.
   const redisReply* next() {
     for (;;) {
       const auto result = reader_.next(reply_);
       if (result == ReplyReader::Result::reply) return reply_.get();
       broken_ = result == ReplyReader::Result::broken;
       if (broken_ || rest_.empty()) return nullptr;
-      const std::string piece(rest_.bytes(piece_));  // of its own, so that a sanitizer sees any access beyond
+      const std::string piece(rest_.bytes(piece_));  // a copy, so that a sanitizer sees any access beyond its end
       reader_.feed(piece.data(), piece.size());
     }
   }
@@ -54,7 +54,7 @@ class Stream {
   bool broken_ = false;
 };
 
-// Adds the commands that a buffer holds, and empties it.
+// Adds the commands of a buffer, and empties it.
 void hear(Witness& witness, CommandBuffer& commands) {
   ReplyReader reader;
   reader.feed(commands.bytes().data(), commands.bytes().size());
@@ -67,7 +67,7 @@ void hear(Witness& witness, CommandBuffer& commands) {
 }
 
 std::size_t count_elements(const Reply& reply, int depth = 0) {
-  require(depth <= ReplyReader::max_depth, "answers are not deeper than is allowed");
+  require(depth <= ReplyReader::max_depth, "replies are not deeper than is allowed");
   std::size_t count = reply.size();
   for (std::size_t i = 0; i < reply.size(); ++i) count += count_elements(reply[i], depth + 1);
   return count;
@@ -81,7 +81,7 @@ bool same(const Reply& a, const Reply& b) {
   return true;
 }
 
-// However a stream is cut, it has the same answers.
+// A stream has the same replies however it is cut.
 void check_reader(Input input) {
   const std::size_t piece = 1U + input.byte();
   Stream in_pieces(input.rest(), piece);
@@ -89,9 +89,9 @@ void check_reader(Input input) {
   for (;;) {
     const redisReply* one = in_pieces.next();
     const redisReply* other = whole.next();
-    require((one == nullptr) == (other == nullptr), "the same number of answers");
+    require((one == nullptr) == (other == nullptr), "the same number of replies");
     if (one == nullptr) break;
-    require(count_elements(Reply(*one)) <= ReplyReader::max_elements, "answers are not larger than is allowed");
+    require(count_elements(Reply(*one)) <= ReplyReader::max_elements, "replies are not larger than is allowed");
     require(same(Reply(*one), Reply(*other)), "the same answers");
   }
   require(in_pieces.broken() == whole.broken(), "broken in both");
@@ -114,30 +114,31 @@ void check_handshake(Input input) {
   Stream stream(input.rest(), 1U + (bits >> 4U));
   while (const redisReply* raw = stream.next()) {
     const Reply reply(*raw);
-    require(witness.unanswered() > 0, "it ends with its last answer");
+    require(witness.unanswered() > 0, "it ends with its last reply");
     const bool to_auth = witness.next()[0] == "AUTH";
     witness.on_answer(reply);
     const auto state = handshake.on_reply(reply, out);
     hear(witness, out);
-    require(witness.unanswered() <= 6, "it asks for no more than it has to");
+    require(witness.unanswered() <= 6, "it sends no more requests than it needs");
     if (state == redis::Handshake::State::failed) {
       require(static_cast<bool>(handshake.error()) && !handshake.error_text().empty(), "failed for a reason");
-      require(!to_auth || handshake.error_text().find("s3cret") == std::string::npos, "the password is not told");
+      require(!to_auth || handshake.error_text().find("s3cret") == std::string::npos, "the password is in no text");
       return;
     }
     require(witness.welcome(), "refused at once");
     if (witness.unanswered() > 0 && witness.next().size() == 4) {
       const Witness::Command kill{"CLIENT", "KILL", "ID", "7"};
-      require(witness.next() == kill && handshake.identity().run_id == "fake", "only what was lost there is killed");
+      require(witness.next() == kill && handshake.identity().run_id == "fake",
+              "only connections that were lost there are killed");
     }
     if (state == redis::Handshake::State::done) {
-      require(witness.unanswered() == 0, "done with the last answer");
+      require(witness.unanswered() == 0, "done with the last reply");
       return;
     }
   }
 }
 
-// Rows in batches; answers, whatever they are, to their commands; results.
+// Rows in batches, any replies to their commands, and the results.
 class Batches {
  public:
   explicit Batches(std::uint8_t bits) : bits_(bits) {
@@ -152,7 +153,7 @@ class Batches {
       const bool asked = witness_.unanswered() > 0;
       witness_.on_answer(reply);
       const auto outcome = answers_.on_reply(reply);
-      require(asked || !outcome.fits, "an answer to nothing does not fit");
+      require(asked || !outcome.fits, "a reply without a command does not fit");
       if (!outcome.fits) break;
       take_results();
       if (outcome.stuck) {
@@ -164,7 +165,7 @@ class Batches {
     }
     answers_.on_closed();
     take_results();
-    require(answers_.rows() == 0, "no row is left when the connection is gone");
+    require(answers_.rows() == 0, "no row remains when the connection is gone");
   }
 
  private:
@@ -196,10 +197,11 @@ class Batches {
   void take_results() {
     redis::Answers::Row row;
     while (answers_.take_result(row)) {
-      require(row.revision > last_reported_ && row.revision <= revision_, "each row is told once, in order");
+      require(row.revision > last_reported_ && row.revision <= revision_,
+              "each row's result is reported once, in order");
       last_reported_ = row.revision;
       require(row.port == fuzz::port_of(row.revision), "a result has its row's port");
-      require(row.error || witness_.stored(row.revision), "a row is stored that is told to be");
+      require(row.error || witness_.stored(row.revision), "a row that is reported as stored is stored");
     }
   }
 
@@ -228,7 +230,7 @@ class Reading {
       while (read_back_.active()) {
         const redisReply* raw = stream.next();
         if (raw == nullptr) return read_back_.abort();
-        require(outstanding_ > 0, "while it is active it waits for something");
+        require(outstanding_ > 0, "while it is active, a reply is outstanding");
         --outstanding_;
         if (take(read_back_.on_reply(Reply(*raw)))) return read_back_.abort();
         advance();
@@ -242,16 +244,16 @@ class Reading {
       const auto step = read_back_.advance(out_);
       outstanding_ += out_.commands();
       out_.clear();
-      require(outstanding_ <= 2 * redis::ReadBack::max_outstanding, "a bounded number of requests is on its way");
+      require(outstanding_ <= 2 * redis::ReadBack::max_outstanding, "a bounded number of requests is outstanding");
       if (step == redis::ReadBack::Step::none || take(step) || step == redis::ReadBack::Step::ended) return;
     }
   }
 
-  // True when the answer was nonsense.
+  // Returns true if the reply was nonsense.
   bool take(redis::ReadBack::Step step) {
     if (step == redis::ReadBack::Step::row) {
       const StoredRow row = read_back_.row();
-      require(!row.port.empty() && rows_.emplace(row.port).second, "a row is told once");
+      require(!row.port.empty() && rows_.emplace(row.port).second, "a row is reported once");
       for (const auto& [name, value] : *row.fields) total_ += name.size() + value.size();
     }
     return step == redis::ReadBack::Step::nonsense;
@@ -263,7 +265,7 @@ class Reading {
   CommandBuffer out_;
   std::size_t outstanding_ = 0;
   std::set<std::string, std::less<>> rows_;
-  std::size_t total_ = 0;  // reads what is shown
+  std::size_t total_ = 0;  // uses what was read
 };
 
 }  // namespace

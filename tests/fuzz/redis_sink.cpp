@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
-// The whole Redis sink on a socket. The input is a program: what the sink is asked for, and what its server answers, as
-// usual or not at all so, whole or in pieces. Whatever the server does, the sink tells each row at most once, tells
-// none to be stored that was not, opens only where it is welcome, and has nothing to do when nothing happens.
+// The whole Redis sink on a socket. The input is a program: the calls of the sink, and the server's replies, regular or
+// not, whole or in pieces. Whatever the server does, the sink reports each row at most once, reports no row as stored
+// that was not, opens only where password and database were accepted, and has nothing to do when nothing happens.
 #include <fcntl.h>
 #include <poll.h>
 #include <sys/socket.h>
@@ -35,7 +35,7 @@ using fuzz::Witness;
 
 const std::string password = "s3cret";
 
-// One for the life of the process. Its file is gone at once, and is reached by a descriptor.
+// One listener for the whole process. Its file is unlinked at once, and is reached through a descriptor.
 class Listener {
  public:
   Listener() {
@@ -57,12 +57,12 @@ const Listener& listener() {
   return listener;
 }
 
-// One connection at a time: the latest. What was said on the one before is known until then.
+// Serves one connection at a time, the latest. Keeps what the previous connection received until the next one comes.
 class Server {
  public:
   explicit Server(bool welcoming) : welcoming_(welcoming) {}
 
-  // True when it had something to do.
+  // Returns true if there was something to do.
   bool step() {
     bool busy = false;
     while (os::Descriptor descriptor = listener().accept()) {
@@ -79,7 +79,7 @@ class Server {
   [[nodiscard]] bool connected() const { return client_ && client_->descriptor; }
   [[nodiscard]] int accepted() const { return accepted_; }
   [[nodiscard]] std::size_t unanswered() const { return client_ ? client_->witness.unanswered() : 0; }
-  // Of the connection that a result came from.
+  // The witness of the connection that a result came from.
   [[nodiscard]] const Witness& witness() const { return client_->witness; }
 
   void say(std::string_view text) {
@@ -97,7 +97,7 @@ class Server {
   void close() {
     if (client_) client_->descriptor.reset();
   }
-  // Reads what was sent, so that the witness knows it.
+  // Reads what the sink has sent, so that the witness knows it.
   void catch_up() {
     if (connected()) (void)read();
   }
@@ -134,7 +134,7 @@ class Server {
     return true;
   }
 
-  // An answer may have been said before its command came.
+  // A reply may have been sent before its command arrived.
   void match() {
     redis::ReplyPtr answer;
     while (client_->witness.unanswered() > 0 && client_->said.next(answer) == redis::ReplyReader::Result::reply) {
@@ -221,8 +221,8 @@ class Program final : public StateSink::Observer {
     }
     const SinkStatistics statistics = sink_->statistics();
     const bool secret = (bits_ & 1U) != 0;
-    require(!secret || statistics.last_error.find(password) == std::string::npos, "the password is not told");
-    require(statistics.opens == opens_ && statistics.open == open_, "it is counted how often it opened");
+    require(!secret || statistics.last_error.find(password) == std::string::npos, "the password is in no text");
+    require(statistics.opens == opens_ && statistics.open == open_, "the statistics count each opening");
   }
 
   void on_open() override {
@@ -233,16 +233,16 @@ class Program final : public StateSink::Observer {
     ++opens_;
   }
   void on_row(const StoredRow& row) override {
-    require(open_ && reading_, "a row is told while rows are read");
-    require(!row.port.empty() && rows_.emplace(row.port).second, "a row is told once");
+    require(open_ && reading_, "a row is reported while rows are read");
+    require(!row.port.empty() && rows_.emplace(row.port).second, "a row is reported once");
     for (const auto& [name, value] : *row.fields) require(name.data() != nullptr && value.size() < 4096, "fields");
   }
   void on_read_back(std::error_code) override { require(std::exchange(reading_, false), "a read-back ends once"); }
   void on_result(std::string_view port, Revision revision, std::error_code error) override {
-    require(waiting_.erase(revision) == 1, "a row is told once");
+    require(waiting_.erase(revision) == 1, "a row's result is reported once");
     require(port == fuzz::port_of(revision), "a result has its row's port");
     server_.catch_up();
-    require(error || server_.witness().stored(revision), "a row is stored that is told to be");
+    require(error || server_.witness().stored(revision), "a row that is reported as stored is stored");
   }
   void on_closed(std::error_code error) override {
     require(static_cast<bool>(error), "it closes for a reason");
@@ -285,22 +285,22 @@ class Program final : public StateSink::Observer {
         return server_.half_close();
       case 13:
         return server_.close();
-      case 14:  // everything at once, without a look at the answers
+      case 14:  // everything at once, without reading replies
         put(0);
         erase();
         check(sink_->flush(), {});
         return read_back(Scope::all);
-      default:  // an answer before its question
+      default:  // a reply before its command
         server_.say(":1\r\n");
         put(0);
         return check(sink_->flush(), {});
     }
   }
 
-  // What it may say: not_open when it is not, and this.
+  // Requires that a call failed only with not_open, while the sink is not open, or with `other`.
   void check(std::error_code said, std::error_code other) const {
     if (!said || said == other) return;
-    require(said == Errc::not_open && !sink_->statistics().open, "it says why");
+    require(said == Errc::not_open && !sink_->statistics().open, "the error says why");
   }
 
   void put(std::uint8_t variant) {
@@ -333,7 +333,7 @@ class Program final : public StateSink::Observer {
     return ::poll(&watched, 1, milliseconds) > 0;
   }
 
-  // Until neither side has anything to do.
+  // Drives both sides until neither has anything to do.
   void drive() {
     for (int turns = 0;; ++turns) {
       require(turns < 1000, "it comes to rest");
@@ -358,7 +358,7 @@ class Program final : public StateSink::Observer {
   bool reading_ = false;
   std::uint64_t opens_ = 0;
   Revision revision_ = 0;
-  std::set<Revision> waiting_;  // taken, and neither told nor given up
+  std::set<Revision> waiting_;  // accepted by the sink, and neither reported nor given up
   std::set<std::string, std::less<>> rows_;
 };
 

@@ -15,7 +15,7 @@
 
 namespace portsync::fuzz {
 
-// Each row of a fuzz target has a port of its own, so that a command tells which revision it belongs to.
+// Each row of a fuzz target has its own port, so that a command shows which revision it belongs to.
 inline std::string port_of(Revision revision) {
   return "Ethernet" + std::to_string(revision);
 }
@@ -27,8 +27,8 @@ inline PortRecord record_of(Revision revision, bool mtu = true, bool index = tru
   return record;
 }
 
-// Sits beside a server and knows, by the n-th answer being the one to the n-th command, what was stored and whether the
-// connection may be used. Shares nothing with redis/answers but the reader of RESP.
+// Observes a server. Matches the n-th reply to the n-th command, and so knows which rows were stored and whether the
+// connection may be used. Shares nothing with redis/answers but the RESP reader.
 class Witness {
  public:
   using Command = std::vector<std::string>;
@@ -60,17 +60,17 @@ class Witness {
   }
 
   [[nodiscard]] std::size_t unanswered() const noexcept { return commands_.size(); }
-  // The oldest that has no answer.
+  // Returns the oldest command without a reply.
   [[nodiscard]] const Command& next() const noexcept { return commands_.front(); }
   [[nodiscard]] bool in_multi() const noexcept { return in_multi_; }
   [[nodiscard]] std::size_t queued() const noexcept { return queued_.size(); }
 
-  // Every command of the row was answered with what it is answered with when it was executed.
+  // Returns true if every command of the row got the reply of a command that was executed.
   [[nodiscard]] bool stored(Revision revision) const {
     const auto row = rows_.find(revision);
     return row == rows_.end() || row->second.sent == row->second.executed;
   }
-  // The password and the database were accepted.
+  // Returns true if the password and the database were accepted.
   [[nodiscard]] bool welcome() const noexcept { return welcome_; }
 
  private:
@@ -83,7 +83,7 @@ class Witness {
     return answer.is(redis::Reply::Type::status) && answer.text() == text;
   }
 
-  // 0: a command of no row.
+  // Returns 0 if the command belongs to no row.
   static Revision revision_of(const Command& command) {
     constexpr std::string_view key = "PORT_TABLE|Ethernet";
     const bool writes = command[0] == "HSET" || command[0] == "HDEL" || command[0] == "DEL";
@@ -94,7 +94,7 @@ class Witness {
   void on_executed(const Command& command, const redis::Reply& answer) {
     const Revision revision = revision_of(command);
     if (revision == 0) return;
-    // A removal of ours from what is no hash: there is nothing of ours in it.
+    // Our removal met a key that is no hash, so the key contains nothing of ours.
     const bool nothing_there =
         removals.contains(revision) && answer.is_error() && answer.text().starts_with("WRONGTYPE");
     if (answer.is(redis::Reply::Type::integer) || nothing_there) ++rows_[revision].executed;
@@ -110,7 +110,7 @@ class Witness {
   std::map<Revision, bool> removals;
 };
 
-// Requests are arrays of strings, too.
+// Returns the words of a request, which is an array of strings, as a reply may be.
 inline Witness::Command words_of(const redis::Reply& request) {
   Witness::Command words;
   for (std::size_t i = 0; i < request.size(); ++i) words.emplace_back(request[i].text());

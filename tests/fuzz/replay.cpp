@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: Apache-2.0
-// Gives a target each file of the folders named, once: a corpus as a regression test, with any compiler.
+// Runs a target once with each file of the given folders: a corpus as a regression test, with any compiler.
 #include <algorithm>
 #include <cstdio>
 #include <filesystem>
@@ -13,11 +13,11 @@ namespace {
 
 void replay(const std::filesystem::path& path) {
   const std::size_t size = std::filesystem::file_size(path);
-  // In memory of exactly its size, so that a sanitizer sees any access beyond.
+  // Copies the input into memory of exactly its size, so that a sanitizer sees any access beyond.
   const auto data = std::make_unique<std::uint8_t[]>(size);
   std::ifstream(path, std::ios::binary).read(reinterpret_cast<char*>(data.get()), static_cast<std::streamsize>(size));
   std::printf("%s\n", path.c_str());
-  std::fflush(stdout);  // the last one named is the one that ended it
+  std::fflush(stdout);  // so that the last file that was named is the one that ended the process
   LLVMFuzzerTestOneInput(data.get(), size);
 }
 

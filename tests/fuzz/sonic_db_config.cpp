@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: Apache-2.0
-// SONiC's database_config.json of any bytes: nothing is thrown, nothing is an error, and what it gives names a server.
+// SONiC's database_config.json of any bytes: nothing is thrown, nothing is an error, and a result names a server.
 #include "config/sonic_db_config.hpp"
 
 #include <string>
@@ -14,7 +14,7 @@ extern "C" int LLVMFuzzerTestOneInput(const std::uint8_t* data, std::size_t size
   const SonicDbConfig config = parse_sonic_db_config(std::string(reinterpret_cast<const char*>(data), size), "f");
   require(config.found, "it is there");
   for (const Problem& problem : config.problems) {
-    require(problem.severity == Problem::Severity::warning, "the file is SONiC's: nothing in it is an error of ours");
+    require(problem.severity == Problem::Severity::warning, "the file is SONiC's, so nothing in it is an error");
     require(problem.text.starts_with("f:"), "a message begins with the file");
     portsync::fuzz::require_plain(problem.text);
   }

@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
-// What Pollable forbids, for each class that is one: process() inside a handler of the object, its destruction there, a
-// second start(). Where there are assertions they end a child of this program. And what it allows: an edge-triggered
-// wait.
+// What Pollable forbids, for each class that is a Pollable: process() inside a handler of the object, its destruction
+// there, a second start(). With assertions enabled, a child of this program does these and is expected to abort. Also
+// what Pollable allows: an edge-triggered wait.
 #define BOOST_TEST_MODULE misuse
 #include <sys/epoll.h>
 #include <sys/resource.h>
@@ -54,7 +54,7 @@ void destroy(std::unique_ptr<T>& object) {
   object.reset();
 }
 
-// Every observer at once: does its deed whenever it is called.
+// Implements every observer, and does its deed whenever it is called.
 struct AnyObserver final : StateSink::Observer,
                            redis::Database::Observer,
                            redis::TableSubscriber::Observer,
@@ -90,7 +90,7 @@ sonic::PortLoaderOptions loader_options(const RedisServer& server) {
   return options;
 }
 
-// Drives the object for ten seconds at most, or until its handler has been called.
+// Drives the object until its handler has been called, for at most ten seconds.
 void drive(Pollable& object, const bool& called) {
   const TimePoint end = Clock::now() + 10s;
   while (!called && Clock::now() < end) {
@@ -100,7 +100,8 @@ void drive(Pollable& object, const bool& called) {
   }
 }
 
-// Makes an object of each class, starts it with a handler that does the deed, and drives it until that is called.
+// Each member function makes an object of one class, starts it with a handler that does the deed, and drives it until
+// the handler has been called.
 struct Classes {
   const RedisServer& server;
   bool called = false;
@@ -169,7 +170,7 @@ struct Classes {
     BOOST_REQUIRE(!loader->start([handle](const sonic::LoaderEvent&) { handle(); }));
     drive(*loader, called);
   }
-  // Its listener is called by report(), too.
+  // report(), too, calls its listener.
   void health_monitor(const Deed<HealthMonitor>& deed) {
     std::unique_ptr<HealthMonitor> monitor = make_health_monitor({});
     const auto handle = handler(monitor, deed);
@@ -196,14 +197,14 @@ struct Fixture {
 };
 
 #ifndef NDEBUG
-// Whether the deed ends a process by an assertion that says this.
+// Expects that the deed aborts a process with an assertion that contains `says`.
 void check_asserts(const std::string& what, const std::string& says, const std::function<void()>& deed) {
   BOOST_TEST_CONTEXT(what) {
     int said[2];
     BOOST_REQUIRE(::pipe2(said, O_CLOEXEC) == 0);
     const pid_t child = ::fork();
     if (child == 0) {
-      std::signal(SIGABRT, SIG_DFL);  // Boost.Test's would go on
+      std::signal(SIGABRT, SIG_DFL);  // Boost.Test's handler would continue
       const rlimit no_core{0, 0};
       ::setrlimit(RLIMIT_CORE, &no_core);
       ::alarm(60);
@@ -239,7 +240,7 @@ void check_class(Fixture& fixture, const std::string& name, void (Classes::*of)(
 }
 #endif
 
-// An observer or handler that may be called, and started again.
+// Starts the object twice; the second start() must fail.
 template <typename T, typename... Arguments>
 void check_starts_once(std::unique_ptr<T> object, Arguments&&... arguments) {
   BOOST_TEST(!object->start(arguments...));
@@ -301,11 +302,11 @@ BOOST_FIXTURE_TEST_CASE(a_second_start_is_an_error_and_changes_nothing, Fixture)
   check_starts_once(std::make_unique<Synchronizer>(*of_synchronizer, SynchronizerOptions{}));
 }
 
-// A handler may call the object's other members: also the one that sets another handler.
+// A handler may call other members of the object, even the one that sets another handler.
 BOOST_FIXTURE_TEST_CASE(a_listener_may_set_another_one, Fixture) {
   const std::unique_ptr<LinkSource> source = netlink::make_link_source();
   Synchronizer synchronizer(*source, {});
-  const std::string captured(100, 'x');  // is freed with the listener
+  const std::string captured(100, 'x');  // freed together with the listener
   std::string seen;
   bool other = false;
   synchronizer.set_listener([&, captured](const SyncEvent&) {
@@ -330,7 +331,7 @@ BOOST_FIXTURE_TEST_CASE(a_listener_may_set_another_one, Fixture) {
   BOOST_TEST(seen == captured);
 }
 
-// More than one process() takes, so that a wake-up a process() would lose the rest.
+// More changes than one process() handles, so that one process() for each wake-up would miss the rest.
 BOOST_FIXTURE_TEST_CASE(an_edge_triggered_wait_is_right_when_it_processes_all, Fixture) {
   Rtnl rtnl;
   rtnl.add_veth("Ethernet0", 100, "peer0", 200);

@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: Apache-2.0
-// The netlink LinkSource where links come and go faster than they can be listed: no listing is ever complete.
+// The netlink LinkSource while links come and go faster than they can be listed, so that no listing is ever complete.
 #define BOOST_TEST_MODULE netlink_churn
 #include <algorithm>
 #include <atomic>
@@ -22,7 +22,7 @@ namespace {
 
 constexpr int pairs = PORTSYNC_SANITIZED ? 300 : 1500;  // of links that stay
 
-// Makes links, 400 a second, and deletes them a little later.
+// Makes 400 links a second, and deletes each a little later.
 class Churn {
  public:
   explicit Churn(const Netns& netns) : thread_([this, &netns] { run(netns); }) {}
@@ -60,7 +60,7 @@ class Churn {
   std::thread thread_;
 };
 
-// On a busy machine everything takes longer.
+// Returns a longer limit for a busy machine and for sanitizers.
 std::chrono::milliseconds patiently(std::chrono::milliseconds limit) {
   const char* factor = std::getenv("PORTSYNC_PATIENCE");
   return limit * std::max(factor == nullptr ? 1 : std::atoi(factor), 1) * (PORTSYNC_SANITIZED ? 10 : 1);
@@ -96,7 +96,8 @@ BOOST_AUTO_TEST_CASE(the_first_snapshot_ends_while_no_listing_is_complete) {
     for (int i = 0; i < pairs; ++i) BOOST_REQUIRE(followed.follower.links.count(index_of(i)) == 1);
     const auto statistics = followed.statistics();
     BOOST_TEST(statistics.snapshots == 1U);
-    BOOST_TEST(statistics.snapshot_pending == (statistics.interrupted_in_a_row > 0));  // a doubt remains, and is told
+    // A doubt that remains is reported.
+    BOOST_TEST(statistics.snapshot_pending == (statistics.interrupted_in_a_row > 0));
   }
   BOOST_TEST(followed.run_until_equal());
   BOOST_TEST(followed.statistics().interrupted_in_a_row == 0U);

@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
-// The netlink LinkSource on real links: its start, changes, snapshots on request, its handler. Each case has a network
-// namespace of its own; needs root or a user namespace.
+// The netlink LinkSource on real links: start, changes, snapshots on request, handlers. Each case has its own network
+// namespace. Needs root or a user namespace.
 #define BOOST_TEST_MODULE netlink_link_source
 #include <algorithm>
 #include <boost/test/unit_test.hpp>
@@ -205,7 +205,7 @@ BOOST_AUTO_TEST_CASE(leaving_a_bridge_is_no_removal) {
   BOOST_TEST(followed.run_until_link(index_of(0), [](const LinkState& link) { return link.master == 0; }));
   BOOST_TEST(followed.run_until_equal());
   BOOST_TEST(followed.follower.links.at(index_of(0)).slave_kind.empty());
-  BOOST_TEST(followed.statistics().ignored > ignored);  // the RTM_DELLINK of AF_BRIDGE was there
+  BOOST_TEST(followed.statistics().ignored > ignored);  // the RTM_DELLINK of AF_BRIDGE has come
   BOOST_TEST(followed.follower.count(Kind::removed) == 0U);
 }
 
@@ -248,7 +248,7 @@ BOOST_AUTO_TEST_CASE(a_resync_on_request_finds_nothing_new_and_keeps_the_socket)
   BOOST_TEST(!followed.source->resync());
   BOOST_TEST(!followed.source->resync());
   BOOST_TEST(!followed.statistics().snapshot_pending);  // nothing is in doubt
-  BOOST_TEST(followed.follower.wait(100));              // fd() says so
+  BOOST_TEST(followed.follower.wait(100));              // fd() is readable
   BOOST_TEST(followed.follower.run_until_snapshot());
   const auto& events = followed.follower.events;
   BOOST_REQUIRE_EQUAL(events.size(), 3U);
@@ -308,7 +308,7 @@ BOOST_AUTO_TEST_CASE(an_exception_at_any_event_of_a_snapshot_starts_it_over) {
   }
 }
 
-// The time of each process() is over before it reads replies, one datagram of them: of the last one, too.
+// Each process() spends its time on notifications and then reads one datagram of replies, which may be the last one.
 BOOST_AUTO_TEST_CASE(a_snapshot_ends_though_notifications_take_all_the_time) {
   add(0, 3);
   Followed followed(rtnl);

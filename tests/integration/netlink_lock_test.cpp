@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: Apache-2.0
-// The netlink LinkSource while somebody else holds the kernel's lock of links. Needs root.
+// The netlink LinkSource while another program holds the kernel's rtnl lock. Needs root.
 #define BOOST_TEST_MODULE netlink_lock
 #include <boost/test/unit_test.hpp>
 #include <chrono>
@@ -29,7 +29,7 @@ struct LinksAndLock : Links {
   [[nodiscard]] static std::unique_ptr<RtnlLock> hold_lock() { return RtnlLock::hold("Ethernet0"); }
 };
 
-// The longest that one process() took until the condition held, or `limit` was over.
+// Returns the longest time that one process() took until the condition held or `limit` was over.
 template <typename Condition>
 std::chrono::nanoseconds longest_process(LinkSource& source, Condition condition,
                                          std::chrono::milliseconds limit = 2s) {
@@ -54,7 +54,7 @@ BOOST_AUTO_TEST_CASE(a_listing_does_not_wait_for_the_lock_of_links) {
   const auto before = followed.statistics();
   auto lock = hold_lock();
   BOOST_TEST(!followed.source->resync());
-  // It begins, nothing else waits for it, and how long it has taken can be seen.
+  // The listing begins, nothing else waits for it, and its duration can be read.
   const TimePoint begin = Clock::now();
   const auto longest =
       longest_process(*followed.source, [&] { return followed.statistics().probes >= before.probes + 5; });
@@ -68,7 +68,7 @@ BOOST_AUTO_TEST_CASE(a_listing_does_not_wait_for_the_lock_of_links) {
   BOOST_TEST((*during.listing_silent_since >= begin && *during.listing_silent_since <= Clock::now()));
   lock.reset();
   BOOST_TEST(followed.follower.run_until([&] { return followed.statistics().snapshots == before.snapshots + 1; }));
-  BOOST_TEST(followed.statistics().interrupted == 0U);  // it was not taken for a failure either
+  BOOST_TEST(followed.statistics().interrupted == 0U);  // nor did it count as a failure
   BOOST_TEST(!followed.statistics().listing_silent_since.has_value());
 }
 
@@ -79,7 +79,7 @@ BOOST_AUTO_TEST_CASE(the_first_listing_does_not_wait_for_the_lock_of_links) {
   const auto longest =
       longest_process(*followed.source, [&] { return followed.statistics().listing_silent_since.has_value(); });
   BOOST_TEST((longest < 200ms));
-  BOOST_TEST(!followed.follower.wait(100));  // nor is the loop kept busy
+  BOOST_TEST(!followed.follower.wait(100));  // nor does the loop spin
   lock.reset();
   BOOST_TEST(followed.run_until_equal());
 }
@@ -94,7 +94,7 @@ BOOST_AUTO_TEST_CASE(a_source_goes_while_its_listing_waits_for_the_lock_of_links
   followed.reset();
   BOOST_TEST((Clock::now() - begin < 200ms));
   lock.reset();
-  // The thread that was left alone ends, and its socket with it.
+  // The thread that was abandoned ends, and its socket is closed.
   for (const TimePoint end = Clock::now() + 5s; descriptors().size() != before && Clock::now() < end;) {
     ::poll(nullptr, 0, 5);
   }

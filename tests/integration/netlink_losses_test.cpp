@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
-// The netlink LinkSource on real links: losses, and probes that find what no error tells. Each case has a network
-// namespace of its own; needs root or a user namespace.
+// The netlink LinkSource on real links: losses, and probes that find what no error reports. Each case has its own
+// network namespace. Needs root or a user namespace.
 #define BOOST_TEST_MODULE netlink_losses
 #include <linux/rtnetlink.h>
 #include <poll.h>
@@ -33,7 +33,7 @@ BOOST_AUTO_TEST_CASE(an_overrun_costs_one_snapshot_even_with_links_changing_mean
   followed.start();
   const int fd = followed.source->fd();
   change(200, 8);
-  // Were the old socket, whose queue is full, still in use, these would be dropped.
+  // The old socket's queue is full. If it were still in use, these would be dropped.
   followed.follower.also = [&](const LinkEvent& event) {
     if (event.kind == Kind::snapshot_begin) change(8, 8);
   };
@@ -75,8 +75,8 @@ BOOST_AUTO_TEST_CASE(the_smallest_buffer_works) {
   BOOST_TEST(followed.statistics().overruns > 0U);
 }
 
-// It used to be told as a change of the link that had gone: in sonic mode no DEL and HSET, and for ever ignored if that
-// one was.
+// Such a link was once reported as a change of the one before it. In sonic mode, DEL and HSET were then missing, and if
+// the one before was ignored, the new one was ignored for ever.
 BOOST_AUTO_TEST_CASE(a_link_made_anew_with_the_same_ifindex_during_an_overrun_is_removed_and_new) {
   add(0, 2);
   Followed followed(rtnl, with_buffer(16 * 1024));
@@ -92,11 +92,12 @@ BOOST_AUTO_TEST_CASE(a_link_made_anew_with_the_same_ifindex_during_an_overrun_is
     if (event.ifindex == index_of(0) && event.cause == Cause::resync) kinds.push_back(event.kind);
   }
   BOOST_TEST((kinds == std::vector<Kind>{Kind::removed, Kind::changed}));
-  BOOST_TEST(followed.follower.count(Kind::removed) == 2U);  // and the other end
+  BOOST_TEST(followed.follower.count(Kind::removed) == 2U);  // and of the other end
 }
 
 BOOST_AUTO_TEST_CASE(a_snapshot_during_which_the_buffer_overran_is_not_the_end) {
-  // So few links and so small a buffer that the listing ends within the call of process() in which the buffer overruns.
+  // There are so few links, and the buffer is so small, that the listing ends in the same process() in which the buffer
+  // overruns.
   add(0, 1);
   Followed followed(rtnl, with_buffer(1));
   bool flooded = false;
@@ -173,10 +174,10 @@ BOOST_AUTO_TEST_CASE(a_message_longer_than_the_buffer_is_a_loss_once) {
   BOOST_TEST(followed.run_until_equal());
   BOOST_TEST(followed.statistics().truncated == truncated);
   BOOST_TEST(followed.statistics().resyncs == resyncs);
-  add_names(60, 400);  // about the most that the kernel takes
+  add_names(60, 400);  // about as many as the kernel accepts
   BOOST_TEST(followed.run_until_link(index_of(0), has_names(400)));
   BOOST_TEST(followed.run_until_equal());
-  change(1, 1);  // may be the first one of this length that is read
+  change(1, 1);  // this may be the first one of this length that is read
   BOOST_TEST(followed.run_until_equal());
   const auto truncated_at_last = followed.statistics().truncated;
   change(1, 1);
@@ -192,7 +193,7 @@ BOOST_AUTO_TEST_CASE(messages_that_are_not_the_kernels_are_dropped_and_counted) 
   const Spoofer spoofer;
   spoofer.send_to_port(event_socket(), RTM_NEWLINK, 666);
   spoofer.send_to_port(event_socket(), RTM_DELLINK, index_of(0));
-  spoofer.send_to_port(event_socket(), RTM_NEWLINK, 666, 20'000);  // nor are they a loss
+  spoofer.send_to_port(event_socket(), RTM_NEWLINK, 666, 20'000);  // these do not count as a loss either
   spoofer.send_to_group(RTM_NEWLINK, 666);
   spoofer.send_to_group(RTM_DELLINK, index_of(0));
   BOOST_TEST(followed.follower.run_until([&] { return followed.statistics().foreign == 5; }));
@@ -239,7 +240,7 @@ BOOST_AUTO_TEST_CASE(an_answered_probe_wakes_nobody_before_the_next) {
   }
   const TimePoint probed = Clock::now();
   BOOST_TEST(followed.follower.wait(1000));
-  followed.follower.process();  // the answer
+  followed.follower.process();  // the reply
   BOOST_TEST(followed.follower.wait(5000));
   BOOST_TEST((Clock::now() - probed >= 350ms));
   BOOST_TEST(followed.statistics().probe_failures == 0U);
@@ -264,7 +265,7 @@ BOOST_AUTO_TEST_CASE(a_deaf_socket_is_noticed_and_replaced) {
   followed.follower.also = [&](const LinkEvent& event) {
     if (event.kind != Kind::snapshot_begin) return;
     was_deaf = followed.statistics().deaf_since.has_value();
-    BOOST_TEST(followed.statistics().probes == probes + 2);  // the new socket is not taken on trust
+    BOOST_TEST(followed.statistics().probes == probes + 2);  // the new socket is probed, too
   };
   BOOST_TEST(followed.run_until_equal());
   BOOST_TEST(was_deaf);

@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
-// The netlink LinkSource on real links: what it takes (buffers, descriptors, memory, time), and how it is opened. Each
-// case has a network namespace of its own; needs root or a user namespace.
+// The netlink LinkSource on real links: the buffers, descriptors, memory and time it takes, and how it is opened. Each
+// case has its own network namespace. Needs root or a user namespace.
 #define BOOST_TEST_MODULE netlink_resources
 #include <linux/filter.h>
 #include <linux/seccomp.h>
@@ -68,11 +68,11 @@ BOOST_AUTO_TEST_CASE(without_descriptors_the_old_socket_is_kept_until_there_are_
     for (int i = 0; i < 20 && followed.follower.wait(100); ++i) followed.follower.process();
     statistics = followed.statistics();
     idle = !followed.follower.wait(0);
-    change(1, 1);  // still followed as far as possible
+    change(1, 1);  // links are still followed as well as possible
     const auto mtu = rtnl.list().at(index_of(0)).mtu;
     BOOST_TEST(followed.run_until_link(index_of(0), [=](const LinkState& link) { return link.mtu == mtu; }));
   }
-  BOOST_TEST(idle);  // ever longer pauses between attempts
+  BOOST_TEST(idle);  // the pauses between attempts grow
   BOOST_TEST(statistics.overruns >= 1U);
   BOOST_TEST(statistics.resyncs == 0U);
   BOOST_TEST(statistics.snapshot_pending);
@@ -97,12 +97,12 @@ BOOST_AUTO_TEST_CASE(process_is_bounded) {
       ++rounds;
     }
   };
-  run(1000);  // the listing is read beside us
+  run(1000);  // a thread reads the listing
   BOOST_TEST(followed.follower.links.size() == 1601U);
   change(4000, 800);
   run(0);
   BOOST_TEST(rounds >= 6U);
-  BOOST_TEST(most <= 1024U + 2U);  // and snapshot_end and drained
+  BOOST_TEST(most <= 1024U + 2U);  // plus snapshot_end and drained
   BOOST_TEST(followed.run_until_equal());
 }
 
@@ -149,7 +149,7 @@ BOOST_AUTO_TEST_CASE(too_few_descriptors_to_open_is_an_exception_that_says_so) {
 BOOST_AUTO_TEST_CASE(a_forbidden_address_family_is_an_exception_that_names_it) {
   const auto child = ::fork();
   if (child == 0) {
-    // What RestrictAddressFamilies= does.
+    // As RestrictAddressFamilies= does.
     sock_filter code[] = {
         {BPF_LD | BPF_W | BPF_ABS, 0, 0, offsetof(seccomp_data, nr)},   {BPF_JMP | BPF_JEQ | BPF_K, 0, 3, __NR_socket},
         {BPF_LD | BPF_W | BPF_ABS, 0, 0, offsetof(seccomp_data, args)}, {BPF_JMP | BPF_JEQ | BPF_K, 0, 1, AF_NETLINK},

@@ -1,5 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
-// The connection to Redis: a network that delivers late, and names that have several addresses, none, or take long.
+// The connection to Redis: a network that delivers late, and names that have several addresses, none, or resolve
+// slowly.
 #define BOOST_TEST_MODULE redis_connection
 #include <boost/test/unit_test.hpp>
 #include <future>
@@ -16,7 +17,7 @@ using namespace portsync;
 using namespace portsync::test;
 using namespace std::chrono_literals;
 
-// A connection that a network delivers late.
+// A connection over a network that delivers late.
 namespace {
 
 struct LateFixture {
@@ -32,7 +33,7 @@ struct LateFixture {
     harness->start();
     BOOST_REQUIRE(harness->run_until_open());
   }
-  // "down" is on its way on a connection that is given up.
+  // Writes "down" on a connection that is given up before the write reaches the server.
   void lose_a_write() {
     proxy.link(0).holding = true;
     BOOST_TEST(!harness->sink->put(port_record("Ethernet0", "down"), nullptr, ++harness->revision));
@@ -40,7 +41,7 @@ struct LateFixture {
     BOOST_REQUIRE(harness->run_until_closed());
     BOOST_TEST(proxy.link(0).to_server.find("down") != std::string::npos);
   }
-  // What was on its way arrives, and has been dealt with.
+  // Delivers what was held back, and waits until the server has handled it.
   void release() {
     const auto answered = proxy.link(0).answered;
     proxy.link(0).holding = false;
@@ -63,7 +64,7 @@ BOOST_AUTO_TEST_CASE(late_writes_of_a_dead_connection_do_not_land) {
   BOOST_TEST(proxy.link(0).server_gone);
 }
 
-// An attempt that fails between must not make us forget whom to kill.
+// A failed attempt in between must not make the sink forget which connection to kill.
 BOOST_AUTO_TEST_CASE(the_dead_connection_is_killed_also_after_attempts_that_failed) {
   lose_a_write();
   server.pause();
@@ -77,7 +78,7 @@ BOOST_AUTO_TEST_CASE(the_dead_connection_is_killed_also_after_attempts_that_fail
 
 BOOST_AUTO_TEST_SUITE_END()
 
-// Connection alone, with a resolver of the test's own.
+// A Connection alone, with a resolver of the test.
 namespace {
 
 struct ConnectionFixture {
@@ -151,7 +152,7 @@ BOOST_AUTO_TEST_CASE(a_name_without_addresses) {
   BOOST_TEST(connection.statistics().last_error == "redis.example:6379: Name or service not known");
 }
 
-// One thread hangs, not one per attempt; its result, when it comes after all, is taken; meanwhile nothing spins.
+// Only one thread hangs, not one for each attempt. Its late result is used. Meanwhile nothing spins.
 BOOST_AUTO_TEST_CASE(a_resolver_that_hangs) {
   options.timeout = 50ms;
   std::promise<void> go;

@@ -143,7 +143,7 @@ BOOST_FIXTURE_TEST_CASE(a_connection_that_is_lost_answers_each_command_once_and_
     BOOST_REQUIRE(!database->command({"GET", "k"}, [this, i](std::error_code error, const redis::Answer&) {
       BOOST_TEST(closed.empty());
       BOOST_TEST(!database->open());
-      // Now is not the time for another one.
+      // A handler of a lost connection cannot send another command.
       if (i == 0) BOOST_TEST(database->command({"PING"}, keep()) == make_error_code(portsync::Errc::not_open));
       heard.push_back({error, {}});
     }));
@@ -213,7 +213,7 @@ BOOST_FIXTURE_TEST_CASE(given_up_by_its_owner_it_comes_back, Fixture) {
   BOOST_TEST((heard[0].error == std::errc::operation_canceled));
   BOOST_REQUIRE(closed.size() == 1U);
   BOOST_TEST((closed[0] == std::errc::operation_canceled));
-  // From a handler, too.
+  // A handler may call it, too.
   BOOST_REQUIRE(!database->command({"PING"}, [this](std::error_code, const redis::Answer&) { database->reopen(); }));
   ask({"PING"});
   until([this] { return opens == 3; });

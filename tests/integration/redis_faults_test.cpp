@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: Apache-2.0
-// The Redis sink against a real redis-server that refuses, hangs, dies and comes back.
+// The Redis sink against a real redis-server that refuses, hangs, dies and returns.
 #define BOOST_TEST_MODULE redis_faults
 #include <boost/test/unit_test.hpp>
 #include <portsync/redis/state_sink.hpp>
@@ -24,7 +24,7 @@ struct Fixture {
   std::unique_ptr<SinkHarness> harness;
 
   Fixture() { options.connection.socket_path = server.socket_path(); }
-  // No password of ours, and none of the server's answers to one, in what is told.
+  // No error text contains the password, nor a server's reply that quotes it.
   ~Fixture() {
     if (!harness || options.connection.password.empty()) return;
     const auto& password = options.connection.password;
@@ -46,7 +46,7 @@ struct Fixture {
   std::string last_error() { return harness->sink->statistics().last_error; }
   void check_stores() {
     const std::string port = "Check" + std::to_string(harness->revision);
-    for (int i = 0; i < 2; ++i) {  // once more for try_again
+    for (int i = 0; i < 2; ++i) {  // a second time after try_again
       store(*harness, {{port, "up"}});
       if (last_result() != make_error_code(portsync::Errc::try_again)) break;
     }
@@ -111,7 +111,7 @@ BOOST_AUTO_TEST_CASE(a_row_that_the_user_may_not_write) {
   options.connection.username = "sync";
   options.connection.password = "s3cret";
   auto& sink = open();
-  // The rest of the table can be read, and so be kept.
+  // The sink can read the rest of the table, and so can keep it.
   BOOST_REQUIRE(sink.read_back());
   BOOST_TEST(!sink.observer.read_back);
   BOOST_TEST(sink.observer.rows["Ethernet4"].empty());
@@ -191,7 +191,7 @@ BOOST_AUTO_TEST_CASE(a_user_who_is_removed_at_run_time) {
   options.connection.username = "sync";
   options.connection.password = "s3cret";
   auto& sink = open();
-  admin({"ACL", "DELUSER", "sync"});  // closes his connections
+  admin({"ACL", "DELUSER", "sync"});  // also closes the user's connections
   BOOST_REQUIRE(sink.run_until_closed(2));
   BOOST_TEST(sink.observer.closed.back() == make_error_code(redis::Errc::wrongpass));
   admin({"ACL", "SETUSER", "sync", "on", ">s3cret", "~*", "+@all"});
@@ -229,12 +229,12 @@ BOOST_AUTO_TEST_CASE(out_of_memory_and_again_enough) {
   BOOST_TEST(last_error().starts_with("PORT_TABLE|Ethernet0: OOM command not allowed"));
   store(sink, {{"Ethernet0", "up"}});
   BOOST_TEST(last_result() == make_error_code(redis::Errc::oom));
-  BOOST_TEST(last_error().find(": OOM command not allowed") != std::string::npos);  // of the row, or of the index
+  BOOST_TEST(last_error().find(": OOM command not allowed") != std::string::npos);  // the row's, or the index's
   BOOST_TEST(sink.sink->statistics().refused == 2U);
   admin({"CONFIG", "SET", "maxmemory", "0"});
   check_stores();
   BOOST_TEST(sink.observer.closes == 0);
-  // Written in a MULTI again, once nothing is refused any more.
+  // Once nothing is refused, rows are written in a MULTI again.
   const auto before = sink.sink->statistics().commands;
   check_stores();
   BOOST_TEST(sink.sink->statistics().commands - before == 4U);
@@ -248,10 +248,11 @@ BOOST_AUTO_TEST_CASE(a_replica_is_left_and_come_back_to) {
   BOOST_TEST(!sink.sink->flush());
   BOOST_REQUIRE(sink.run_until_closed());
   BOOST_TEST(sink.observer.closed[0] == make_error_code(redis::Errc::readonly));
-  BOOST_REQUIRE(sink.observer.results.size() == 1U);  // the other one is unknown, which on_closed() says
+  BOOST_REQUIRE(sink.observer.results.size() == 1U);  // the other result is unknown, which on_closed() reports
   BOOST_TEST(last_result() == make_error_code(redis::Errc::readonly));
   BOOST_TEST(last_error().find("READONLY") != std::string::npos);
-  BOOST_REQUIRE(sink.run_until_open(2));  // a name may lead elsewhere by now: here it does not
+  // The name is resolved again, and may lead to another server; here it does not.
+  BOOST_REQUIRE(sink.run_until_open(2));
   admin({"REPLICAOF", "NO", "ONE"});
   check_stores();
 }
@@ -270,7 +271,7 @@ BOOST_AUTO_TEST_CASE(persistence_that_fails) {
   server.kill();
   std::filesystem::create_directory(server.file("gone"));
   server.start(true, {"--save", "3600", "1", "--dir", server.file("gone")});
-  options.connection.probe_interval = 50ms;  // PING is refused, too, and that is no reason to leave
+  options.connection.probe_interval = 50ms;  // PING is refused, too, which must not end the connection
   auto& sink = open();
   std::filesystem::remove_all(server.file("gone"));
   auto client = server.client();
@@ -293,7 +294,7 @@ BOOST_AUTO_TEST_CASE(a_script_that_runs) {
   auto busy = server.client();
   busy.send({"EVAL", "while true do end", "0"});
   auto other = server.client();
-  // Redis answers BUSY once the limit is over.
+  // Redis replies BUSY once the limit is over.
   for (int i = 0; i < 500 && other({"PING"}).find("BUSY") == std::string::npos; ++i) std::this_thread::sleep_for(10ms);
   store(sink, {{"Ethernet0", "up"}});
   BOOST_TEST(last_result() == make_error_code(redis::Errc::busy));
@@ -313,9 +314,9 @@ BOOST_AUTO_TEST_CASE(a_dataset_that_is_being_loaded) {
   server.kill();
   server.start(false, {"--key-load-delay", "100", "--loading-process-events-interval-bytes", "1024"});
   // RDB of 20,001 keys, 100 us each: 2 s
-  options.connection.timeout = 10s;  // a server that only refuses is left after three of these
+  options.connection.timeout = 10s;  // the sink leaves a server that only refuses, after three of these
   auto& sink = open();
-  const int closes = sink.observer.closes;  // it may not have listened at first
+  const int closes = sink.observer.closes;  // the server may not have listened at first
   BOOST_REQUIRE(sink.read_back());
   BOOST_TEST(sink.observer.read_back == make_error_code(redis::Errc::loading));
   BOOST_TEST(sink.observer.read_backs == 1);
@@ -337,7 +338,7 @@ BOOST_AUTO_TEST_CASE(a_row_that_is_not_a_hash) {
   BOOST_TEST(!results[2].error);
   BOOST_TEST(sink.sink->statistics().refused == 1U);
   BOOST_TEST(sink.sink->statistics().index_failures == 0U);
-  erase(sink, {"Ethernet4"});  // there is nothing of ours in it
+  erase(sink, {"Ethernet4"});  // it contains nothing of ours
   BOOST_TEST(!last_result());
   BOOST_TEST(admin({"GET", "PORT_TABLE|Ethernet4"}) == "x");
 }
@@ -394,7 +395,7 @@ BOOST_AUTO_TEST_CASE(a_stopped_server_is_a_timeout_and_is_come_back_to) {
   BOOST_REQUIRE(sink.run_until_closed());
   BOOST_TEST(sink.observer.closed[0] == make_error_code(redis::Errc::timeout));
   BOOST_TEST(sink.observer.results.empty());
-  // The kernel still takes connections; nobody answers on them.
+  // The kernel still accepts connections, but the server does not reply.
   BOOST_REQUIRE(sink.run_until_closed(3));
   BOOST_TEST(sink.observer.closed[2] == make_error_code(redis::Errc::timeout));
   BOOST_TEST(sink.sink->statistics().timeouts >= 3U);
@@ -427,8 +428,8 @@ BOOST_AUTO_TEST_CASE(writes_that_hang) {
   check_stores();
 }
 
-// What the old connection had sent is in the stopped server's socket: it must not be executed after what the new one
-// writes.
+// The old connection's commands are in the stopped server's socket. They must not be executed after the new
+// connection's writes.
 BOOST_AUTO_TEST_CASE(writes_of_an_abandoned_connection_do_not_overtake_newer_ones) {
   options.connection.timeout = 100ms;
   auto& sink = open();
@@ -455,7 +456,7 @@ BOOST_AUTO_TEST_CASE(a_killed_client_reconnects_at_once_if_it_has_been_of_use) {
   BOOST_REQUIRE(sink.run_until_open(2));
   BOOST_TEST((std::chrono::steady_clock::now() - since < 700ms));
   check_stores();
-  // again too soon: after the interval
+  // If it is killed again too soon, it reconnects after the interval.
   const auto again = std::chrono::steady_clock::now();
   server({"CLIENT", "KILL", "TYPE", "normal", "SKIPME", "yes"});
   BOOST_REQUIRE(sink.run_until_open(3));
@@ -466,7 +467,7 @@ BOOST_AUTO_TEST_CASE(a_client_killed_between_put_and_flush) {
   auto& sink = open();
   BOOST_TEST(!sink.sink->put(port_record("Ethernet0", "up"), nullptr, 1));
   admin({"CLIENT", "KILL", "TYPE", "normal", "SKIPME", "yes"});
-  BOOST_TEST(!sink.sink->flush());  // EPIPE at the earliest: no signal, no error here
+  BOOST_TEST(!sink.sink->flush());  // EPIPE at the earliest: no signal, and no error here
   BOOST_REQUIRE(sink.run_until_open(2));
   BOOST_TEST(sink.observer.results.empty());
   BOOST_TEST(sink.sink->room() == 512U);
@@ -495,12 +496,12 @@ BOOST_AUTO_TEST_CASE(a_server_killed_and_started_with_its_data) {
   server.kill();
   server.start(true, {"--appendonly", "yes"});
   BOOST_REQUIRE(sink.run_until_open(2));
-  // It may be loading at first.
+  // The server may be loading at first.
   BOOST_REQUIRE(sink.run([&] { return sink.read_back() && !sink.observer.read_back; }));
   BOOST_TEST(sink.observer.rows["Ethernet0"].size() == 5U);
 }
 
-// After a restart ids begin again: the number of our lost connection is somebody else's now.
+// After a restart client ids begin again, so the id of our lost connection now belongs to another client.
 BOOST_AUTO_TEST_CASE(after_a_restart_nobody_is_killed_for_our_old_id) {
   auto& sink = open();
   const std::string list = server({"CLIENT", "LIST"});

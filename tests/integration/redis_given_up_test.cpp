@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: Apache-2.0
-// When the Redis sink gives a connection up and when it does not, and what becomes of the one before.
+// When the Redis sink gives up a connection, when it does not, and what happens to the previous one.
 #define BOOST_TEST_MODULE redis_given_up
 #include <boost/test/unit_test.hpp>
 #include <portsync/error.hpp>
@@ -15,7 +15,7 @@ namespace {
 
 struct GivenUpFixture : HostileFixture {
   std::string run_id = "A";
-  std::map<std::string, std::string> answers;  // by the beginning of a command
+  std::map<std::string, std::string> answers;  // by the beginning of the command
 
   GivenUpFixture() {
     server.script = [this](const std::string& command) -> std::optional<std::string> {
@@ -30,7 +30,7 @@ struct GivenUpFixture : HostileFixture {
     put();
     BOOST_TEST(!harness->sink->flush());
   }
-  // With a write on its way.
+  // Loses the connection while a write is outstanding.
   void lose() {
     const int closes = harness->observer.closes;
     server.deaf = true;
@@ -45,7 +45,7 @@ struct GivenUpFixture : HostileFixture {
     BOOST_REQUIRE(harness->run_until_open(opens + 1));
   }
   [[nodiscard]] const StoreWords& words() const { return dynamic_cast<const StoreWords&>(*harness->sink); }
-  // Says this in so many pieces, one each 50 ms.
+  // Sends the text in so many pieces, one every 50 ms.
   void say_slowly(const std::string& text, std::size_t pieces) {
     const std::size_t size = text.size() / pieces + 1;
     for (std::size_t at = 0; at < text.size() && harness->observer.closes == 0; at += size) {
@@ -62,7 +62,8 @@ const std::string no_kill = "-NOPERM this user has no permissions to run the 'cl
 
 BOOST_FIXTURE_TEST_SUITE(slow_links, GivenUpFixture)
 
-// The time limit is for silence: a switch behind a slow link read its index for ever, and never to the end.
+// The timeout is one of silence. With a timeout for the whole reply, a switch behind a slow link read its index again
+// and again, and never to the end.
 BOOST_AUTO_TEST_CASE(a_large_answer_over_a_slow_link_is_no_silence) {
   open();
   answers["HGETALL"] = answers["SCAN"] = "";
@@ -71,7 +72,7 @@ BOOST_AUTO_TEST_CASE(a_large_answer_over_a_slow_link_is_no_silence) {
   std::vector<std::string> entries;
   for (int i = 0; i < 1000; ++i) entries.insert(entries.end(), {bulk("Ethernet" + std::to_string(i)), bulk("up")});
   say_slowly(array(entries), 10);
-  server.say(array({bulk("0"), "*0\r\n"}));  // to the SCAN
+  server.say(array({bulk("0"), "*0\r\n"}));  // the reply to SCAN
   BOOST_TEST(harness->run([&] { return harness->observer.read_backs == 1; }));
   BOOST_TEST(harness->observer.closes == 0);
   BOOST_TEST(harness->observer.rows.size() == 1000U);
@@ -92,7 +93,7 @@ BOOST_AUTO_TEST_CASE(many_answers_one_after_the_other_are_no_silence) {
   BOOST_TEST(harness->observer.closes == 0);
 }
 
-// Else a byte now and then would keep it for ever.
+// Otherwise a byte now and then would keep the connection open for ever.
 BOOST_AUTO_TEST_CASE(a_trickle_is_silence) {
   open();
   answers["EXEC"] = "";
@@ -103,7 +104,7 @@ BOOST_AUTO_TEST_CASE(a_trickle_is_silence) {
   BOOST_TEST(harness->observer.closed.at(0) == make_error_code(redis::Errc::timeout));
 }
 
-// It took a processor and went on to 64 MiB, which is all that the unit may have.
+// The connection once read up to 64 MiB at full CPU load, which is all the memory that the unit may use.
 BOOST_AUTO_TEST_CASE(a_line_without_an_end_is_given_up_early) {
   options.connection.timeout = 100s;
   open();
@@ -152,7 +153,7 @@ BOOST_AUTO_TEST_CASE(a_kill_that_is_refused_is_a_trouble_until_it_is_not) {
   BOOST_TEST(harness->run([this] { return words().trouble().empty(); }));
   BOOST_TEST(harness->observer.closes == 1);
   harness->run_for(200ms);
-  BOOST_TEST(server.count("PING") > 0U);  // then the probe is one again
+  BOOST_TEST(server.count("PING") > 0U);  // then the probe is a PING again
 }
 
 BOOST_AUTO_TEST_CASE(a_lost_connection_whose_server_did_not_say_who_it_is_is_a_trouble) {
@@ -179,7 +180,7 @@ BOOST_AUTO_TEST_SUITE_END()
 
 BOOST_FIXTURE_TEST_SUITE(servers_that_only_refuse, GivenUpFixture)
 
-// A name may lead to another server by now, and is looked up at each attempt to connect.
+// Meanwhile the name may lead to another server, and each attempt to connect resolves it again.
 BOOST_AUTO_TEST_CASE(one_that_only_refuses_is_left_after_a_while_with_its_words) {
   for (const char* command : {"HGETALL", "SCAN", "HMGET", "HSET"}) answers[command] = masterdown;
   open();

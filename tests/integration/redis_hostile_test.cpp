@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: Apache-2.0
-// The Redis sink and its connection against what a real redis-server does not say on demand: garbage, answers that do
+// The Redis sink and its connection against what a real redis-server does not send on demand: garbage, replies that do
 // not fit, and errors.
 #define BOOST_TEST_MODULE redis_hostile
 #include <boost/test/unit_test.hpp>
@@ -36,7 +36,7 @@ BOOST_AUTO_TEST_CASE(random_bytes) {
   BOOST_TEST(harness->run_until_open());
 }
 
-// Each of a well-formed server's answers, with one byte changed, at any moment.
+// Changes one byte of each reply of a well-formed server, at any point of the conversation.
 BOOST_AUTO_TEST_CASE(answers_with_a_byte_changed) {
   std::minstd_rand random(11);
   const std::vector<std::string> commands{"SELECT", "CLIENT SETNAME", "CLIENT ID", "INFO", "MULTI",
@@ -93,7 +93,7 @@ BOOST_AUTO_TEST_CASE(a_bulk_string_that_never_ends) {
         server.say(chunk);
         return harness->observer.closes > 0;
       },
-      100s));  // 64 MiB are copied often, and with sanitizers slowly
+      100s));  // 64 MiB are copied often, slowly with sanitizers
   BOOST_TEST(harness->observer.closed.front() == make_error_code(redis::Errc::protocol));
 }
 
@@ -245,7 +245,7 @@ BOOST_AUTO_TEST_CASE(multi_that_is_unknown) {
   BOOST_TEST(server.count("MULTI") == 1U);
 }
 
-// Not Redis' way: it leaves the MULTI.
+// Unlike Redis, this server stays in the MULTI.
 BOOST_AUTO_TEST_CASE(exec_that_is_refused_without_leaving_the_multi) {
   open();
   bool stuck = false;
@@ -270,7 +270,7 @@ BOOST_AUTO_TEST_CASE(exec_that_is_refused_without_leaving_the_multi) {
   BOOST_TEST(harness->observer.closes == 0);
 }
 
-// Some servers repeat what they were sent.
+// Some servers quote what they were sent.
 BOOST_AUTO_TEST_CASE(the_password_is_in_no_text) {
   options.connection.password = "s3cret";
   for (const char* command : {"AUTH", "SELECT", "INFO"}) {

@@ -126,7 +126,8 @@ BOOST_FIXTURE_TEST_CASE(a_user_without_the_right_to_scan_is_reported, Fixture) {
   until(1);
 }
 
-// A configuration that is being reloaded, or a Redis that came back empty: each port was removed for up to a minute.
+// The configuration is being reloaded, or Redis returned empty. Without the check, every port was removed for up to a
+// minute.
 BOOST_FIXTURE_TEST_CASE(names_of_a_database_that_is_not_initialized_are_not_known, Fixture) {
   options.initialized_key = "CONFIG_DB_INITIALIZED";
   configure({"SET", "PORT|Ethernet0", "x"});
@@ -137,7 +138,7 @@ BOOST_FIXTURE_TEST_CASE(names_of_a_database_that_is_not_initialized_are_not_know
   reader->refresh();
   process_until_idle(*reader);
   BOOST_TEST(heard.empty());
-  configure({"SET", "CONFIG_DB_INITIALIZED", "1"});  // found without being asked to
+  configure({"SET", "CONFIG_DB_INITIALIZED", "1"});  // the reader finds it without refresh()
   until(1);
   BOOST_TEST((heard[0] == Names{"Ethernet0"}));
   BOOST_TEST(reader->last_error() == "");
@@ -147,7 +148,7 @@ BOOST_FIXTURE_TEST_CASE(names_of_a_database_that_is_not_initialized_are_not_know
   BOOST_TEST(heard.size() == 1U);
 }
 
-// Flushed in the middle of a reading: what was read is a part.
+// Flushed while the names are read: they are only a part.
 BOOST_FIXTURE_TEST_CASE(names_that_were_flushed_while_they_were_read_are_not_known, Fixture) {
   options.initialized_key = "CONFIG_DB_INITIALIZED";
   configure({"SET", "CONFIG_DB_INITIALIZED", "1"});

@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: Apache-2.0
-// The connection to Redis when there is no memory at the moment.
+// The connection to Redis while no memory is available.
 #define BOOST_TEST_MODULE redis_memory
 #include <poll.h>
 
@@ -34,7 +34,7 @@ thread_local bool no_memory = false;
   std::free(memory);
 }
 
-// send() cannot fail, and ended the process.
+// send() has no way to fail, and this once ended the process.
 BOOST_AUTO_TEST_CASE(what_cannot_be_counted_is_not_sent_and_the_connection_given_up) {
   RedisServer server;
   auto options = quick_options().connection;
@@ -60,7 +60,7 @@ BOOST_AUTO_TEST_CASE(what_cannot_be_counted_is_not_sent_and_the_connection_given
   };
   connection.start();
   BOOST_REQUIRE(run([&] { return opened == 1; }));
-  connection.commands().add({"ECHO", std::string(65536, 'x')});  // its memory is used again
+  connection.commands().add({"ECHO", std::string(65536, 'x')});  // its memory is reused
   connection.send();
   BOOST_REQUIRE(run([&] { return answers == 1; }));
   no_memory = true;

@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: Apache-2.0
-// The Redis sink and its connection against a server that says nothing, stops in the middle or hangs up.
+// The Redis sink and its connection against a server that sends nothing, stops in the middle, or hangs up.
 #define BOOST_TEST_MODULE redis_silence
 #include <boost/test/unit_test.hpp>
 #include <portsync/redis/state_sink.hpp>
@@ -52,7 +52,7 @@ BOOST_AUTO_TEST_CASE(too_few_answers_are_a_timeout) {
   check_given_up_for(redis::Errc::timeout);
 }
 
-// The oldest command counts, however much the server says to others.
+// The oldest command decides, however much the server replies to others.
 BOOST_AUTO_TEST_CASE(a_read_that_never_ends_its_answer_is_a_timeout) {
   open();
   answer("SCAN", "");
@@ -79,14 +79,14 @@ BOOST_AUTO_TEST_CASE(a_server_that_reads_late_gets_everything_in_order) {
   for (int i = 0; i < 512; ++i) put("Ethernet" + std::to_string(i) + std::string(4000, 'x'));
   BOOST_TEST(!harness->sink->flush());
   harness->run_for(50ms);
-  BOOST_TEST(harness->wakeups < 40U);  // waiting for room to write is no busy loop
+  BOOST_TEST(harness->wakeups < 40U);  // waiting for room to write does not spin
   server.deaf = false;
   BOOST_REQUIRE(harness->run_until_results(512));
   BOOST_TEST(harness->observer.closes == 0);
   for (std::size_t i = 0; i < 512; ++i) BOOST_TEST(harness->observer.results[i].revision == i + 1);
   const auto before = harness->wakeups;
   harness->run_for(100ms);
-  BOOST_TEST(harness->wakeups - before <= 2U);  // nor is having none to wait for
+  BOOST_TEST(harness->wakeups - before <= 2U);  // nor does having nothing to write
 }
 
 BOOST_AUTO_TEST_CASE(a_half_closed_socket) {

@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: Apache-2.0
-// The Redis sink against a real redis-server: what it stores, reads back and connects to.
+// The Redis sink against a real redis-server: what it stores and reads back, and how it connects.
 #define BOOST_TEST_MODULE redis_state_sink
 #include <boost/test/unit_test.hpp>
 #include <portsync/redis/state_sink.hpp>
@@ -92,7 +92,7 @@ BOOST_AUTO_TEST_CASE(fields_and_keys_of_others_are_left_alone) {
 BOOST_AUTO_TEST_CASE(a_row_of_ours_alone_goes_with_its_key) {
   auto& sink = open();
   store(sink, {{"Ethernet0", "up"}});
-  erase(sink, {"Ethernet0", "Ethernet4"});  // the latter never was
+  erase(sink, {"Ethernet0", "Ethernet4"});  // Ethernet4 never existed
   BOOST_TEST(ask({"DBSIZE"}) == "0");
   BOOST_TEST(!sink.observer.results.back().error);
 }
@@ -240,8 +240,8 @@ BOOST_AUTO_TEST_CASE(what_was_stored_is_read_back) {
 }
 
 BOOST_AUTO_TEST_CASE(other_keys_fields_and_types) {
-  ask({"HSET", "PORT_TABLE|Ethernet0", "speed", "1"});                 // others' fields only
-  ask({"HSET", "PORT_TABLE|Ethernet4", "speed", "1", "mtu", "1500"});  // one of ours
+  ask({"HSET", "PORT_TABLE|Ethernet0", "speed", "1"});                 // only fields of others
+  ask({"HSET", "PORT_TABLE|Ethernet4", "speed", "1", "mtu", "1500"});  // one of our fields
   ask({"SET", "PORT_TABLE|Ethernet8", "x"});                           // not a hash
   ask({"HSET", "PORT_TABLE", "Ethernet12", "up"});                     // an entry without a row
   ask({"HSET", "PORT_TABLES|Ethernet16", "state", "ok"});
@@ -267,7 +267,7 @@ BOOST_AUTO_TEST_CASE(five_thousand_rows_are_reported_once_each) {
   BOOST_TEST(sink.observer.rows.size() == 5000U);
   BOOST_TEST(sink.observer.rows_reported_twice == 0);
   BOOST_TEST(calls(server, "keys") == 0U);
-  BOOST_TEST(sink.wakeups >= 10U);  // at most 1,024 pieces of work at a time
+  BOOST_TEST(sink.wakeups >= 10U);  // at most 1,024 units of work at a time
   BOOST_TEST((sink.observer.rows["Ethernet777"] == RecordingObserver::Fields{{"state", "ok"}, {"@index", "up"}}));
 }
 
@@ -457,7 +457,7 @@ BOOST_AUTO_TEST_CASE(an_answered_probe_wakes_nobody_before_the_next) {
   }
   const TimePoint probed = Clock::now();
   wait();
-  BOOST_REQUIRE(!sink.sink->process());  // the answer
+  BOOST_REQUIRE(!sink.sink->process());  // the reply
   BOOST_TEST((wait() - probed >= 350ms));
 }
 
@@ -465,7 +465,7 @@ BOOST_AUTO_TEST_SUITE_END()
 
 BOOST_FIXTURE_TEST_SUITE(observing, Fixture)
 
-// An exception of the observer's leaves process(), and loses nothing.
+// An exception of the observer leaves process(), and no event is lost.
 BOOST_AUTO_TEST_CASE(an_observer_that_throws) {
   harness = std::make_unique<SinkHarness>(redis::make_state_sink(options));
   auto& sink = *harness;
@@ -540,8 +540,7 @@ BOOST_AUTO_TEST_CASE(process_inside_of_process_asserts) {
 }
 #endif
 
-// As often as not a caller looks at its descriptors late: nothing may be lost for that, and no answer be called
-// missing.
+// Often a caller looks at its descriptors late. Nothing may be lost then, and no reply may count as missing.
 BOOST_AUTO_TEST_CASE(a_caller_that_comes_late_finds_answers_not_timeouts) {
   options.connection.timeout = 100ms;
   auto& sink = open();

@@ -59,7 +59,7 @@ struct Fixture : Follower {
     start();
     until([this] { return subscribed == 1; });
   }
-  // Everything that happened before this has been told when this has.
+  // Waits until everything that happened before this call has been reported.
   void until_reported(const std::string& key) {
     server({"HSET", key, "f", "v"});
     const std::string event = key.substr(key.find(options.separator) + options.separator.size()) + " hset";

@@ -26,7 +26,7 @@ namespace {
 
 const std::string binary("\0\r\n\xff*[?", 7);
 
-// What adds is refused from then on; what is there can be read and removed.
+// From then on, Redis refuses commands that add data. Data can still be read and removed.
 const Strings no_memory{"CONFIG", "SET", "maxmemory", "1"};
 
 struct Fixture : DatabaseFixture {
@@ -36,7 +36,7 @@ struct Fixture : DatabaseFixture {
   std::vector<TableRow> rows;
   Names names;
 
-  // Handlers that keep what they are given.
+  // Handlers that store what they receive.
   auto keep() {
     return [this](std::error_code given) { on_answer(given); };
   }
@@ -62,7 +62,7 @@ struct Fixture : DatabaseFixture {
     error = given;
     ++answers;
   }
-  // The call's answer is awaited.
+  // Waits for the call's reply, and returns its error.
   std::error_code done(std::error_code call) {
     BOOST_REQUIRE(!call);
     const int before = answers;
@@ -90,7 +90,7 @@ std::vector<TableRow> ports(int count, int field_count) {
   return rows;
 }
 
-// Taken as orchagent's consumer does (sonic-swss-common's consumer_state_table_pops.lua).
+// Pops as orchagent's consumer does (sonic-swss-common's consumer_state_table_pops.lua).
 const char* const pops = R"(local names = redis.call('SPOP', KEYS[1], ARGV[1])
 for _, name in ipairs(names) do
   if redis.call('SREM', KEYS[3], name) > 0 then redis.call('DEL', KEYS[2] .. name) end
@@ -213,7 +213,7 @@ BOOST_FIXTURE_TEST_CASE(a_reading_that_is_refused_says_so_once, Fixture) {
 BOOST_FIXTURE_TEST_CASE(calls_whose_connection_is_lost_are_answered_once, Fixture) {
   open();
   server({"EVAL", "for i = 1, 3000 do redis.call('HSET', 'PORT|E' .. i, 'n', i) end", "0"});
-  // Lost while rows are on their way.
+  // The connection is lost while rows are outstanding.
   BOOST_REQUIRE(!reader().read_all(keep_rows()));
   for (int i = 0; i < 5; ++i) BOOST_REQUIRE(!database->process());
   server.pause();
@@ -273,7 +273,7 @@ BOOST_FIXTURE_TEST_CASE(a_row_is_staged_and_announced_as_sonics_producer_does, P
   BOOST_TEST(server({"HGETALL", "_PORT_TABLE:Ethernet0"}) == "lanes 0,1,2,3 alias etp1");
   BOOST_TEST(sorted({"KEYS", "*"}) == "PORT_TABLE_KEY_SET _PORT_TABLE:Ethernet0");
   BOOST_TEST(channel.messages() == (Strings{"G"}), boost::test_tools::per_element());
-  // What waits already is not announced again, and keeps what it has been given.
+  // A row that already waits is not published again, and keeps the fields it has.
   BOOST_TEST(!done(producer().set({{"Ethernet0", {{"alias", "other"}}}}, keep())));
   BOOST_TEST(server({"HGETALL", "_PORT_TABLE:Ethernet0"}) == "lanes 0,1,2,3 alias other");
   BOOST_TEST(channel.messages().empty());
@@ -294,7 +294,7 @@ BOOST_FIXTURE_TEST_CASE(a_row_is_deleted_as_sonics_producer_does, ProducerFixtur
   BOOST_TEST(sorted({"SMEMBERS", "PORT_TABLE_KEY_SET"}) == "Ethernet0 Ethernet4 Ethernet8");
   BOOST_TEST(sorted({"SMEMBERS", "PORT_TABLE_DEL_SET"}) == "Ethernet0 Ethernet8");
   BOOST_TEST(server({"EXISTS", "_PORT_TABLE:Ethernet0"}) == "0");
-  // Set again before it was taken over: the consumer deletes the old row first.
+  // Set again before the consumer took it: the consumer deletes the old row first.
   BOOST_TEST(!done(producer().set({{"Ethernet0", {{"speed", "100000"}}}}, keep())));
   BOOST_TEST(channel.messages().empty());
   BOOST_TEST(sorted({"SMEMBERS", "PORT_TABLE_DEL_SET"}) == "Ethernet0 Ethernet8");
@@ -352,7 +352,7 @@ BOOST_FIXTURE_TEST_CASE(a_row_of_many_fields_and_a_table_of_many_rows, ProducerF
   BOOST_TEST(server({"HLEN", "_PORT_TABLE:Ethernet2000"}) == "20009");
   BOOST_TEST(server({"HGET", "_PORT_TABLE:Ethernet2000", "more20000"}) == "20000");
   BOOST_TEST(server({"HGET", "_PORT_TABLE:Ethernet4108", "field7"}) == "1034");
-  // No more than 128 rows each, for Redis does nothing else meanwhile.
+  // Each script sets at most 128 rows, because Redis does nothing else meanwhile.
   BOOST_TEST(server({"INFO", "commandstats"}).find("cmdstat_eval:calls=9,") != std::string::npos);
   BOOST_TEST(pop() == 1028);
   BOOST_TEST(server({"DBSIZE"}) == "1028");
@@ -370,7 +370,7 @@ BOOST_FIXTURE_TEST_CASE(a_switch_of_1028_ports_is_staged_in_milliseconds, Produc
   BOOST_TEST(!done(producer().set(many, keep())));
   const auto time = std::chrono::duration_cast<std::chrono::microseconds>(Clock::now() - begin);
   BOOST_TEST_MESSAGE("1028 rows of 8 fields: " << time.count() << " us");
-  BOOST_TEST(time.count() < 1'000'000);  // a machine that is busy, or sanitizers; tests/bench has the figure
+  BOOST_TEST(time.count() < 1'000'000);  // the limit is for a busy machine and sanitizers; tests/bench has the figure
 }
 
 BOOST_FIXTURE_TEST_CASE(a_row_that_is_refused_is_not_announced_and_the_others_are, ProducerFixture) {
@@ -379,11 +379,11 @@ BOOST_FIXTURE_TEST_CASE(a_row_that_is_refused_is_not_announced_and_the_others_ar
   BOOST_TEST(database->last_error().find("WRONGTYPE") != std::string::npos);
   BOOST_TEST(sorted({"SMEMBERS", "PORT_TABLE_KEY_SET"}) == "Ethernet0 Ethernet8");
   BOOST_TEST(channel.messages().size() == 2U);
-  // Once it can be stored it is announced.
+  // Once it can be stored, it is published.
   server({"DEL", "_PORT_TABLE:Ethernet4"});
   BOOST_TEST(!done(producer().set(ports(3, 1), keep())));
   BOOST_TEST(channel.messages().size() == 1U);
-  // A refusal in the first of several scripts is not lost over the others.
+  // A refusal in the first of several scripts is not lost because the others succeed.
   server({"DEL", "PORT_TABLE_DEL_SET"});
   server({"SET", "_PORT_TABLE:Ethernet0", "not a hash"});
   BOOST_TEST(done(producer().set(ports(300, 1), keep())) == make_error_code(redis::Errc::wrongtype));
@@ -412,7 +412,7 @@ BOOST_FIXTURE_TEST_CASE(a_user_with_these_keys_and_this_channel_may, ProducerFix
 }
 
 BOOST_FIXTURE_TEST_CASE(a_row_whose_message_is_refused_waits_for_nobody_until_it_is_sent, ProducerFixture) {
-  server({"ACL", "SETUSER", "default", "-publish"});  // "resetchannels" would end our own channel, too
+  server({"ACL", "SETUSER", "default", "-publish"});  // "resetchannels" would close the test's own channel, too
   for (int attempt = 0; attempt < 2; ++attempt) {
     BOOST_TEST(static_cast<bool>(done(producer().set(ports(2, 1), keep()))));
     BOOST_TEST(database->last_error().find("(PUBLISH PORT_TABLE_CHANNEL@0)") != std::string::npos);
@@ -448,7 +448,7 @@ BOOST_FIXTURE_TEST_CASE(a_database_destroyed_with_calls_on_their_way_is_no_troub
   BOOST_TEST(answers == 0);
 }
 
-// A server that says what no real one would, or not on demand.
+// A server that replies what no real one does, or none on demand.
 struct FakeFixture : redis::Database::Observer {
   FakeFixture() {
     redis::ConnectionOptions options;
@@ -460,7 +460,7 @@ struct FakeFixture : redis::Database::Observer {
   void on_open() override { open = true; }
   void on_closed(std::error_code) override { open = false; }
 
-  // What all the calls say to this answer to such a command.
+  // The results of all calls when this command gets this reply.
   std::error_code heard(const std::string& command, const std::string& answer) {
     server.script = [&](const std::string& line) -> std::optional<std::string> {
       if (line.starts_with(command)) return answer;

@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: Apache-2.0
-// The loader when a Redis refuses, goes, or loses its data; links by hand.
+// The loader when a Redis refuses, goes away, or loses its data; the test makes the link events.
 #define BOOST_TEST_MODULE sonic_port_loader_faults
 #include <algorithm>
 #include <boost/test/unit_test.hpp>
@@ -58,7 +58,7 @@ BOOST_FIXTURE_TEST_CASE(into_a_database_that_lost_its_data_nothing_is_written, F
   links.change(make_link(10, "Ethernet0"));
   settle();
   server.start();
-  appl({"HSET", "PORT_TABLE:Ethernet0", "lanes", "1"});  // all that PortInitDone would wait for
+  appl({"HSET", "PORT_TABLE:Ethernet0", "lanes", "1"});  // the only thing that PortInitDone could wait for
   BOOST_TEST(happens("data lost"));
   settle();
   BOOST_TEST(std::count(events.begin(), events.end(), "init done") == 0);
@@ -159,7 +159,8 @@ BOOST_FIXTURE_TEST_CASE(ports_that_were_refused_have_no_port_config_done, Fixtur
 BOOST_FIXTURE_TEST_CASE(a_cold_start_that_is_interrupted_does_not_become_a_warm_one, Fixture) {
   redis(6, {"HSET", "WARM_RESTART_ENABLE_TABLE|swss", "enable", "true"});
   redis(6,
-        {"HSET", "WARM_RESTART_TABLE|portsyncd", "restore_count", "0"});  // as it would be, had it been written first
+        // As if the interrupted start had written it first.
+        {"HSET", "WARM_RESTART_TABLE|portsyncd", "restore_count", "0"});
   run_cold({"Ethernet0"});
   BOOST_TEST(events.front() == "started cold 1");
 }
@@ -179,7 +180,7 @@ BOOST_FIXTURE_TEST_CASE(a_removed_port_config_done_is_reported_and_nothing_more,
   run_cold({"Ethernet0"});
   pop();
   BOOST_TEST(turns_in_200_ms() < 100);
-  BOOST_TEST(events.back() == "running");  // looked for, and there
+  BOOST_TEST(events.back() == "running");  // the loader looked for it, and it is there
   appl({"FLUSHDB"});
   BOOST_REQUIRE(happens("config done gone"));
   links.change(make_link(10, "Ethernet0"));
@@ -194,7 +195,7 @@ BOOST_FIXTURE_TEST_CASE(a_removed_port_config_done_is_reported_and_nothing_more,
   appl({"ACL", "SETUSER", "default", "+exists"});
   appl({"CLIENT", "KILL", "TYPE", "normal", "SKIPME", "yes"});
   settle();
-  BOOST_TEST(std::count(events.begin(), events.end(), "resumed") == 0);  // all is not right for that
+  BOOST_TEST(std::count(events.begin(), events.end(), "resumed") == 0);  // because PortConfigDone is still absent
   appl({"HSET", "PORT_TABLE:PortConfigDone", "count", "1"});
   BOOST_TEST(happens("resumed"));
   BOOST_TEST(happens("init done"));
@@ -204,7 +205,7 @@ BOOST_FIXTURE_TEST_CASE(port_init_done_is_not_said_to_a_swss_that_was_started_an
   have_init_done_refused();
   appl({"FLUSHDB"});
   redis(0, {"CONFIG", "SET", "maxmemory", "0"});
-  BOOST_TEST(happens("config done gone"));  // looked for at once
+  BOOST_TEST(happens("config done gone"));  // the loader looks for it at once
   settle();
   BOOST_TEST(appl({"DBSIZE"}) == "0");
 }
@@ -212,7 +213,7 @@ BOOST_FIXTURE_TEST_CASE(port_init_done_is_not_said_to_a_swss_that_was_started_an
 BOOST_FIXTURE_TEST_CASE(redis_restarted_before_port_config_done_begins_the_start_anew, Fixture) {
   configure({"Ethernet0"});
   start();
-  settle();  // all is read but for the links
+  settle();  // everything is read except the links
   server.kill();
   server.start();
   BOOST_TEST(happens("waiting for CONFIG_DB_INITIALIZED in CONFIG_DB"));
@@ -240,7 +241,7 @@ BOOST_FIXTURE_TEST_CASE(a_refused_publish_is_a_failed_write_and_no_consumer_coun
   start();
   snapshot();
   BOOST_REQUIRE(happens("refused"));
-  settle();  // it was tried again
+  settle();  // the loader has tried again
   BOOST_TEST(events == (Lines{"started cold 1", "refused"}));
   appl({"ACL", "SETUSER", "default", "+publish"});
   BOOST_REQUIRE(happens("running"));
@@ -261,7 +262,8 @@ BOOST_FIXTURE_TEST_CASE(a_channel_that_may_not_be_used_is_a_failed_write_too, Fi
 }
 
 BOOST_FIXTURE_TEST_CASE(a_port_config_done_that_no_consumer_was_given_is_none, Fixture) {
-  appl({"HSET", "_PORT_TABLE:PortConfigDone", "count", "1"});  // and not in PORT_TABLE_KEY_SET: its message was refused
+  // But not in PORT_TABLE_KEY_SET, because its message was refused.
+  appl({"HSET", "_PORT_TABLE:PortConfigDone", "count", "1"});
   run_cold({"Ethernet0"});
   BOOST_TEST(events == (Lines{"started cold 1", "running"}));
   pop();

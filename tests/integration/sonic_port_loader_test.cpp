@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: Apache-2.0
-// The loader against a real Redis, with links by hand.
+// The loader against a real Redis; the test makes the link events.
 #define BOOST_TEST_MODULE sonic_port_loader
 #include <algorithm>
 #include <atomic>
@@ -155,7 +155,7 @@ BOOST_FIXTURE_TEST_CASE(leftovers_are_set_down_before_port_config_done_and_ignor
 
 BOOST_FIXTURE_TEST_CASE(a_link_that_the_kernel_sets_down_slowly_keeps_the_loop_from_nothing, Fixture) {
   options.set_link_down = [](std::int32_t) {
-    std::this_thread::sleep_for(500ms);  // the kernel's lock is held
+    std::this_thread::sleep_for(500ms);  // as if the kernel's lock were held
     return std::error_code();
   };
   configure({"Ethernet0"});
@@ -242,7 +242,7 @@ BOOST_FIXTURE_TEST_CASE(restarted_alone_it_loads_nothing_and_reports_all_at_once
 }
 
 BOOST_FIXTURE_TEST_CASE(restarted_before_port_init_done_it_goes_on_where_it_stood, Fixture) {
-  appl({"HSET", "_PORT_TABLE:PortConfigDone", "count", "1"});  // staged, and not taken yet
+  appl({"HSET", "_PORT_TABLE:PortConfigDone", "count", "1"});  // staged, and not popped yet
   appl({"SADD", "PORT_TABLE_KEY_SET", "PortConfigDone"});
   configure({"Ethernet0"});
   start();

@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
-// The rule of threads: an object belongs to one thread at a time, different objects to different ones at once. Every
-// thread here has a Synchronizer of its own, with all that it drives; the TSan build of tests/run.sh --all watches
-// them.
+// The rule of threads: one thread at a time uses an object, and different threads may use different objects at once.
+// Each thread here has a Synchronizer of its own, with everything that it drives. The TSan build of tests/run.sh --all
+// checks for races.
 #define BOOST_TEST_MODULE threads
 #include <fcntl.h>
 #include <poll.h>
@@ -32,10 +32,10 @@ namespace {
 constexpr int threads = 4;
 constexpr std::int32_t loopback = 1;
 
-// One thread's Synchronizer, its source, three sinks and its monitor, and the link that it changes.
+// One thread's Synchronizer with its source, three sinks and its monitor, and the link that the thread changes.
 class Follower {
  public:
-  // `redis_port`: by a host name, so that a resolver's thread takes part.
+  // Connects to `redis_port` by a host name, so that a resolver's thread takes part.
   Follower(int number, const RedisServer& server, std::uint16_t redis_port)
       : ifindex_(100 + number),
         port_("Ethernet" + std::to_string(4 * number)),
@@ -71,7 +71,7 @@ class Follower {
     monitor_->set_listener([this](const Health&, const Health& now) { healthy_ = now.verdict == Verdict::healthy; });
   }
 
-  // The thread's work. What went wrong, or "".
+  // Does the thread's work. Returns what went wrong, or "".
   std::string run() {
     if (synchronizer_->start()) return port_ + ": start()";
     if (!process_until([this] { return synchronizer_->synchronized() && healthy_; }))
@@ -121,7 +121,7 @@ class Follower {
 
 }  // namespace
 
-// Made by one thread, used by another, destroyed by the first.
+// One thread makes the object, another uses it, and the first destroys it.
 BOOST_AUTO_TEST_CASE(one_object_per_thread) {
   const Netns netns = Netns::enter_new();
   Rtnl().set_up(loopback, true);

@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: Apache-2.0
-// One netlink source and three sinks in one process: a real Redis, a JSON-lines pipe that nobody reads for a while, and
+// One netlink source and three sinks in one process: a real Redis, a JSON-lines pipe that is not read for a while, and
 // a function that refuses. A slow or failing sink must not delay the others.
 #define BOOST_TEST_MODULE three_sinks
 #include <fcntl.h>
@@ -81,7 +81,7 @@ struct Fixture {
     return (*client)({"HLEN", "PORT_TABLE"}) == std::to_string(ports);
   }
 
-  // What the kernel says now, by another source.
+  // Returns the kernel's present state of a link, read by another source.
   const LinkState& state(std::int32_t ifindex) {
     do {
       BOOST_REQUIRE(!second_source->process());
@@ -119,7 +119,8 @@ struct Fixture {
 }  // namespace
 
 BOOST_FIXTURE_TEST_CASE(three_sinks_at_once_one_slow_one_failing, Fixture) {
-  // The pipe holds less than 64 lines, so the JSON sink cannot go on; the third refuses every row. Redis must not mind.
+  // The pipe holds less than 64 lines, so the JSON sink cannot continue; the third sink refuses every row. Redis must
+  // not be delayed.
   process_until(*synchronizer, [this] { return redis_equals_kernel(); });
   for (std::uint32_t mtu = 2000; mtu < 2010; ++mtu) {
     for (int i = 0; i < ports; ++i) rtnl.set_mtu(100 + i, mtu);
@@ -130,7 +131,7 @@ BOOST_FIXTURE_TEST_CASE(three_sinks_at_once_one_slow_one_failing, Fixture) {
   BOOST_TEST(accepted.empty());
   BOOST_TEST(synchronizer->statistics().failures >= static_cast<std::uint64_t>(ports));
 
-  // The reader comes back, the refusals end: all three equal the kernel, with the newest state only.
+  // The pipe is read again, and the refusals end: all three sinks equal the kernel, with only the newest state.
   refusing = false;
   std::string json;
   process_until(*synchronizer, [&] {

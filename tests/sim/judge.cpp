@@ -84,8 +84,8 @@ void Judge::on_key(int database, const std::string& key, std::uint64_t client) {
   }
 }
 
-// An HSET that changes nothing wakes every subscriber of the switch for nothing. One that meets what another program
-// wrote meanwhile is excused, and one of a process that may not read what there is.
+// An HSET that changes nothing wakes every subscriber of the switch needlessly. It is excused if another program wrote
+// the same meanwhile, or if the process may not read the row.
 void Judge::on_command(std::uint64_t, int database, const std::vector<std::string_view>& words) {
   if (database != state_db || words[0] != "HSET") return;
   ++writes_;
@@ -206,8 +206,8 @@ void Judge::look(const std::optional<portsync::Health>& health, Time slack) {
   if (health) check_honesty(*health, slack);
 }
 
-// Rows of names that nobody listens for are looked for by every so many audits only. A process that starts, or has a
-// server again, is Healthy as soon as it knows what there is, and writes within the second.
+// Only every n-th audit finds a row that should not exist. A process that starts, or reconnects to its server, is
+// Healthy as soon as it knows the rows, and writes within the second.
 void Judge::check_honesty(const portsync::Health& health, Time slack) {
   if (health.verdict != portsync::Verdict::healthy) {
     healthy_since_.reset();
@@ -215,7 +215,7 @@ void Judge::check_honesty(const portsync::Health& health, Time slack) {
   }
   if (!healthy_since_) healthy_since_ = world_.now();
   if (wrong_.empty() || world_.now() - *healthy_since_ <= second) return;
-  // The index alone, after a refusal of it: see README.md, "Known and not mended".
+  // Only the index differs, after a refusal of it: see README.md, "Known and not mended".
   const bool index_was_refused = setup_.index && server_.last_refusal() != 0 &&
                                  world_.now() - server_.last_refusal() < setup_.audit_interval * 2 + 2 * second;
   for (const auto& [name, wrong] : wrong_) {

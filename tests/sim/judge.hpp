@@ -17,42 +17,42 @@
 
 namespace sim {
 
-// A promise was broken.
+// A broken promise.
 struct Failure {
-  std::string rule;  // of which kind; shrinking keeps it
+  std::string rule;  // its kind; shrinking keeps it
   std::string text;
   Time when = 0;
 };
 
-// Watches kernel and server, knows which rows there ought to be, and what the process has written. It looks only at what
-// has changed, so that it can look at every step.
+// Watches kernel and server. Knows which rows should exist and what the process has written. Looks only at what has
+// changed, so that it can look at every step.
 class Judge {
  public:
   Judge(World& world, const Setup& setup, Kernel& kernel, RedisServer& server);
 
   void on_link(const Link& link) { touched_.insert(link.name); }
   void on_key(int database, const std::string& key, std::uint64_t client);
-  // A command of the process is about to be executed.
+  // Called before a command of the process is executed.
   void on_command(std::uint64_t client, int database, const std::vector<std::string_view>& words);
   void set_filter(const portsync::PortFilter& filter);
 
-  // A link of an earlier swss: it has no row until it is replaced.
+  // Marks a link of an earlier swss: it has no row until it is replaced.
   void ignore(std::int32_t ifindex);
   void on_link_gone(const Link& link);
-  // One that starts anew takes all links as they are, or sets them down itself.
+  // A process that starts takes all links as they are, or sets them down itself.
   void on_process_started();
-  // Another program's fields, which must stay.
+  // Adds another program's field, which must stay.
   void add_foreign(const std::string& key, const std::string& field, const std::string& value);
   void forget_foreign() { foreign_.clear(); }
   void forget_foreign(const std::string& key) { foreign_.erase(key); }
 
-  // Between two events of the world. `health`: of the process when it runs; `slack`: what trouble of the network may
-  // add before it is noticed.
+  // Called between two events of the world. `health` is the process' own, while it runs. `slack` is how much longer a
+  // trouble of the network may go unnoticed.
   void look(const std::optional<portsync::Health>& health, Time slack);
-  // Rows that are not as they ought to be, and since when.
+  // A row that is wrong, and since when. If it becomes wrong in another way, the time starts again.
   struct Wrong {
     Time since;
-    std::optional<Hash> wanted;  // a row that is wrong in another way is wrong since then
+    std::optional<Hash> wanted;  // the row as it should be; if this changes, the time starts again
   };
   [[nodiscard]] const std::map<std::string, Wrong>& wrong();
   [[nodiscard]] std::string describe_wrong();
@@ -80,7 +80,7 @@ class Judge {
   std::map<std::string, Wrong> wrong_;
   std::optional<Time> healthy_since_;
   std::set<std::int32_t> ignored_;
-  std::map<std::string, Time> edited_;  // key -> when another program changed it last
+  std::map<std::string, Time> edited_;  // key -> when another program last changed it
   std::map<std::string, Hash> foreign_;
   std::optional<Failure> failure_;
   std::uint64_t writes_ = 0;

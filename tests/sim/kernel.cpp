@@ -91,7 +91,7 @@ Link* Kernel::find_link(std::int32_t ifindex) {
   return const_cast<Link*>(std::as_const(*this).find(ifindex));
 }
 
-// Each look is one of a later time while links come and go.
+// While links come and go, each call returns another number.
 std::uint32_t Kernel::sequence() noexcept {
   if (world_.now() < churn_until_) ++sequence_;
   return sequence_;
@@ -116,7 +116,7 @@ std::int32_t Kernel::add(const NewLink& wanted) {
     while (links_.count(next_ifindex_) != 0) ++next_ifindex_;
     return next_ifindex_++;
   };
-  // The peer is registered first, and announced without knowing the other.
+  // The peer is registered first. Its first message does not name the other end.
   std::int32_t peer = 0;
   if (wanted.kind == "veth") {
     peer = next();
@@ -205,7 +205,7 @@ bool Kernel::set_admin(std::int32_t ifindex, bool up) {
     set_carrier_of(*peer, both);
     if (!peer->admin_up) watched_.erase(std::remove(watched_.begin(), watched_.end(), peer->ifindex), watched_.end());
   }
-  // Up is announced before the link watch looks at the carrier, down at once.
+  // The kernel announces "up" before the link watch looks at the carrier, and "down" at once.
   if (!up) update_operstate(*link);
   if (up && !may_have_carrier(*link) && link->carrier) watch(*link);
   if (up) link->operstate = link->carrier && link->kind == "bridge" ? oper_unknown : oper_lower_layer_down;
@@ -236,7 +236,7 @@ bool Kernel::rename(std::int32_t ifindex, const std::string& name) {
   Link* link = find_link(ifindex);
   if (link == nullptr || link->netns != 0 || names_.count(name) != 0) return false;
   names_.erase(link->name);
-  changed(*link);  // nobody has that name now
+  changed(*link);  // no link has that name now
   link->name = name;
   names_[name] = ifindex;
   changed(*link);
@@ -272,7 +272,7 @@ bool Kernel::add_name(std::int32_t ifindex, const std::string& name) {
   if (std::find(names.begin(), names.end(), name) != names.end()) return false;
   names.push_back(name);
   changed(*link);
-  if (link->admin_up) notify(*link, RTM_NEWLINK);  // netdev_state_change() is silent of one that is down
+  if (link->admin_up) notify(*link, RTM_NEWLINK);  // netdev_state_change() sends nothing for a link that is down
   return true;
 }
 
@@ -321,7 +321,7 @@ void Kernel::watch(Link& link) {
   world_.after(world_.noise().between(20, 800) * microsecond, [this] { run_link_watch(); });
 }
 
-// Says how the links are by now, once for however many changes.
+// Announces the present state of the watched links, once for any number of changes.
 void Kernel::run_link_watch() {
   watch_due_ = false;
   const std::vector<std::int32_t> watched = std::move(watched_);
@@ -430,7 +430,7 @@ void Kernel::multicast(const std::shared_ptr<const Datagram>& datagram, std::uin
   }
 }
 
-// As wireless_send_event() does: the name, and nothing else that is read here.
+// As wireless_send_event() does: the message has the name, and nothing else that the decoder reads.
 void Kernel::send_partial(const Link& link) {
   auto datagram = std::make_shared<Datagram>();
   Writer writer(datagram->bytes);

@@ -17,7 +17,7 @@ namespace sim {
 
 class NetlinkSocket;
 
-// A netlink datagram. Multicast ones are shared by the sockets that they wait in.
+// A netlink datagram. The sockets that queue a multicast one share it.
 struct Datagram {
   std::vector<std::byte> bytes;
   std::uint32_t sender = 0;  // port; 0 = the kernel
@@ -26,14 +26,14 @@ struct Datagram {
 // A network device.
 struct Link {
   std::int32_t ifindex = 0;
-  int netns = 0;  // 0 = that of the process
+  int netns = 0;  // 0 = the process' namespace
   std::string name;
   std::string kind;        // IFLA_INFO_KIND; "" = hardware
   std::int32_t peer = 0;   // of a veth
-  std::int32_t lower = 0;  // what a macvlan stands on
+  std::int32_t lower = 0;  // the link below a macvlan
   std::int32_t master = 0;
   bool admin_up = false;
-  bool carrier = true;  // as netif_carrier_ok() has it
+  bool carrier = true;  // as netif_carrier_ok() returns it
   std::uint8_t operstate = 2;
   std::uint32_t mtu = 1500;
   std::array<std::uint8_t, 6> address{};
@@ -46,49 +46,51 @@ struct Link {
   [[nodiscard]] std::uint32_t flags() const noexcept;
 };
 
-// What kernels differ in.
+// Differences between kernels.
 struct KernelStyle {
   bool carrier_changes = true;
   bool carrier_counts = true;      // since 4.16
-  std::uint32_t padding = 0;       // bytes of attributes that nobody reads
-  std::uint32_t part_bytes = 32768;  // of a listing; less when memory is short
-  std::uint32_t charge = 2304;     // of a notification to the receive buffer
+  std::uint32_t padding = 0;       // bytes of attributes that the decoder does not read
+  std::uint32_t part_bytes = 32768;  // the longest part of a listing; less when memory is short
+  std::uint32_t charge = 2304;     // what a notification takes of the receive buffer
   bool may_force_buffer = true;    // CAP_NET_ADMIN
   std::uint32_t buffer_limit = 212'992;  // net.core.rmem_max
 };
 
-// How it misbehaves; each is a number of a million where nothing else is said.
+// Faults of the kernel. Each number is a rate in a million, unless it says otherwise.
 struct KernelFaults {
-  std::uint32_t drop = 0;       // a notification is lost for want of memory: ENOBUFS
-  std::uint32_t foreign = 0;    // another process sends us something before a notification
+  std::uint32_t drop = 0;       // a notification is lost because memory is short: ENOBUFS
+  std::uint32_t foreign = 0;    // another process sends a message to the socket before a notification
   std::uint32_t partial = 0;    // a message about wireless extensions comes after a notification
-  std::uint32_t late_reply = 0; // a part of a listing is handed over up to 3 ms after it was written
+  std::uint32_t late_reply = 0; // a part of a listing is delivered up to 3 ms after it was written
   std::uint32_t refused = 0;    // a listing ends with an error
-  std::uint32_t racing = 0;     // a notification comes a second time (changes that nobody reads)
+  std::uint32_t racing = 0;     // a notification comes twice (of changes that the decoder does not read)
 };
 
-// The kernel's network devices and its rtnetlink(7), as far as this project uses it: what is sent for which change, in
-// which order, and what a listing gives. kernel_oracle_test plays the same operations on the real one and compares.
+// The kernel's network devices and its rtnetlink(7), as far as this project uses it: which messages it sends for which
+// change, in which order, and what a listing contains. kernel_oracle_test carries out the same operations on the real
+// kernel and compares.
 class Kernel {
  public:
   Kernel(World& world, KernelStyle style) : world_(world), style_(style) {}
 
-  // Told of each change of a link that the process can see, before notifications are sent; `gone` for a removal.
+  // Called for each change of a link that the process can see, before notifications are sent; `gone` for a removal.
   using Observer = std::function<void(const Link& link, bool gone)>;
   void set_observer(Observer observer) { observer_ = std::move(observer); }
 
-  // ---- operations, as an administrator's or another daemon's. Of a link that is not there: false, and nothing is done.
+  // ---- operations of an administrator or another daemon. They return false, and do nothing, if the link does not
+  // exist.
   struct NewLink {
     std::string name;
     std::string kind = "veth";
-    int peer_netns = 1;         // veth: where its peer is
+    int peer_netns = 1;         // veth: the namespace of its peer
     std::string peer_name = {};  // "" = any
     std::int32_t lower = 0;     // macvlan
-    std::int32_t ifindex = 0;   // wanted; 0 = the next
+    std::int32_t ifindex = 0;   // the wanted one; 0 = the next
     std::optional<std::array<std::uint8_t, 6>> address = {};
     std::optional<std::array<std::uint8_t, 6>> peer_address = {};
   };
-  // Its ifindex; 0: the name or the number is taken.
+  // Returns the ifindex; 0 if the name or the ifindex is in use.
   std::int32_t add(const NewLink& wanted);
   bool remove(std::int32_t ifindex);
   bool set_admin(std::int32_t ifindex, bool up);
@@ -98,22 +100,22 @@ class Kernel {
   bool set_master(std::int32_t ifindex, std::int32_t master);
   bool add_name(std::int32_t ifindex, const std::string& name);
   bool remove_name(std::int32_t ifindex, const std::string& name);
-  // Of a link that has no peer: what its driver says.
+  // For a link without a peer: sets the carrier as its driver does.
   bool set_carrier(std::int32_t ifindex, bool on);
-  // Nobody's: the driver of a port is replaced by another one under the same number, without a word.
+  // Replaces the driver of a port under the same ifindex, without a notification.
   bool set_kind(std::int32_t ifindex, const std::string& kind);
 
   [[nodiscard]] const Link* find(std::int32_t ifindex) const;
   [[nodiscard]] const Link* find(const std::string& name) const;
   [[nodiscard]] const std::map<std::int32_t, Link>& links() const noexcept { return links_; }
 
-  // The RTNL lock is held by somebody else until then.
+  // Another process holds the RTNL lock until then.
   void hold_lock(Time until) { lock_free_at_ = std::max(lock_free_at_, until); }
   [[nodiscard]] Time lock_free_at() const noexcept { return lock_free_at_; }
-  // No listing ends without an interruption until then: links of no interest come and go.
+  // Until then, links of no interest come and go, so that every listing is interrupted.
   void churn_until(Time until) { churn_until_ = std::max(churn_until_, until); }
   [[nodiscard]] std::uint32_t sequence() noexcept;
-  // Nothing arrives, and nothing is answered, until then.
+  // Until then, no message arrives and no request gets a reply.
   void deaf_until(Time until) { deaf_until_ = std::max(deaf_until_, until); }
   [[nodiscard]] bool deaf() const noexcept { return world_.now() < deaf_until_; }
 
@@ -125,7 +127,7 @@ class Kernel {
   [[nodiscard]] std::uint32_t next_port() noexcept { return next_port_++; }
   void join(NetlinkSocket& socket) { members_.push_back(&socket); }
   void leave(NetlinkSocket& socket);
-  // One message that describes the link as it is.
+  // Appends one message that describes the present link.
   void describe(std::vector<std::byte>& out, const Link& link, std::uint16_t type, std::uint16_t flags,
                 std::uint32_t sequence, std::uint32_t port, std::uint8_t family = 0) const;
 
@@ -146,33 +148,33 @@ class Kernel {
   KernelStyle style_;
   Observer observer_;
   std::map<std::int32_t, Link> links_;
-  std::map<std::string, std::int32_t> names_;  // of the process' namespace
+  std::map<std::string, std::int32_t> names_;  // in the process' namespace
   std::vector<NetlinkSocket*> members_;
   std::vector<std::int32_t> watched_;
   bool watch_due_ = false;
   std::int32_t next_ifindex_ = 2;
-  std::uint32_t sequence_ = 1;  // of comings and goings
+  std::uint32_t sequence_ = 1;  // of the changes in the set of links
   std::uint32_t next_port_ = 1'000'000;
   Time lock_free_at_ = 0;
   Time churn_until_ = 0;
   Time deaf_until_ = 0;
 };
 
-// AF_NETLINK, NETLINK_ROUTE: a queue of datagrams, a receive buffer in bytes, and at most one listing under way.
+// AF_NETLINK, NETLINK_ROUTE: a queue of datagrams, a receive buffer in bytes, and at most one listing at a time.
 class NetlinkSocket final : public File {
  public:
   explicit NetlinkSocket(Kernel& kernel) : kernel_(kernel) {}
   ~NetlinkSocket() override;
 
   [[nodiscard]] std::uint32_t ready() const override;
-  // -errno each.
+  // Each returns -errno on failure.
   int bind();
   int join(std::uint32_t group);
   int set_option(int level, int name, int value);
   int get_option(int level, int name, void* value, std::uint32_t& size) const;
   ssize_t send(const std::byte* data, std::size_t size);
   struct Received {
-    ssize_t size = 0;  // -errno, or the size of what was copied
+    ssize_t size = 0;  // -errno, or the number of bytes copied
     std::size_t full_size = 0;
     std::uint32_t sender = 0;
   };
@@ -191,9 +193,9 @@ class NetlinkSocket final : public File {
   };
   struct Listing {
     std::uint32_t sequence;     // of the request
-    std::int32_t next = 1;      // ifindex
-    std::uint32_t seen = 0;     // the kernel's sequence at the part before
-    bool writing = false;       // a part is on its way
+    std::int32_t next = 1;      // the next ifindex
+    std::uint32_t seen = 0;     // the kernel's sequence at the previous part
+    bool writing = false;       // a part is being written
     bool done = false;
   };
   void write_part();

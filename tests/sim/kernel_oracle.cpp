@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
-// Plays the same random list of operations on the real kernel, in a network namespace of its own, and on the simulated
-// one, and compares what each tells: after every operation the messages of each link, field by field as netlink/decode
-// reads them, and at the end the listing. Needs root. Exit status: 0 equal, 1 different, 77 cannot be done here.
+// Carries out the same random list of operations on the real kernel, in its own network namespace, and on the simulated
+// one. Compares their messages: after every operation those of each link, field by field as netlink/decode reads them,
+// and at the end the listing. Needs root. Exit status: 0 equal, 1 different, 77 cannot run here.
 #include <fcntl.h>
 #include <linux/if_link.h>
 #include <linux/rtnetlink.h>
@@ -30,7 +30,7 @@ namespace {
 using portsync::LinkState;
 using portsync::netlink::Decoded;
 
-// What was said of links, in order. Messages of other families are kept by their kind alone.
+// The messages about links, in order. Of messages of other families, only the type is kept.
 struct Said {
   Decoded what;
   bool bridge = false;  // AF_BRIDGE
@@ -67,13 +67,13 @@ class RealKernel {
   RealKernel(const RealKernel&) = delete;
   RealKernel& operator=(const RealKernel&) = delete;
 
-  // `ip` does it: nothing of ours is between the two.
+  // Uses `ip`, so that no code of ours is in between.
   void ip(const std::string& arguments) {
     const std::string command = "ip " + arguments + " >/dev/null 2>&1";
     if (std::system(command.c_str()) != 0) std::cerr << "refused: ip " << arguments << '\n';
   }
 
-  // What comes until nothing has come for `quiet` milliseconds: the link watch is as slow as that.
+  // Returns the messages until none has come for `quiet` milliseconds, which is how slow the link watch is.
   Story events(int quiet) { return read(events_, quiet); }
 
   Story listing() {
@@ -179,8 +179,8 @@ std::string text(const Said& said, const std::map<std::int32_t, std::string>& na
          link.kind + " slave " + link.slave_kind + " names " + names_of;
 }
 
-// Each link's story by itself, for the order of two links' messages is the link watch's affair; the same said twice in a
-// row is said once (the kernel does so for features, and how often depends on its version).
+// Returns the messages of each link by itself, because the link watch decides the order between links. Drops
+// repetitions, because the kernel repeats messages for features, and how often depends on its version.
 std::map<std::string, std::vector<std::string>> by_link(const Story& story, std::map<std::int32_t, std::string>& names,
                                                         const std::string& ignored_kind) {
   std::map<std::string, std::vector<std::string>> result;
@@ -203,7 +203,7 @@ class Oracle {
   explicit Oracle(std::uint64_t seed) : random_(seed), simulated_(seed) {}
 
   int play(int operations) {
-    // A bridge's own messages (its address and mtu follow its members') are not compared: it is no port.
+    // A bridge's own messages are not compared, because it is no port: its address and mtu follow its members'.
     do_ip("link add br0 type bridge", [](sim::Kernel& k) { k.add({.name = "br0", .kind = "bridge"}); });
     do_ip("link set br0 up", [](sim::Kernel& k) { k.set_admin(k.find("br0")->ifindex, true); });
     for (int i = 0; i < operations && differences_ == 0; ++i) one();
@@ -302,7 +302,7 @@ void Oracle::one() {
                    [&](sim::Kernel& k) { has ? k.remove_name(ifindex, alternative) : k.add_name(ifindex, alternative); });
     }
     default: {
-      // Not while it is up: kernels before 6.6 refuse that.
+      // Only while it is down, because kernels before 6.6 refuse it otherwise.
       const std::string other = "v" + std::to_string(random_.below(3));
       if (link->admin_up || simulated_.kernel().find(other) != nullptr) return;
       return do_ip("link set " + name + " name " + other, [&](sim::Kernel& k) { k.rename(ifindex, other); });

@@ -21,12 +21,12 @@ void Links::add_first() {
   kernel_.set_admin(ifindex, true);
 }
 
-// What a step asks for: 1 = off, 2 = on, any other = what it is not.
+// Returns the state that a step asks for: 1 = off, 2 = on, any other = the opposite of the present one.
 bool Links::wanted(const Step& step, bool now) {
   return step.c == 1 ? false : step.c == 2 || !now;
 }
 
-// A veth, or a port of hardware, which has no peer.
+// Adds a veth, or a port of hardware, which has no peer.
 bool Links::add(std::uint32_t number, std::uint32_t choice, std::int32_t ifindex) {
   Kernel::NewLink link;
   link.name = name(number);
@@ -52,7 +52,7 @@ void Links::act(const Step& step) {
   const Link* link = port(step.a);
   if (step.act == Act::add) return count_if(link == nullptr && add(step.a, step.b, 0));
   if (step.act == Act::others) {
-    // Links that are no ports come and go.
+    // Adds or removes a link that is no port.
     const Link* other = kernel_.find("other0");
     return count_if(other != nullptr ? kernel_.remove(other->ifindex) : kernel_.add({.name = "other0", .kind = ""}) != 0);
   }
@@ -84,7 +84,7 @@ void Links::act(const Step& step) {
       return count_if(kernel_.add_name(ifindex, alternative) || kernel_.remove_name(ifindex, alternative));
     }
     case Act::replace:
-      // Gone and there again at once, now and then under the same number.
+      // Removes the link and adds it again at once, sometimes with the same ifindex.
       kernel_.remove(ifindex);
       ++operations_;
       return count_if(add(step.a, step.b, step.c % 3 == 0 ? ifindex : 0));

@@ -9,14 +9,14 @@
 
 namespace sim {
 
-// Does the steps that are about links.
+// Carries out the steps that concern links.
 class Links {
  public:
   Links(Kernel& kernel, const Setup& setup);
   void act(const Step& step);
-  // A port that is up, where there is none.
+  // Adds a port and sets it up, if there is none.
   void add_first();
-  // How many links have been changed.
+  // Returns how many changes of links there were.
   [[nodiscard]] std::uint64_t operations() const noexcept { return operations_; }
   [[nodiscard]] std::size_t count() const noexcept { return kernel_.links().size(); }
 

@@ -7,7 +7,7 @@
 
 namespace sim {
 
-// The machine that the process under test runs on: what tests/sim/os finds by `Machine::current()`.
+// The machine that the process under test runs on. tests/sim/os reaches it by `Machine::current()`.
 struct Machine {
   Machine(std::uint64_t seed, const KernelStyle& style) : world(seed), kernel(world, style), network(world) {
     current_ = this;

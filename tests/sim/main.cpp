@@ -30,7 +30,7 @@ struct Options {
   std::uint64_t steps = 600;
   std::vector<std::string> replays;
   std::string out = "sim-failure.txt";
-  std::uint64_t failures = 1;  // until it ends
+  std::uint64_t failures = 1;  // the program ends after so many
   std::set<std::string> off;   // acts that are left out
   bool verbose = false;
   bool twice = false;

@@ -103,7 +103,7 @@ void NetlinkSocket::deliver(const std::shared_ptr<const Datagram>& datagram, std
   allocated_ += charge;
 }
 
-// Each is counted, and the first is an error of the next read. From then on nothing comes until all has been read.
+// Counts each loss. The first makes the next read fail. Then no notification is queued until the queue has been read.
 void NetlinkSocket::overrun() {
   ++drops_;
   if (!congested_) error_ = ENOBUFS;
@@ -151,7 +151,7 @@ ssize_t NetlinkSocket::send(const std::byte* data, std::size_t size) {
     if ((header.nlmsg_flags & NLM_F_ACK) != 0) acknowledge(data, 0);
     return static_cast<ssize_t>(size);
   }
-  // From here on as rtnetlink_rcv_msg() does, under the lock.
+  // From here on like rtnetlink_rcv_msg(), under the lock.
   if (kernel_.lock_free_at() > world.now()) world.block("sendmsg", kernel_.lock_free_at());
   if (header.nlmsg_type == RTM_GETLINK && (header.nlmsg_flags & NLM_F_DUMP) == NLM_F_DUMP) {
     if (listing_ && !listing_->done) {
@@ -170,7 +170,8 @@ ssize_t NetlinkSocket::send(const std::byte* data, std::size_t size) {
   return static_cast<ssize_t>(size);
 }
 
-// One datagram of a listing: as many links as it holds, or its end. What it says is of now, and it may come later.
+// Queues one datagram of a listing: as many links as fit, or the end. It describes the present state, and may arrive
+// later.
 void NetlinkSocket::write_part() {
   World& world = kernel_.world();
   if (kernel_.lock_free_at() > world.now()) world.block("recvmsg", kernel_.lock_free_at());

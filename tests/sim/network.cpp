@@ -48,7 +48,7 @@ std::size_t Connection::send(std::string_view bytes) {
 }
 
 void Connection::deliver(std::string bytes) {
-  // It was held after it had been sent: nothing overtakes, for what is later is held as long.
+  // The connection was put on hold after this was sent. The order stays, because later bytes are held as long.
   if (held_until_ > world_.now()) {
     last_to_server_ = std::max(last_to_server_, held_until_);
     world_.at(held_until_, [self = shared_from_this(), text = std::move(bytes)]() mutable {
@@ -142,7 +142,7 @@ int StreamSocket::connect(const std::string& address, bool is_unix) {
     finish(*attempt_);
     return -attempt_->error;
   }
-  // The socket may be closed before the answer comes: then the attempt is nobody's.
+  // The socket may be closed before the result comes; then the result is dropped.
   std::weak_ptr<Attempt> attempt = attempt_;
   world.after(network_.style.latency * 2, [finish, attempt] {
     if (const auto waiting = attempt.lock()) finish(*waiting);
@@ -158,7 +158,7 @@ int StreamSocket::take_error() {
 ssize_t StreamSocket::send(std::string_view bytes) {
   if (!connection_) return -ENOTCONN;
   if (connection_->client_state == Connection::State::reset) return -ECONNRESET;
-  // After the other end has closed, the first bytes are accepted and answered by a reset.
+  // After the other end has closed, the first bytes are accepted, and a reset follows.
   if (connection_->client_state == Connection::State::ended) return -EPIPE;
   const std::size_t sent = connection_->send(bytes);
   if (sent == 0) return -EAGAIN;

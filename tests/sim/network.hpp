@@ -13,54 +13,54 @@
 
 namespace sim {
 
-// The other end of a connection, as its server sees it.
+// A connection between the process and a server.
 class Connection;
 
-// Who listens at an address.
+// A server that listens at an address.
 class Listener {
  public:
   virtual ~Listener() = default;
-  // False: refused.
+  // Returns false to refuse the connection.
   virtual bool accept(const std::shared_ptr<Connection>& connection) = 0;
   virtual void on_bytes(const std::shared_ptr<Connection>& connection, std::string_view bytes) = 0;
-  // The client has ended it.
+  // The client has closed the connection.
   virtual void on_end(const std::shared_ptr<Connection>& connection) = 0;
 };
 
-// How the network between the process and its servers is.
+// The properties of the network between the process and its servers.
 struct NetworkStyle {
   Time latency = 20 * microsecond;
   Time jitter = 30 * microsecond;
-  std::uint32_t split = 0;            // of a million: an answer comes in two pieces
-  std::size_t send_buffer = 212'992;  // bytes that the server has not taken yet
-  // A proxy in between hands on what it has of a connection that its client has reset, so much later. 0: it is lost.
+  std::uint32_t split = 0;            // in a million: a reply comes in two pieces
+  std::size_t send_buffer = 212'992;  // bytes that the server has not read yet
+  // How much later a proxy in between delivers what it holds of a connection that its client has reset. 0: it is lost.
   Time late = 0;
 };
 
-// One stream connection, TCP or unix: bytes on their way in both directions, in order, each at its own time.
+// One stream connection, TCP or unix. Bytes travel in both directions, in order, each piece with its own delay.
 class Connection : public std::enable_shared_from_this<Connection> {
  public:
   Connection(World& world, NetworkStyle& style) : world_(world), style_(style) {}
 
   // ---- the server's side
   void reply(std::string_view bytes);
-  // Ends it: what is on its way to the client still comes (orderly), or is lost.
+  // Closes it. What is on its way to the client still arrives (orderly), or is lost.
   void end(bool orderly);
   [[nodiscard]] bool alive() const noexcept { return alive_; }
-  std::uint64_t id = 0;  // the server's
+  std::uint64_t id = 0;  // the server's number for it
 
   // ---- the client's side
   void open(Listener& listener) { listener_ = &listener; }
   std::size_t send(std::string_view bytes);
   void close(bool reset);
 
-  // Bytes stay where they are until then: as if the server had been stopped, or the line were cut.
+  // Until then no bytes move, as if the server were stopped or the line cut.
   void hold(Time until) { held_until_ = until; }
 
   enum class State : std::uint8_t { open, ended, reset };
   State client_state = State::open;
   std::string incoming;  // for the client
-  std::size_t taken = 0; // of incoming
+  std::size_t taken = 0; // how much of incoming was read
   std::size_t in_flight = 0;
 
  private:
@@ -69,13 +69,13 @@ class Connection : public std::enable_shared_from_this<Connection> {
   World& world_;
   NetworkStyle& style_;
   Listener* listener_ = nullptr;
-  bool alive_ = true;  // for the server
+  bool alive_ = true;  // as the server sees it
   Time last_to_server_ = 0;
   Time last_to_client_ = 0;
   Time held_until_ = 0;
 };
 
-// The servers that there are, and the names that they have.
+// The servers, and the names they have.
 class Network {
  public:
   explicit Network(World& world) : world_(world) {}
@@ -83,11 +83,11 @@ class Network {
 
   void listen(const std::string& address, Listener& listener) { listeners_[address] = &listener; }
   [[nodiscard]] Listener* find(const std::string& address) const;
-  // What a name resolves to, from now on: "" = nothing. It takes `delay`.
+  // Sets the addresses of a name from now on; none = it does not resolve. Resolving takes `resolving`.
   void set_name(const std::string& name, std::vector<std::string> addresses) { names_[name] = std::move(addresses); }
   [[nodiscard]] std::vector<std::string> resolve(const std::string& name) const;
   Time resolving = 2 * millisecond;
-  // Connections that are open, in the order of their making.
+  // Returns the open connections, in the order in which they were made.
   [[nodiscard]] std::vector<std::shared_ptr<Connection>> connections();
 
   std::shared_ptr<Connection> make_connection();
@@ -107,11 +107,11 @@ class StreamSocket final : public File {
   ~StreamSocket() override;
 
   [[nodiscard]] std::uint32_t ready() const override;
-  // 0, -EINPROGRESS or another -errno. `is_unix`: known at once.
+  // Returns 0, -EINPROGRESS or another -errno. With `is_unix`, the result is known at once.
   int connect(const std::string& address, bool is_unix);
   ssize_t send(std::string_view bytes);
   ssize_t receive(char* data, std::size_t size);
-  // SO_ERROR.
+  // Returns and clears SO_ERROR.
   int take_error();
   void reset_on_close() noexcept { reset_ = true; }
 

@@ -37,7 +37,7 @@ portsync::redis::StateSinkOptions sink_options(const Setup& setup) {
   return options;
 }
 
-// Members that came later are set where they are.
+// Sets a member only if the library has it, so that older libraries compile.
 template <typename Options>
 void set_newer_options(Options& options, const Setup& setup) {
   if constexpr (requires { options.full_audit_every = 1; }) {

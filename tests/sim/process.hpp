@@ -19,17 +19,17 @@ namespace sim {
 // The process under test: libportsync's objects, wired as portsyncd wires them, in mirror or in sonic mode.
 class Process {
  public:
-  // Throws what the library's factories throw.
-  // A link of an earlier swss was set down, and is ignored from now on.
+  // Called when a link of an earlier swss was set down; it is ignored from now on. The constructor throws what the
+  // library's factories throw.
   using OnLinkSetDown = std::function<void(std::int32_t ifindex)>;
   Process(const Setup& setup, const portsync::PortFilter& filter, OnLinkSetDown on_link_set_down);
   ~Process();
   Process(const Process&) = delete;
   Process& operator=(const Process&) = delete;
 
-  // Whether its loop would wake.
+  // Returns whether the loop would wake.
   [[nodiscard]] bool ready() const;
-  // One turn of the loop. The error is final.
+  // Runs one turn of the loop. An error is final.
   [[nodiscard]] std::error_code turn();
 
   [[nodiscard]] portsync::Health health() const { return monitor_->overall(); }
@@ -37,7 +37,7 @@ class Process {
   [[nodiscard]] const portsync::PortFilter& filter() const noexcept { return options_.filter; }
   void set_filter(const portsync::PortFilter& filter);
   void stop();
-  // What makes portsyncd end in sonic mode, so that swss starts anew as a whole; "" = nothing.
+  // Returns why portsyncd would exit in sonic mode, so that swss restarts as a whole; "" if it would not.
   [[nodiscard]] const std::string& ended() const noexcept { return ended_; }
   [[nodiscard]] bool drained() const { return sync_->drained(); }
   [[nodiscard]] std::string describe() const;
@@ -58,7 +58,7 @@ class Process {
   std::string ended_;
 };
 
-// Where the setup's server is.
+// Returns the address of the setup's server.
 [[nodiscard]] std::string server_address(const Setup& setup);
 constexpr const char* server_name = "redis.switch";
 

@@ -7,7 +7,7 @@
 namespace sim {
 
 // A small generator with the same numbers on every machine (SplitMix64, https://prng.di.unimi.it/splitmix64.c). The
-// standard library's engines would do, its distributions would not: each library has others.
+// standard library's engines are portable, too, but its distributions differ between libraries.
 class Random {
  public:
   explicit Random(std::uint64_t seed) noexcept : state_(seed) {}
@@ -19,21 +19,21 @@ class Random {
     return value ^ (value >> 31U);
   }
 
-  // 0 to bound - 1; 0 when bound is 0.
+  // Returns a number from 0 to bound - 1; 0 if bound is 0.
   std::uint64_t below(std::uint64_t bound) noexcept {
     if (bound == 0) return 0;
     __extension__ using Wide = unsigned __int128;
     return static_cast<std::uint64_t>((Wide{next()} * bound) >> 64U);
   }
-  // first to last, both included.
+  // Returns a number from first to last, both included.
   std::int64_t between(std::int64_t first, std::int64_t last) noexcept {
     return first + static_cast<std::int64_t>(below(static_cast<std::uint64_t>(last - first) + 1));
   }
-  // True `count` times of a million.
+  // Returns true at a rate of `count` in a million.
   bool per_million(std::uint32_t count) noexcept { return count != 0 && below(1'000'000) < count; }
   bool percent(std::uint32_t count) noexcept { return per_million(count * 10'000); }
 
-  // Another generator, whose numbers do not depend on how many this one has given since.
+  // Returns another generator, whose numbers do not depend on how many this one has returned.
   [[nodiscard]] static Random derive(std::uint64_t seed, std::uint64_t stream) noexcept {
     Random mixer(seed ^ (stream * 0xd1342543de82ef95U));
     return Random(mixer.next());

@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: Apache-2.0
-// What the simulated redis-server stores, and the commands about it.
+// What the simulated redis-server stores, and the commands that use it.
 #include <algorithm>
 #include <charconv>
 #include <utility>
@@ -20,7 +20,7 @@ std::size_t to_number(std::string_view text) {
 
 }  // namespace
 
-// nullptr: there is no such key, or it is of another type.
+// Returns nullptr if there is no such key, or if it has another type.
 template <typename T>
 T* RedisServer::find(Client& client, std::string_view key, bool create, bool& of_wrong_type) {
   Keyspace& keys = data(client);
@@ -190,8 +190,8 @@ void RedisServer::set_command(Client& client, std::string_view command, const Wo
   gone == 0 ? resp::nil(client.out) : resp::bulk(client.out, popped);
 }
 
-// A cursor is a number for the key to go on from: what is there all the while is found, as Redis promises, and some keys
-// come twice, as it does not rule out.
+// A cursor is a number that stands for the key to continue from. As Redis promises, SCAN finds every key that exists
+// all the while; some keys come twice, which Redis does not rule out.
 void RedisServer::scan(Client& client, const Words& words) {
   std::string_view pattern = "*";
   std::size_t count = 10;
@@ -208,7 +208,7 @@ void RedisServer::scan(Client& client, const Words& words) {
     if (it != keys.begin() && it != keys.end() && world_.noise().percent(10)) --it;
     if (found != cursors_.end()) cursors_.erase(found);
   }
-  // A few at a time, whatever was asked for: else there would be no second call.
+  // Returns few keys at a time, whatever COUNT is, because otherwise there would be no second call.
   count = std::min<std::size_t>(count, 7 + world_.noise().below(60));
   std::vector<std::string_view> found;
   for (; it != keys.end() && count > 0; ++it, --count) {
@@ -225,10 +225,10 @@ void RedisServer::scan(Client& client, const Words& words) {
   for (const std::string_view key : found) resp::bulk(client.out, key);
 }
 
-// ---- our script, by what it does: libportsync/src/redis/tables.cpp. Any other is unknown.
+// ---- our script: what libportsync/src/redis/tables.cpp does. Any other script is unknown.
 //
-// KEYS: those that wait, those to be deleted, each row's staged hash. ARGV: the channel, and for each row its name, the
-// number of words to come, and these.
+// KEYS: the waiting keys, the keys to delete, each row's staged hash. ARGV: the channel, and for each row its name,
+// the number of words that follow, and these words.
 void RedisServer::eval(Client& client, const Words& words) {
   if (words[1].find("not call('PUBLISH', ARGV[1], 'G') then call('SREM'") == std::string_view::npos) {
     return resp::error(client.out, "ERR the simulated server does not know this script");

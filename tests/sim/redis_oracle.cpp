@@ -1,9 +1,9 @@
 // SPDX-License-Identifier: Apache-2.0
-// Sends the same random list of commands to a real redis-server and to the simulated one, by two connections each, and
-// compares the answers byte by byte; fields and members, which Redis gives in no order, are sorted first. Exit status: 0
-// equal, 1 different, 77 there is no redis-server.
+// Sends the same random list of commands to a real redis-server and to the simulated one, over two connections each,
+// and compares the replies byte by byte. Fields and members, which Redis returns in no order, are sorted first. Exit
+// status: 0 equal, 1 different, 77 there is no redis-server.
 //
-// redis_oracle SEED COMMANDS TABLES_CPP: the script that stages ports is taken from libportsync/src/redis/tables.cpp.
+// redis_oracle SEED COMMANDS TABLES_CPP: takes the script that stages ports from libportsync/src/redis/tables.cpp.
 #include <fcntl.h>
 #include <poll.h>
 #include <sys/socket.h>
@@ -43,7 +43,7 @@ std::string encode(const Words& words) {
   return bytes;
 }
 
-// The length of the answer that `bytes` begin with; 0 when it is not complete.
+// Returns the length of the reply at the beginning of `bytes`; 0 if it is not complete.
 std::size_t answer_size(std::string_view bytes, std::size_t at = 0) {
   const std::size_t end = bytes.find("\r\n", at);
   if (end == std::string_view::npos) return 0;
@@ -90,7 +90,7 @@ class RealRedis {
     answer.erase(0, size);
     return taken;
   }
-  // What comes unasked within a moment.
+  // Returns the messages that come within a moment without a request.
   std::string messages(std::size_t connection) {
     pollfd wait{connections_[connection], POLLIN, 0};
     while (::poll(&wait, 1, 20) > 0) read_more(connection);
@@ -170,7 +170,7 @@ std::string script_of(const std::string& path) {
   return source.substr(begin, end - begin);
 }
 
-// Pairs of fields, or members, in their order.
+// Returns the reply with its members, or pairs of field and value, in sorted order.
 std::string sorted(const std::string& answer, std::size_t words_each) {
   if (answer.empty() || answer[0] != '*') return answer;
   std::size_t at = answer.find("\r\n") + 2;
@@ -217,7 +217,7 @@ class Oracle {
       real = sorted(real, each);
       simulated = sorted(simulated, each);
     }
-    if (words[0] == "EXEC" && real != simulated) {  // with answers of the above among its own
+    if (words[0] == "EXEC" && real != simulated) {  // it may contain such replies
       std::sort(real.begin(), real.end());
       std::sort(simulated.begin(), simulated.end());
     }
@@ -257,7 +257,7 @@ class Oracle {
       case 23: return {"SISMEMBER", key(), field()};
       case 24: return {"SCARD", key()};
       default: {
-        // Two rows, the second of which is deleted now and then.
+        // Two rows, the second of which is sometimes deleted.
         Words words{"EVAL", script_, "4", "PORT_TABLE_KEY_SET", "PORT_TABLE_DEL_SET", "_PORT_TABLE:" + key(), "_PORT_TABLE:b",
                     "PORT_TABLE_CHANNEL@0", "a", "2", field(), field()};
         words.insert(words.end(), {"b"});

@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: Apache-2.0
-// The server: connections, what happens to it, and the commands about connections. What it stores: redis_commands.cpp.
+// The server: its connections, its faults, and the commands about connections. redis_commands.cpp has what it stores.
 #include "sim/redis_server.hpp"
 
 #include <algorithm>
@@ -123,7 +123,7 @@ void RedisServer::on_bytes(const std::shared_ptr<Connection>& connection, std::s
   client.last_seen = world_.now();
   if (world_.now() >= paused_until_) return run(client);
   if (std::exchange(resuming_, true)) return;
-  // Of a paused server: the clients are served in their order when it goes on.
+  // When a paused server continues, it serves the clients in their order.
   world_.at(paused_until_, [this, alive = std::weak_ptr<bool>(alive_)] {
     if (alive.expired()) return;
     resuming_ = false;
@@ -156,7 +156,7 @@ void RedisServer::send(Client& client) {
   client.out.clear();
 }
 
-// "*2\r\n$4\r\nPING\r\n…": false = not all of it is there.
+// Reads a command like "*2\r\n$4\r\nPING\r\n…". Returns false if it is not complete.
 bool RedisServer::take_command(Client& client, Words& words, std::size_t& size) const {
   const std::string_view bytes = client.pending;
   std::size_t at = 0;

@@ -24,60 +24,61 @@ using Set = std::set<std::string, std::less<>>;
 using RedisValue = std::variant<std::string, Hash, Set>;
 using Keyspace = std::map<std::string, RedisValue, std::less<>>;
 
-// What a user may not do, in Redis' own words. A word for each command, "*" for all.
+// What a user may not do, with Redis' own error text for each command; "*" = all commands.
 struct RedisRefusals {
   std::map<std::string, std::string, std::less<>> commands;  // "hmget" -> the error, without '-'
   std::map<std::string, std::string, std::less<>> keys;      // a key -> the error
-  std::string writes;                                        // OOM, READONLY, MISCONF …: of every command that writes
-  std::string everything;                                    // LOADING, MASTERDOWN …: but for AUTH, SELECT, CLIENT, INFO
-  bool publish = false;  // NOPERM for the channel, as a user of Redis 7 has it without &*
+  std::string writes;                                        // OOM, READONLY, MISCONF …: for every command that writes
+  // LOADING, MASTERDOWN …: for all but AUTH, SELECT, CLIENT, INFO.
+  std::string everything;
+  bool publish = false;  // NOPERM for the channel, as a user of Redis 7 without &* gets it
 
   [[nodiscard]] bool any() const noexcept {
     return publish || !commands.empty() || !keys.empty() || !writes.empty() || !everything.empty();
   }
 };
 
-// A redis-server: RESP2, the commands that this project sends and those that its neighbours need, and how it fails.
-// redis_oracle_test sends the same commands to a real one and compares the answers byte by byte.
+// A redis-server: RESP2, the commands of this project and of its neighbours, and the server's faults. redis_oracle_test
+// sends the same commands to a real one and compares the replies byte by byte.
 class RedisServer final : public Listener {
  public:
   RedisServer(World& world, std::string name);
 
-  // Told of each change of a key by anyone; `client` = 0 for act(), which is another program's.
+  // Called for each change of a key by any client; `client` = 0 for act(), which stands for another program.
   using Observer = std::function<void(int database, const std::string& key, std::uint64_t client)>;
   void set_observer(Observer observer) { observer_ = std::move(observer); }
-  // Told of each command of a connection before it is executed, MULTI's when EXEC comes.
+  // Called for each command of a connection before it is executed; for those of a MULTI at EXEC.
   using Spy = std::function<void(std::uint64_t client, int database, const std::vector<std::string_view>& words)>;
   void set_spy(Spy spy) { spy_ = std::move(spy); }
 
-  // Executes a command as another program's, and returns the answer in RESP.
+  // Executes a command for another program. Returns the reply in RESP.
   std::string act(int database, const std::vector<std::string>& words);
   [[nodiscard]] const Keyspace& keyspace(int database) const { return data_[static_cast<std::size_t>(database)]; }
   [[nodiscard]] const Hash* hash(int database, std::string_view key) const;
 
   // ---- what happens to it
-  void stop();                      // connections end, new ones are refused
-  void start(bool with_data);       // again, as another process; with what it had, or nothing
+  void stop();                      // connections are closed, new ones refused
+  void start(bool with_data);       // again, as another process; with its former data, or with none
   [[nodiscard]] bool running() const noexcept { return running_; }
   void pause(Time until) { paused_until_ = std::max(paused_until_, until); }
-  void kill_clients();              // CLIENT KILL TYPE normal
+  void kill_clients();              // as CLIENT KILL TYPE normal does
   void flush(int database);
   using Snapshot = std::array<Keyspace, 16>;
   [[nodiscard]] Snapshot save() const { return data_; }
-  void restore(Snapshot snapshot);  // under living connections; all that differs has changed
+  void restore(Snapshot snapshot);  // under open connections; every key that differs has changed
   void set_password(std::string user, std::string password) {
     user_ = std::move(user);
     password_ = std::move(password);
   }
   void set_idle_timeout(Time timeout);  // 0 = none
   RedisRefusals refusals;
-  // When a command was refused last; 0 = never.
+  // Returns when a command was last refused; 0 = never.
   [[nodiscard]] Time last_refusal() const noexcept { return last_refusal_; }
   std::size_t max_clients = 10'000;
 
   [[nodiscard]] std::size_t clients() const noexcept { return clients_.size(); }
   [[nodiscard]] const std::string& run_id() const noexcept { return run_id_; }
-  // Of clients that have ended: with what had come of them.
+  // Returns the number of commands, including those of clients that have ended.
   [[nodiscard]] std::uint64_t commands() const noexcept { return commands_; }
 
   // ---- Listener

@@ -7,7 +7,7 @@
 namespace sim::resp {
 namespace {
 
-// In their order.
+// Sorted by name.
 constexpr std::array<Command, 35> commands{{
     {"auth", -2, false, true},
     {"client", -2, false, true},

@@ -7,7 +7,7 @@
 #include <string_view>
 #include <vector>
 
-// What a redis-server writes, and what it knows of its commands.
+// The format of a redis-server's replies, and the properties of its commands.
 namespace sim::resp {
 
 void status(std::string& out, std::string_view text);
@@ -19,20 +19,20 @@ void array(std::string& out, std::size_t size);
 
 struct Command {
   std::string_view name;
-  int arity;              // with its name; negative = at least so many
-  bool writes = false;    // is refused by a server that takes no writes
-  bool always = false;    // is executed by a server that is loading
+  int arity;              // including its name; negative = at least so many
+  bool writes = false;    // a server that accepts no writes refuses it
+  bool always = false;    // a server that is loading executes it
   std::size_t first_key = 0;  // 0 = none
-  bool all_keys = false;  // from the first on
+  bool all_keys = false;  // from the first key on
 };
-// nullptr: there is none. `name` in small letters.
+// Returns nullptr if there is no such command. `name` is in lower case.
 [[nodiscard]] const Command* find_command(std::string_view name);
 
 [[nodiscard]] std::string lower(std::string_view text);
-// "client|setname", in an error.
+// Returns a name like "client|setname", as in errors.
 [[nodiscard]] std::string full_name(const std::string& command, const std::vector<std::string_view>& words);
 [[nodiscard]] std::string unknown_command(const std::vector<std::string_view>& words);
-// Redis' globs.
+// Returns whether `text` matches a glob of Redis.
 [[nodiscard]] bool matches(std::string_view pattern, std::string_view text);
 
 }  // namespace sim::resp

@@ -17,8 +17,8 @@
 namespace sim {
 namespace {
 
-constexpr std::uint64_t most_idle_turns = 300;   // in a row, without a byte read or written and without any event
-constexpr std::uint64_t most_calls = 6'000;      // of one turn
+constexpr std::uint64_t most_idle_turns = 300;   // in a row, without a byte read or written and without an event
+constexpr std::uint64_t most_calls = 6'000;      // in one turn
 constexpr Time longest_block = 100 * millisecond;
 constexpr std::size_t most_descriptors = 40;
 
@@ -98,7 +98,7 @@ class Runner {
 
   void start_process() {
     judge_.on_process_started();
-    // A factory may fail for want of a descriptor: a supervisor would start it again.
+    // A factory may fail because no descriptor is free; a supervisor would start the process again.
     for (int attempt = 0; attempt < 100 && !process_; ++attempt) {
       try {
         process_ = std::make_unique<Process>(setup_, filter_, [this](std::int32_t ifindex) { judge_.ignore(ifindex); });
@@ -198,7 +198,7 @@ class Runner {
         return;
       case Act::calm:
         return calm();
-      // What makes SONiC's other daemons deaf, or takes CONFIG_DB away, needs a restart of swss as a whole.
+      // These make SONiC's other daemons deaf, or remove CONFIG_DB, so swss must restart as a whole.
       case Act::stop_redis:
       case Act::restart_redis:
       case Act::rollback:
@@ -225,16 +225,16 @@ class Runner {
     start_process();
   }
 
-  // ---- what must be when all troubles have ended
+  // ---- what must be true when all troubles have ended
 
   void calm() {
     faults(false);
     troubles_.end();
     if (!setup_.sonic && !judge_.has_port()) links_.add_first();
-    // What is under way may take its time: an attempt to connect, a pause, the audits that look for rows nobody knows.
+    // Time for what is outstanding: an attempt to connect, a pause, the audits that look for rows of unknown names.
     const Time rows_limit = setup_.timeout * 2 + setup_.retry_interval * 3 + 12 * second +
                             setup_.audit_interval * (setup_.full_audit_every + 1);
-    run_for(2 * second);  // the link watch has its say
+    run_for(2 * second);  // time for the link watch
     const Time began = world().now();
     if (setup_.sonic) {
       run_for(setup_.timeout * 2 + setup_.retry_interval * 3 + 8 * second);
@@ -248,7 +248,8 @@ class Runner {
     while (!judge_.failure() && !healthy() && world().now() < health_limit) run_for(second);
     if (judge_.failure()) return;
     if (!healthy()) return judge_.fail("recovery", "still " + to_string(process_->health()));
-    // A link that was replaced while nobody could hear it is found by an audit, and its row, though equal, made anew.
+    // An audit finds a link that was replaced while no message of it arrived, and writes its row again though it is
+    // equal.
     if (setup_.whole_key) run_for(setup_.audit_interval + 2 * second);
     if (setup_.sonic && !swss_.init_done()) return judge_.fail("missing", "PortInitDone was not said");
     quiet();
@@ -258,18 +259,18 @@ class Runner {
 
   [[nodiscard]] bool healthy() const { return process_->health().verdict == portsync::Verdict::healthy; }
 
-  // Nothing happens: nothing is written, and the loop hardly turns.
+  // Nothing happens, so nothing may be written and the loop may hardly turn.
   void quiet() {
     const std::uint64_t writes = judge_.writes();
     const std::uint64_t turns = outcome_.turns;
     const Time duration = 12 * second;
     run_for(duration);
     if (judge_.failure()) return;
-    if (judge_.writes() != writes) return judge_.fail("quiet", "rows are written though nothing has changed");
+    if (judge_.writes() != writes) return judge_.fail("quiet", "rows were written although nothing has changed");
     if (!judge_.wrong().empty()) return judge_.fail("rows", judge_.describe_wrong());
     const std::uint64_t most = 400 + 40 * links_.count();
     if (outcome_.turns - turns > most) {
-      judge_.fail("quiet", std::to_string(outcome_.turns - turns) + " turns in 12 s though nothing has happened");
+      judge_.fail("quiet", std::to_string(outcome_.turns - turns) + " turns in 12 s although nothing has happened");
     }
   }
 
@@ -288,7 +289,7 @@ class Runner {
   portsync::Health health_;
   Outcome outcome_;
   std::uint64_t idle_turns_ = 0;
-  bool ended_ = false;  // by itself: swss starts anew
+  bool ended_ = false;  // the process exited by itself, so swss restarts
 };
 
 }  // namespace

@@ -15,7 +15,7 @@ constexpr std::size_t act_count = static_cast<std::size_t>(Act::count);
 
 struct ActInfo {
   const char* name;
-  std::uint32_t weight;  // how often, among the acts that are on
+  std::uint32_t weight;  // how often it occurs among the acts that are on
   bool is_link;          // always on
 };
 constexpr std::array<ActInfo, act_count> infos{{
@@ -51,7 +51,7 @@ Time random_delay(Random& random) {
   }
 }
 
-// Half of them are off.
+// Returns 0 in half of the cases.
 std::uint32_t rate(Random& random, std::uint32_t most) {
   return random.percent(50) ? 0 : static_cast<std::uint32_t>(random.below(most));
 }
@@ -98,7 +98,7 @@ Setup make_setup(std::uint64_t seed, Random& random) {
   return setup;
 }
 
-// Calls on_field(name, value) for each number of a setup, which it may change.
+// Calls on_field(name, value) for each number of a setup. on_field may change it.
 template <typename F>
 void each_field(Setup& s, F&& on_field) {
   on_field("seed", s.seed);
@@ -147,7 +147,7 @@ Scenario make_scenario(std::uint64_t seed, std::size_t steps) {
   scenario.setup = make_setup(seed, random);
   std::array<std::uint32_t, act_count> weights{};
   std::uint64_t sum = 0;
-  // One run in four has no faults but those of the setup.
+  // One run in four has no faults except those of the setup.
   const std::uint32_t share = random.percent(25) ? 0 : static_cast<std::uint32_t>(random.between(10, 60));
   for (std::size_t i = 0; i < act_count; ++i) {
     const bool on = infos[i].is_link ? random.percent(80) || i < 4 : random.percent(share);

@@ -12,9 +12,9 @@
 
 namespace sim {
 
-// What can be done to the links, to the servers and to the process. The numbers of a step choose which link, which key
-// and for how long; a step that makes no sense at its time does nothing, so that any list of steps can be run and a list
-// can be cut down freely.
+// What can be done to the links, the servers and the process. The numbers of a step choose which link, which key and
+// for how long. A step that makes no sense at its time does nothing, so that any list of steps can run and a list can
+// be cut anywhere.
 enum class Act : std::uint8_t {
   // links
   add, remove, admin, carrier, mtu, address, rename, swap, enslave, alternative_name, replace, kind, flap, others,
@@ -25,7 +25,7 @@ enum class Act : std::uint8_t {
   foreign_row, flush, save, rollback, idle_timeout,
   // the process
   reload, resync, audit, restart, kill_process, swss_restart,
-  // All troubles end; after a while everything must be as promised.
+  // All troubles end. After a while, everything must be as promised.
   calm,
   count
 };
@@ -33,16 +33,16 @@ enum class Act : std::uint8_t {
 
 struct Step {
   Act act = Act::calm;
-  Time delay = 0;  // after the step before
+  Time delay = 0;  // after the previous step
   std::uint32_t a = 0;
   std::uint32_t b = 0;
   std::uint32_t c = 0;
 };
 
-// How the machine and the process are, for one run.
+// The properties of machine and process in one run.
 struct Setup {
   std::uint64_t seed = 0;
-  std::uint32_t ports = 4;  // names that there may be
+  std::uint32_t ports = 4;  // the number of names
   std::uint32_t max_event_queue = 1000;
   std::uint32_t receive_buffer = 1U << 20U;
   Time audit_interval = 5 * second;
@@ -65,10 +65,10 @@ struct Scenario {
   std::vector<Step> steps;
 };
 
-// One seed is one scenario. Each turns a random subset of the acts and faults on (swarm testing).
+// Makes the scenario of a seed. Each scenario enables a random subset of the acts and faults (swarm testing).
 [[nodiscard]] Scenario make_scenario(std::uint64_t seed, std::size_t steps);
 
-// As a file that people can read and change.
+// Returns the scenario as a text file that people can read and change.
 [[nodiscard]] std::string to_text(const Scenario& scenario);
 // Throws std::runtime_error.
 [[nodiscard]] Scenario from_text(const std::string& text);

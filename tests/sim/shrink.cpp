@@ -14,7 +14,7 @@ class Shrinker {
   Shrinker(Scenario scenario, std::string rule) : best_(std::move(scenario)), rule_(std::move(rule)) {}
 
   Scenario result() {
-    // What came after the failure does not matter, but for the calm that found it.
+    // The steps after the failure do not matter, except the calm that found it.
     drop_steps();
     quieten();
     drop_steps();
@@ -35,7 +35,7 @@ class Shrinker {
     return true;
   }
 
-  // Takes out ever smaller pieces, from the end.
+  // Removes ever smaller pieces, from the end.
   void drop_steps() {
     for (std::size_t piece = std::max<std::size_t>(best_.steps.size() / 2, 1); piece > 0 && !late(); piece /= 2) {
       std::size_t end = best_.steps.size();

@@ -6,7 +6,7 @@
 
 namespace sim {
 
-// A scenario with fewer steps, shorter delays and less noise that breaks the same rule. Takes at most a minute.
+// Returns a scenario with fewer steps, shorter delays and less noise that breaks the same rule. Takes at most a minute.
 [[nodiscard]] Scenario shrink(const Scenario& scenario, const Failure& failure);
 
 }  // namespace sim

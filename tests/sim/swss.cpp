@@ -18,7 +18,7 @@ void Swss::start() {
   running_ = true;
   ++run_;
   seen_.clear();
-  for (const auto& [ifindex, link] : kernel_.links()) seen_.insert(link.name);  // these may be adopted
+  for (const auto& [ifindex, link] : kernel_.links()) seen_.insert(link.name);  // the process may adopt these
   for (const std::string& name : ports()) {
     server_.act(config_db, {"HSET", "PORT|" + name, "lanes", "1,2", "alias", name, "adv_speeds@", "100,200"});
   }
@@ -102,7 +102,7 @@ void Swss::check_config_done() {
   }
 }
 
-// A netdev that has gone since was seen.
+// A netdev counts as seen even if it has gone since.
 void Swss::check_init_done() {
   for (const std::string& port : ports()) {
     const Link* link = kernel_.find(port);

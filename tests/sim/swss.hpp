@@ -13,20 +13,19 @@
 
 namespace sim {
 
-// SONiC beside the process: CONFIG_DB with its ports, and an orchagent that takes over what was staged for it
-// (ProducerStateTable's consumer) and has the netdevs made after PortConfigDone. Judges when PortConfigDone and
-// PortInitDone are said.
+// SONiC's other programs: CONFIG_DB with its ports, and an orchagent that pops what is staged (ProducerStateTable's
+// consumer) and has the netdevs made after PortConfigDone. Judges when PortConfigDone and PortInitDone are set.
 class Swss {
  public:
   Swss(World& world, Kernel& kernel, RedisServer& server, Judge& judge, const Setup& setup);
 
-  // CONFIG_DB is there, and orchagent runs.
+  // Stores CONFIG_DB and starts orchagent.
   void start();
-  // orchagent ends, APPL_DB is flushed; the netdevs go too, unless they are left behind.
+  // Ends orchagent and flushes APPL_DB. Also removes the netdevs, unless they are left behind.
   void stop(bool leave_netdevs);
   void on_key(int database, const std::string& key);
   void on_link(const std::string& name) { seen_.insert(name); }
-  // Every port has its netdev; those that were removed are made again.
+  // Gives every port a netdev, also those whose netdev was removed.
   void make_netdevs();
   [[nodiscard]] bool init_done() const { return server_.hash(appl_db, "PORT_TABLE:PortInitDone") != nullptr; }
 
@@ -48,7 +47,7 @@ class Swss {
   bool running_ = false;
   bool due_ = false;
   std::uint64_t run_ = 0;
-  std::set<std::string> seen_;  // netdevs, since swss started
+  std::set<std::string> seen_;  // netdevs that existed since swss started
 };
 
 }  // namespace sim

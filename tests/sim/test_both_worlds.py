@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: Apache-2.0
-"""The same run on both worlds: a seed's operations on real links and a real Redis, and on the simulated ones."""
+"""The same run in both worlds: the operations of a seed on real links and a real Redis, and on the simulated ones."""
 
 import os
 import subprocess
@@ -12,8 +12,8 @@ from support.random_run import Run
 SEEDS = range(1, 11)
 PORTS = 16
 
-# A real operation as steps of the simulator: act, delay in ns, three numbers. What has no counterpart is left out: the
-# simulator's own seeds have more of it.
+# Real operations as steps of the simulator: act, delay in ns, three numbers. Operations without a counterpart are left
+# out; the simulator's own seeds have more of them.
 STEPS = {
     "admin": lambda port, up: [("admin", 0, port, 0, 1 + up)],
     "carrier": lambda port, up: [("carrier", 0, port, 0, 1 + up)],
@@ -30,7 +30,7 @@ STEPS = {
     "enslave": lambda port, *_: [("enslave", 0, port, 0, 0)],
     "release": lambda port: [("enslave", 0, port, 0, 0)],
     "altname": lambda port: [("alternative_name", 0, port, 0, 0)],
-    "nap": lambda ms: [("save", ms * 1_000_000, 0, 0, 0)],  # nothing but the delay
+    "nap": lambda ms: [("save", ms * 1_000_000, 0, 0, 0)],  # only the delay matters
     "overrun": lambda count: [("overrun", 0, 0, count, 0)],
     "client_kill": lambda: [("kill_clients", 0, 0, 0, 0)],
     "flushdb": lambda: [("flush", 0, 0, 0, 0)],
@@ -64,4 +64,4 @@ class BothWorlds(SettledCase):
                 run.carry_out(shrink_seconds=0 if os.environ.get("CI") else 30)
 
     def settle(self) -> None:
-        """Each run settles by itself, in both worlds."""
+        """Does nothing, because each run settles by itself in both worlds."""

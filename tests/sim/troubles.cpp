@@ -24,7 +24,7 @@ void Troubles::silent_until(Time when) {
   trouble_until_ = std::max(trouble_until_, when);
 }
 
-// A server that is silent is noticed after a time limit, and where nothing waits for it after a probe.
+// A silent server is noticed after a timeout, and by a probe if no reply is outstanding.
 Time Troubles::slack() const {
   const Time notice = setup_.timeout * 2 + setup_.retry_interval * 2 + 7 * second;
   return machine_.world.now() < trouble_until_ + notice ? notice : 0;
@@ -44,7 +44,7 @@ void Troubles::act(const Step& step) {
       silent_until(now + static_cast<Time>(step.c) % 5000 * millisecond + 12 * second);
       return machine_.kernel.deaf_until(now + static_cast<Time>(step.c) % 5000 * millisecond);
     case Act::overrun: {
-      // Many changes at once of links that are no ports: what the socket's buffer cannot take is lost.
+      // Many changes at once of links that are no ports. What the socket's buffer cannot hold is lost.
       const std::uint32_t count = 10 + step.b % 200;
       for (std::uint32_t i = 0; i < count; ++i) {
         if (const Link* bridge = machine_.kernel.find("br0")) machine_.kernel.set_mtu(bridge->ifindex, 1000 + i % 7);
@@ -160,7 +160,7 @@ void Troubles::refuse(const Step& step) {
       refusals.everything = "LOADING Redis is loading the dataset in memory";
       return;
     default:
-      // A key of another type, until somebody removes it.
+      // The key has another type until another program removes it.
       server_.act(state_db, {"DEL", step.c % 2 == 0 ? "PORT_TABLE" : row(step.b)});
       judge_.forget_foreign(row(step.b));
       server_.act(state_db, {"SADD", step.c % 2 == 0 ? "PORT_TABLE" : row(step.b), "x"});

@@ -10,16 +10,16 @@
 
 namespace sim {
 
-// Does the steps that are faults of the kernel and of Redis, and ends them.
+// Carries out the steps that are faults of the kernel and of Redis, and ends the faults.
 class Troubles {
  public:
   Troubles(Machine& machine, RedisServer& server, Judge& judge, const Setup& setup)
       : machine_(machine), server_(server), judge_(judge), setup_(setup) {}
   void act(const Step& step);
   void begin() {}
-  // All of them, now.
+  // Ends all faults now.
   void end();
-  // For how long nobody can know of a trouble that is there.
+  // Returns how long a present fault may go unnoticed.
   [[nodiscard]] Time slack() const;
 
  private:

@@ -26,14 +26,14 @@ World::World(std::uint64_t seed) : noise_(Random::derive(seed, 1)) {
   current_ = this;
 }
 
-// A thread that still waits for something has objects on its stack.
+// A thread that still waits has objects on its stack.
 void World::end_threads() {
   for (int i = 0; threads_ > 0 && i < 1'000'000 && advance(now_ + 3600 * second); ++i) {
   }
 }
 
 World::~World() {
-  // What the actors' events hold goes while the world is still there.
+  // Destroys what the actors' events hold while the world still exists.
   events_ = {};
   files_.clear();
   current_ = nullptr;
@@ -44,7 +44,7 @@ void World::at(Time when, Action action) {
 }
 
 void World::run_next() {
-  // The queue gives a const reference only; the element goes with the next line, so that to move out of it is harmless.
+  // The queue returns only a const reference. Moving out of it is harmless, because the next line removes the element.
   Event event = std::move(const_cast<Event&>(events_.top()));
   events_.pop();
   now_ = std::max(now_, event.when);
@@ -83,7 +83,7 @@ void World::block(const char* name, Time when) {
   }
 }
 
-// ---- threads: each has a stack of its own, and runs as events of the world
+// ---- threads: each has its own stack, and runs as events of the world
 
 struct World::Thread {
   static constexpr std::size_t stack_bytes = 256 * 1024;
@@ -105,7 +105,7 @@ void World::spawn(Action run) {
   after(noise_.between(5, 200) * microsecond, [this, thread] { resume(thread); });
 }
 
-// Called by the loop's thread alone, which runs all events.
+// Only the loop's thread calls this, because it runs all events.
 void World::resume(const std::shared_ptr<Thread>& thread) {
   assert(!running_);
   running_ = thread;
@@ -148,7 +148,7 @@ std::shared_ptr<File> World::file(int fd) const {
 
 int World::close(int fd) {
   if (file(fd) == nullptr) return -EBADF;
-  // The destructor of a socket may act on the world: it runs when the number is free again, as in the kernel.
+  // A socket's destructor may act on the world. It runs after the number is free again, as in the kernel.
   const std::shared_ptr<File> closed = std::exchange(files_[static_cast<std::size_t>(fd - first_descriptor)], nullptr);
   --open_;
   return 0;
@@ -224,7 +224,7 @@ ssize_t TimerFile::read(void* data, std::size_t size) {
   return sizeof expirations;
 }
 
-// The event does nothing: the world stops at that time, and whoever waits for the descriptor finds it readable.
+// The event does nothing: it makes the world stop at that time, when the descriptor becomes readable.
 void TimerFile::set(Time deadline) {
   deadline_ = deadline;
   if (deadline > World::current().now()) World::current().at(deadline, [] {});

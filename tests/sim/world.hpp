@@ -22,40 +22,40 @@ constexpr Time microsecond = 1'000;
 constexpr Time millisecond = 1'000'000;
 constexpr Time second = 1'000'000'000;
 
-// What is behind a descriptor.
+// What a descriptor refers to.
 class File {
  public:
   File() = default;
   File(const File&) = delete;
   File& operator=(const File&) = delete;
   virtual ~File() = default;
-  // EPOLL* events that are true now.
+  // Returns the EPOLL* events that are true now.
   [[nodiscard]] virtual std::uint32_t ready() const = 0;
-  // As read(2) and write(2), with -errno for an error.
+  // Like read(2) and write(2), but returns -errno on failure.
   virtual ssize_t read(void* data, std::size_t size);
   virtual ssize_t write(const void* data, std::size_t size);
 };
 
-// How often system calls fail though nothing is wrong with what they are asked: of a million.
+// How often valid system calls fail, as rates in a million.
 struct SystemFaults {
   std::uint32_t interrupted = 0;   // EINTR
-  std::uint32_t no_descriptor = 0; // EMFILE, ENOMEM where a descriptor or memory is taken
+  std::uint32_t no_descriptor = 0; // EMFILE, or ENOMEM where the call allocates a descriptor or memory
   std::uint32_t slow = 0;          // the process is not run for up to 20 ms
 };
 
-// What the judges need to know of the process.
+// What the judges need to know about the process.
 struct SystemCounters {
   std::uint64_t calls = 0;
-  std::uint64_t bytes = 0;          // read and written, but for timers
-  Time longest_block = 0;           // that one call has kept the process waiting
+  std::uint64_t bytes = 0;          // read and written, except from timers
+  Time longest_block = 0;           // how long a single call has blocked the process
   const char* blocked_in = "";
 };
 
-// The simulated machine: time, what is going to happen, and the descriptors of the process under test. There is one at a
-// time; `current()` is how the simulated system calls find it. Nothing here depends on addresses, hashes or real time.
+// The simulated machine: its time, its future events, and the descriptors of the process under test. There is one at a
+// time; simulated system calls find it with `current()`. Nothing here depends on addresses, hashes or real time.
 //
-// Other actors (the kernel, servers, operators) run as events. Events that are due run within each system call, so that
-// what the process under test does in one turn interleaves with what they do, as on a machine with several processors.
+// Other actors (the kernel, servers, operators) run as events. Events that are due run within each system call. So what
+// the process under test does in one turn interleaves with what they do, as on a machine with several processors.
 class World {
  public:
   using Action = std::function<void()>;
@@ -67,26 +67,26 @@ class World {
   [[nodiscard]] static World& current() noexcept { return *current_; }
 
   [[nodiscard]] Time now() const noexcept { return now_; }
-  // A look at the clock costs a little, as it does on a real machine; so no loop that waits for time to pass is endless.
+  // Reading the clock takes a little time, as on a real machine, so that a loop which waits for time to pass ends.
   [[nodiscard]] Time look_at_clock() noexcept { return now_ += 25; }
 
-  // Actions at the same time run in the order of these calls.
+  // Actions for the same time run in the order of these calls.
   void at(Time when, Action action);
   void after(Time delay, Action action) { at(now_ + delay, std::move(action)); }
-  // Goes on to the next event, or to `limit` when there is none before. False: it has come to the limit.
+  // Advances to the next event, or to `limit` if no event comes before. Returns false when it has reached the limit.
   bool advance(Time limit);
 
-  // The beginning of each simulated system call: takes time, and lets the others run.
+  // Begins each simulated system call: takes time, and lets other actors run.
   void enter(const char* name);
-  // Keeps the calling thread until `when`.
+  // Blocks the calling thread until `when`.
   void block(const char* name, Time when);
 
-  // A thread of the process: runs beside its loop, from now on. It changes over to the others in system calls alone.
+  // Starts a thread of the process, which runs beside its loop. Threads switch only in system calls.
   void spawn(Action run);
-  // Runs until there is none: what they wait for must still be there. Before the machine goes.
+  // Runs until no thread is left. To be called before the machine is destroyed, because the threads use it.
   void end_threads();
   [[nodiscard]] std::size_t threads() const noexcept { return threads_; }
-  // Whether a call is to fail now for no reason of its own.
+  // Returns whether a call must fail now for no reason of its own.
   [[nodiscard]] bool fails(std::uint32_t per_million) noexcept { return noise_.per_million(per_million); }
   [[nodiscard]] Random& noise() noexcept { return noise_; }
 
@@ -94,16 +94,16 @@ class World {
   SystemCounters counters;
   [[nodiscard]] std::uint64_t events_run() const noexcept { return events_run_; }
 
-  // Descriptors: the lowest free number is taken, as by the kernel, but beyond those of real ones.
+  // Descriptors. The lowest free number is used, as by the kernel, but above the numbers of real ones.
   static constexpr int first_descriptor = 10'000;
   int open(std::shared_ptr<File> file);
   [[nodiscard]] static bool is_simulated(int fd) noexcept { return fd >= first_descriptor; }
-  // nullptr: there is none.
+  // Returns nullptr if there is none.
   [[nodiscard]] std::shared_ptr<File> file(int fd) const;
   int close(int fd);
   [[nodiscard]] std::size_t open_descriptors() const noexcept { return open_; }
 
-  // Bytes for a log of what happened, which must be the same for every run of a seed.
+  // Adds to a hash of everything that happens, which must be the same for every run of a seed.
   void trace(std::uint64_t value) noexcept { fingerprint_ = (fingerprint_ ^ value) * 0x100000001b3U; }
   [[nodiscard]] std::uint64_t fingerprint() const noexcept { return fingerprint_; }
 
@@ -138,12 +138,12 @@ class World {
   std::uint64_t fingerprint_ = 0xcbf29ce484222325U;
 };
 
-// ---- the descriptors that need no peer
+// ---- descriptors without a peer
 
 class EpollFile final : public File {
  public:
   [[nodiscard]] std::uint32_t ready() const override;
-  // -errno.
+  // Returns -errno on failure.
   int control(int operation, int fd, const epoll_event* event);
   int collect(epoll_event* ready, int count);
 
@@ -153,10 +153,10 @@ class EpollFile final : public File {
     std::weak_ptr<File> file;
     epoll_event event;
   };
-  // Which of a member's events are true, 0 for one that has been closed.
+  // Returns which of a member's events are true; 0 if it has been closed.
   static std::uint32_t events_of(const Member& member);
   std::vector<Member> members_;
-  std::size_t first_ = 0;  // who is looked at first: nobody is always the last
+  std::size_t first_ = 0;  // which member is looked at first, so that no member is always the last
 };
 
 class TimerFile final : public File {

@@ -1,2 +1,2 @@
 # SPDX-License-Identifier: Apache-2.0
-"""What the tests stand on: network namespaces, a Redis server of one's own, the daemon, faults and a runner."""
+"""What the tests share: network namespaces, a Redis server of their own, the daemon, faults and a runner."""

@@ -1,5 +1,7 @@
 # SPDX-License-Identifier: Apache-2.0
-"""A booted Debian with systemd as PID 1, in a container of systemd-nspawn: each boot starts from the same fresh root."""
+"""
+A booted Debian with systemd as PID 1, in a container of systemd-nspawn: each boot starts from the same fresh root.
+"""
 
 import os
 import re
@@ -14,12 +16,12 @@ from support import debian_root, netns, process
 from support.case import program
 from support.control_group import ControlGroup
 
-# That of a root who has logged in (ENV_SUPATH of login.defs(5)).
+# The PATH of a root who has logged in (ENV_SUPATH of login.defs(5)).
 ROOTS_PATH = "/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin"
 PACKAGES = ["systemd", "systemd-sysv", "dbus", "iproute2", "kmod", "procps", "psmisc", "redis-server", "redis-tools"]
 
 
-# As the guide has them.
+# The steps of the guide.
 STEPS = """
 cp build/portsyncd/portsyncd /usr/local/bin/
 mkdir -p /etc/sonic
@@ -32,7 +34,7 @@ systemctl start portsyncd
 
 
 def libraries_of(binary: str) -> set[str]:
-    """The packages of the shared libraries that a program is linked with here."""
+    """Returns the packages of the shared libraries that a program is linked with on this machine."""
     packages = set()
     for path in re.findall(r"=> (/\S+)", process.run(["ldd", binary])):
         # dpkg knows a file by the name it was packed with, before /lib became a link to /usr/lib.
@@ -45,7 +47,7 @@ def libraries_of(binary: str) -> set[str]:
 
 
 class Box:
-    """Runs until close(). `folders` are seen inside at /mnt/NAME, read-only."""
+    """A container that runs until close(). It sees `folders` at /mnt/NAME, read-only."""
 
     _made = 0
 
@@ -78,11 +80,11 @@ class Box:
     def _name(pid: str) -> str:
         try:
             return Path(f"/proc/{pid}/comm").read_text().strip()
-        except (FileNotFoundError, ProcessLookupError):  # one of those that nspawn needs for a moment
+        except (FileNotFoundError, ProcessLookupError):  # a helper process of nspawn that has ended
             return ""
 
     def run(self, command: str, check: bool = True, limit: float = 120) -> str:
-        """Runs a shell's command inside as root, as typed; its output, of both kinds."""
+        """Runs a shell command inside as root. Returns its standard output and standard error."""
         done = subprocess.run(
             ["nsenter", "--target", str(self.pid), "--all", "env", "-i", f"PATH={ROOTS_PATH}", "HOME=/root",
              "LANG=C.UTF-8", "sh", "-c", command], stdin=subprocess.DEVNULL, stdout=subprocess.PIPE,
@@ -93,17 +95,18 @@ class Box:
 
     def close(self) -> None:
         if self.pid and self._nspawn.poll() is None:
-            os.kill(self.pid, signal.SIGKILL)  # the first process of the container takes all the others with it
+            # The kernel kills the other processes of the container together with the first.
+            os.kill(self.pid, signal.SIGKILL)
             try:
                 self._nspawn.wait(10)
             except subprocess.TimeoutExpired:
                 pass
         process.end(self._nspawn)
-        process.wait_for(self._group.remove, 10, "nothing is left in the container's control group")
+        process.wait_for(self._group.remove, 10, "the container's control group is empty")
 
 
 class SystemCase(unittest.TestCase):
-    """Asks a booted system, whatever it runs in: anything with run()."""
+    """Queries a booted system through `box`, which is anything with run()."""
 
     box: Any
 
@@ -111,7 +114,7 @@ class SystemCase(unittest.TestCase):
         return self.box.run(f"systemctl show --property {name} --value {unit}").strip()
 
     def wait_for(self, command: str, wanted: str, limit: float = 15, what: Optional[str] = None) -> None:
-        """Waits until a command inside says what is wanted, in its output."""
+        """Waits until the output of a command inside contains `wanted`."""
         said = ""
 
         def condition() -> bool:
@@ -135,7 +138,7 @@ class RootCase(SystemCase):
 
     box: Box
     root_name = "system-root"
-    more: list[str] = []  # packages of the root, beside PACKAGES
+    more: list[str] = []  # packages in the root besides PACKAGES
 
     def setUp(self) -> None:
         if os.geteuid() != 0:
@@ -174,11 +177,11 @@ class BoxCase(RootCase):
 
 
 class InstalledCase(BoxCase):
-    """The same; install() takes the guide's steps of an installation by hand."""
+    """A BoxCase. install() carries out the guide's steps of an installation by hand."""
 
     def setUp(self) -> None:
         super().setUp()
-        # The guide is read in a checkout that has been built.
+        # The guide expects a checkout that has been built.
         self.box.run("mkdir /root/checkout && ln -s /mnt/source/portsyncd /root/checkout/ && "
                      "ln -s /mnt/build /root/checkout/build")
 

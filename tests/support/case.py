@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: Apache-2.0
-"""The base of every test that runs portsyncd: ports, a Redis with others' data in it, and the one check that counts."""
+"""The base of every test that runs portsyncd: ports, a Redis with other writers' data, and the check at the end."""
 
 import fnmatch
 import os
@@ -17,7 +17,7 @@ from support.netns import Link, Netns
 from support.redis_server import STATE_DB, Redis
 
 DUT_INDEX, FAR_INDEX = 100, 20000
-GROUP = 100  # of all ports: `ip link del group` takes thousands at once
+GROUP = 100  # the group of all ports: `ip link del group` deletes thousands at once
 OWN_FIELDS = ("state", "netdev_oper_status", "admin_status", "mtu")
 Foreign = Union[str, dict[str, str]]
 
@@ -25,7 +25,7 @@ SANITIZED = bool(os.environ.get("PORTSYNC_SANITIZED"))
 
 
 def program(name: str) -> str:
-    """A program of the build under test; PORTSYNC_BUILD is its folder."""
+    """Returns the path of a program of the build under test, whose folder is PORTSYNC_BUILD."""
     found = Path(os.environ["PORTSYNC_BUILD"], name)
     if not found.exists():
         raise unittest.SkipTest(f"{name} is not built")
@@ -33,7 +33,7 @@ def program(name: str) -> str:
 
 
 class SettledCase(unittest.TestCase):
-    """Before each test: a directory. After each that passed: settle(), which says whether all is right."""
+    """Before each test: a directory. After each test that passed: settle(), which checks the end state."""
 
     def __init_subclass__(cls, **kwargs: Any) -> None:
         super().__init_subclass__(**kwargs)
@@ -67,10 +67,10 @@ class Case(SettledCase):
     """
 
     ports = 8                      # Ethernet0, Ethernet4, …
-    config: Config = {}            # on top of default_config()
+    config: Config = {}            # added to default_config()
     autostart = True
     settle_limit = 10.0
-    dut_index = DUT_INDEX          # of the first port
+    dut_index = DUT_INDEX          # the ifindex of the first port
 
     def setUp(self) -> None:
         super().setUp()
@@ -97,7 +97,7 @@ class Case(SettledCase):
         return f"Ethernet{4 * number}"
 
     def add_ports(self, count: int, first: int = 0, up: bool = True) -> None:
-        # Distinct indexes on both sides: with equal ones the kernel reports carrier changes at 100 a second only.
+        # Distinct indexes on both sides, because with equal ones the kernel reports only 100 carrier changes a second.
         numbers = range(first, first + count)
         self.dut.ip(*(f"link add name {self.port(i)} index {self.dut_index + i} group {GROUP} type veth "
                       f"peer name p{i} index {FAR_INDEX + i} netns {self.far.path}" for i in numbers))
@@ -107,14 +107,16 @@ class Case(SettledCase):
             self.wait_oper("up", *(self.port(i) for i in numbers))
 
     def wait_oper(self, oper: str, *ports: str) -> None:
-        """Waits until the kernel says so: carriers take their time, more so when other namespaces are busy too."""
+        """
+        Waits until the kernel reports this oper state. Carriers take time, and more when other namespaces are busy.
+        """
         def arrived() -> bool:
             links = self.dut.links()
             return all(links[port].oper == oper for port in ports)
         process.wait_for(arrived, 120, f"the kernel shows {len(ports)} ports {oper}")
 
     def load(self, kind: str, count: int = 0, first: int = 0) -> subprocess.Popen:
-        """Starts the load generator on the ports from this one on; with count 0 it runs until finish()."""
+        """Starts the load generator on the ports from `first` on. With count 0 it runs until finish()."""
         first_index, links = self.dut_index + first, self.ports - first
         args = [program("tests/support/link_load"), kind, str(count), str(first_index), str(links)]
         running = process.start(args, self.dut, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True)
@@ -123,7 +125,7 @@ class Case(SettledCase):
         return running
 
     def finish(self, load: subprocess.Popen) -> int:
-        """Ends the load (at once when it is endless); the number of changes it made."""
+        """Ends the load (an endless one at once). Returns the number of changes it made."""
         if load.args[-3] == "0":
             load.terminate()
         out, error = load.communicate(timeout=120 * process.PATIENCE)
@@ -133,7 +135,7 @@ class Case(SettledCase):
     # --- Redis ---
 
     def plant(self) -> None:
-        """What other writers keep beside our rows and in them. It must all be there at the end."""
+        """Stores what other writers keep beside our rows and in them. All of it must be there at the end."""
         rows = {f"PORT_TABLE|{self.port(i)}": {"speed": "100000", "supported_speeds": f"{i}"}
                 for i in range(self.ports)}
         others = {
@@ -165,7 +167,9 @@ class Case(SettledCase):
 
     def start(self, config: Optional[Config] = None, ready: bool = True, command: Optional[str] = None,
               **options: Any) -> Daemon:
-        """Starts portsyncd with default_config(), the class's config and this one, a later key over an earlier."""
+        """
+        Starts portsyncd with default_config(), the class's config and this one. A later key overrides an earlier one.
+        """
         merged = self.default_config()
         for some in (self.config, config or {}):
             for section, keys in some.items():
@@ -178,7 +182,7 @@ class Case(SettledCase):
             self.daemon.wait_ready()
         return self.daemon
 
-    # --- the check that counts ---
+    # --- the check at the end ---
 
     def kernel_ports(self) -> dict[str, Link]:
         globs = self.effective_config.get("ports", {}).get("match", ["Ethernet*"]) if self.daemon else ["Ethernet*"]
@@ -190,7 +194,7 @@ class Case(SettledCase):
         return {"state": "ok", "netdev_oper_status": link.oper, "admin_status": link.admin, "mtu": str(link.mtu)}
 
     def differences(self) -> list[str]:
-        """What in Redis is not as the kernel's links and the planted data want it; [] = all is right."""
+        """Returns how Redis differs from the kernel's links and the planted data; [] = not at all."""
         links = self.kernel_ports()
         db = self.redis.db
         keys = [key for key in db.scan("PORT_TABLE|*") if not self._is_planted_string(key)]
@@ -209,7 +213,7 @@ class Case(SettledCase):
                 wrong.append(f"{key} is {rows.get(key)}, wanted {self.foreign.get((STATE_DB, key))}")
         wrong += self._index_differences(links) + self._planted_differences()
         if wrong and self.kernel_ports() != links:
-            return ["the kernel's links changed meanwhile"]
+            return ["the kernel's links changed during the check"]
         return wrong
 
     def _is_planted_string(self, key: str) -> bool:
@@ -226,7 +230,7 @@ class Case(SettledCase):
         wrong = []
         for (database, key), want in self.foreign.items():
             if database == STATE_DB and key.startswith("PORT_TABLE|") and isinstance(want, dict):
-                continue  # seen with the rows
+                continue  # checked with the rows
             with self.redis.connect(database) as client:
                 found: Foreign = client.call("GET", key) if isinstance(want, str) else client.hash(key)
             if found != want:
@@ -236,7 +240,7 @@ class Case(SettledCase):
         return wrong
 
     def wait_equal(self, limit: Optional[float] = None) -> float:
-        """Waits until STATE_DB equals the kernel and all that is foreign is untouched; the seconds it took."""
+        """Waits until STATE_DB equals the kernel and other writers' data is untouched. Returns the seconds it took."""
         limit = self.settle_limit if limit is None else limit
         began = time.monotonic()
         deadline = began + limit * process.PATIENCE
@@ -251,7 +255,7 @@ class Case(SettledCase):
             time.sleep(0.01 if len(wrong) < 100 else 0.1)
 
     def settle(self) -> None:
-        """The end of every test: rows right, others' data untouched, the daemon alive and without complaints."""
+        """Checks the end state: rows right, other writers' data untouched, the daemon alive and without complaints."""
         self.wait_equal()
         for daemon in self.daemons:
             self.assertEqual(daemon.complaints(), [])

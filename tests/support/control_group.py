@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: Apache-2.0
-"""A control group of its own for a process that runs a service manager."""
+"""A control group for a process that runs a service manager."""
 
 import errno
 import os
@@ -7,7 +7,9 @@ from pathlib import Path
 
 
 def _own_folders() -> list[Path]:
-    """Where service managers keep groups: this process' own in the unified hierarchy and in that of name=systemd."""
+    """
+    The parents of service managers' groups: this process' group in the unified hierarchy and in that of name=systemd.
+    """
     paths = {}
     for line in Path("/proc/self/cgroup").read_text().splitlines():
         number, name, path = line.split(":", 2)
@@ -26,8 +28,9 @@ def _own_folders() -> list[Path]:
 
 class ControlGroup:
     """
-    Two containers in one group would have the same groups for services of the same name, and each would remove the
-    other's. Give the process group.enter as its preexec_fn; remove() once all that ran in it has been killed.
+    Two containers in one group would use the same groups for services of the same name, and each would remove the
+    other's. Pass group.enter to the process as its preexec_fn. Call remove() once everything that ran in the group has
+    been killed.
     """
 
     def __init__(self, name: str) -> None:
@@ -40,7 +43,7 @@ class ControlGroup:
             (folder / "cgroup.procs").write_text(str(os.getpid()))
 
     def remove(self) -> bool:
-        """False while something still ends in it."""
+        """Removes the group. Returns False while a process in it has not ended."""
         try:
             for top in self._folders:
                 for folder, _, _ in os.walk(top, topdown=False):

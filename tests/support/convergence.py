@@ -1,9 +1,10 @@
 # SPDX-License-Identifier: Apache-2.0
-"""Whatever happens: in the end STATE_DB equals the kernel, no write was in vain or astray, and the verdict was true.
+"""
+In the end STATE_DB equals the kernel, no write was redundant or of other writers' data, and the verdict was true.
 
 A run is a list of operations: those of link_model, the faults of faults_kernel, faults_redis, faults_config and of
-this file, and ("settle",), where trouble ends and everything is checked. Like link operations, faults can be carried
-out in any order: what does not apply does nothing.
+this file, and ("settle",), which ends all trouble and checks everything. Faults, like link operations, can be carried
+out in any order: an operation that does not apply does nothing.
 """
 
 import json
@@ -21,16 +22,16 @@ from support.honesty import Honesty
 from support.link_model import Cable, Links, Operation
 
 BUFFERS = (4096, 1 << 18, 16 << 20)
-# Longer than a reconnect takes (a time-out of 1 s and a pause of 1 s), shorter than the 10 s of silence after which a
-# probe would find what an overrun left wrong.
+# Longer than a reconnect takes (a timeout of 1 s and a pause of 1 s), and shorter than the 10 s of silence after which
+# a probe would find what an overrun left wrong.
 SETTLE_LIMIT = 7.0
-RSS_GROWTH = 2 << 20  # what a daemon may grow by between its second settle and any later one
+RSS_GROWTH = 2 << 20  # how much a daemon may grow between its second settle and any later one
 
 
 class World(ConfigFaults):
     """One run: namespaces, a Redis and a portsyncd of its own."""
 
-    dut_index = 1_000_000  # out of the way of the indexes that the kernel gives by itself
+    dut_index = 1_000_000  # above the indexes that the kernel chooses by itself
     settle_limit = SETTLE_LIMIT
     autostart = False
 
@@ -75,7 +76,10 @@ class World(ConfigFaults):
     # --- portsyncd ---
 
     def _daemon_start(self, audit: int, buffer: int, full_audit_every: int = 1, scope: int = 0) -> None:
-        """Audits every so many seconds, or (0) never: then nothing puts right what a lost message or answer left."""
+        """
+        Starts portsyncd with audits every `audit` seconds, or none (0). Without them, nothing corrects what a loss left
+        wrong.
+        """
         if self.alive():
             return
         self.audited, self.scope = bool(audit), scope
@@ -86,7 +90,8 @@ class World(ConfigFaults):
                     "ports": {"match": FILTERS[self.filter], "scope": ("all", "configured")[scope]},
                     "sync": {"audit_interval_secs": int(audit), "full_audit_every": full_audit_every},
                     "netlink": {"receive_buffer_bytes": BUFFERS[buffer]},
-                    # Nothing of the last minute: a verdict that is not Healthy for long would hide one that ought not be.
+                    # No judgement over the last minute: a verdict that is not Healthy for long would hide one that
+                    # should not be.
                     "performance": {"max_latency_us": 60_000_000, "min_success_rate": 0.0},
                     "health": {"max_failure_rate_percent": 100.0}}, ready=False)
         self.honesty.expect(daemon=self.daemon, audit=audit, full_audit_every=full_audit_every,
@@ -103,7 +108,7 @@ class World(ConfigFaults):
         self.honesty.expect(daemon=None)
         if gently:
             code = self.daemon.terminate()
-            if self.daemon.log():  # else it had only just begun, and signals did what they do by themselves
+            if self.daemon.log():  # otherwise portsyncd had not handled signals yet
                 self.assertEqual(code, 0)
         else:
             self.daemon.kill()
@@ -122,7 +127,7 @@ class World(ConfigFaults):
         self.frozen = False
 
     def _linger(self) -> None:
-        """For as long as a row may differ and the verdict be Healthy, and a second more."""
+        """Waits for as long as a row may differ while the verdict is Healthy, and one more second."""
         if self.alive() and self.audited:
             time.sleep(self.honesty.allowed() + 1)
 
@@ -139,7 +144,7 @@ class World(ConfigFaults):
         process.wait_for(lambda: set(self.redis.client_ids()) - old, self.settle_limit, "portsyncd is connected")
         self.wait_equal()
         there = {name for name in self.dut.links() if not name.startswith(("lo", "br")) and "." not in name}
-        self.assertEqual(self.links.names(), there, "the test's own model of the links")
+        self.assertEqual(self.links.names(), there, "the links of the test's own model")
         self.watch.check()
         self._judge_writes()
         self.watch.may_repeat = self.watch.reads_refused = False
@@ -172,7 +177,7 @@ class World(ConfigFaults):
         self._daemon_start(0, 1)
 
     def _asked_verdict(self) -> str:
-        """By the control socket."""
+        """Returns the verdict, as the control socket reports it."""
         with socket.socket(socket.AF_UNIX) as client:
             client.settimeout(10)
             client.connect(str(self.directory / "control.sock"))
@@ -181,7 +186,7 @@ class World(ConfigFaults):
                 return str(json.loads(answer.readline())["result"]["verdict"])
 
     def _check_levels(self) -> None:
-        """The first settle of a daemon is warming up; the second is what the later ones are compared with."""
+        """Compares with the second settle of a daemon; until the first one it warms up."""
         self.levels.append((self.daemon.descriptors(), self.daemon.rss_bytes()))
         if len(self.levels) < 3:
             return
@@ -192,7 +197,7 @@ class World(ConfigFaults):
 
 
 class Failed(Exception):
-    """A run failed at an operation of this number."""
+    """A run that failed at the operation with this number."""
 
     def __init__(self, operation: int, text: str) -> None:
         super().__init__(text)
@@ -200,7 +205,7 @@ class Failed(Exception):
 
 
 def carry_out(ports: int, operations: list[Operation], end: float = math.inf) -> World:
-    """In namespaces of its own; Failed when something was wrong. It ends early when the time is up."""
+    """Carries a run out in its own namespaces. Raises Failed if a check fails. Stops early when the time is over."""
     world = World()
     world.ports = ports
     try:

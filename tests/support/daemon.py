@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: Apache-2.0
-"""The real portsyncd: started with a generated configuration, watched from outside."""
+"""The real portsyncd: started with a generated configuration, and observed from outside."""
 
 import array
 import contextlib
@@ -64,32 +64,36 @@ class Daemon:
         env = {k: v for k, v in os.environ.items() if not k.startswith(not_ours)}
         env["NOTIFY_SOCKET"] = str(notify_path)
         env["RUNTIME_DIRECTORY"] = str(directory)
-        env["DBUS_SYSTEM_BUS_ADDRESS"] = "unix:path=/nonexistent"  # the machine's own bus is none of the tests'
+        env["DBUS_SYSTEM_BUS_ADDRESS"] = "unix:path=/nonexistent"  # tests do not use the machine's own bus
         env.setdefault("UBSAN_OPTIONS", "halt_on_error=1:print_stacktrace=1")
         env.setdefault("TSAN_OPTIONS", f"halt_on_error=1:suppressions={Path(__file__).parents[1] / 'tsan.supp'}")
         env.update(environment or {})
         self.started = time.monotonic()
         with open(self._log_path, "ab") as log:
             self._process = process.start([program, "--config", str(config_path), *options], namespace,
-                                          stdout=stdout or log, stderr=log, env=env, cwd=directory)  # where a core goes
+                                          # A core is written there.
+                                          stdout=stdout or log, stderr=log, env=env, cwd=directory)
 
-    # --- what it says ---
+    # --- what it reports ---
 
     def log(self) -> str:
         return self._log_path.read_text(errors="replace")
 
     def wait_for_log(self, text: str, limit: float = 10) -> None:
-        process.wait_for(lambda: text in self.log(), limit, f"the log says {text!r}")
+        process.wait_for(lambda: text in self.log(), limit, f"the log contains {text!r}")
 
     def notified(self, text: str) -> Optional[float]:
-        """Seconds from the start to the first notification that begins a line with text; None if there was none."""
+        """
+        Returns the seconds from the start to the first notification with a line that begins with `text`; None if there
+        is none.
+        """
         for at, message in list(self.notifications):
             if any(line.startswith(text) for line in message.splitlines()):
                 return at - self.started
         return None
 
     def statuses(self) -> list[str]:
-        """Every STATUS= so far, in order."""
+        """Returns every STATUS= so far, in order."""
         lines = [line for _, message in list(self.notifications) for line in message.splitlines()]
         return [line[len("STATUS="):] for line in lines if line.startswith("STATUS=")]
 
@@ -111,7 +115,10 @@ class Daemon:
         process.wait_for(lambda: text in self.status(), limit, f"STATUS has {text!r}, it is {self.status()!r}")
 
     def statistics(self) -> dict[str, int]:
-        """The counters, by SIGUSR1; a loop that does not turn does not answer, which fails the test."""
+        """
+        Requests the counters with SIGUSR1 and returns them. Fails if the loop does not turn, because there is no answer
+        then.
+        """
         before = self.log().count("statistics ")
         self.signal(signal.SIGUSR1)
         process.wait_for(lambda: self._statistics_lines() > before, 10, "SIGUSR1 is answered by statistics")
@@ -124,7 +131,7 @@ class Daemon:
         whole = self.log().rpartition("\n")[0]
         return whole.count("statistics ")
 
-    # --- what it is ---
+    # --- its state ---
 
     @property
     def pid(self) -> int:
@@ -147,22 +154,22 @@ class Daemon:
         return (int(fields[11]) + int(fields[12])) / os.sysconf("SC_CLK_TCK")
 
     def complaints(self) -> list[str]:
-        """Lines of sanitizers and assertions."""
+        """Returns the log lines of sanitizers and assertions."""
         return [line for line in self.log().splitlines() if any(mark in line for mark in SANITIZER_MARKS)]
 
-    # --- what is done to it ---
+    # --- what the test does to it ---
 
     def configure(self, config: Config) -> None:
-        """Another configuration file; it is read at the start and by reload()."""
+        """Writes another configuration file, which start and reload() read."""
         self.config_path.write_text(toml(config))
 
     def reload(self) -> str:
-        """SIGHUP; what the log says of it."""
+        """Sends SIGHUP. Returns what is logged about the reload."""
         before = len(self.log())
         self.signal(signal.SIGHUP)
         ends = ("Reload: nothing has changed", "Reload refused", "Reload: applied", "Reload: needs")
         process.wait_for(lambda: any(end in self.log()[before:] for end in ends), 10, "SIGHUP is answered")
-        self.statistics()  # all the lines of it are there
+        self.statistics()  # until all log lines of the reload have been written
         return self.log()[before:]
 
     def signal(self, number: int) -> None:
@@ -180,7 +187,7 @@ class Daemon:
         process.end(self._process)
 
     def wait(self, limit: float = 10) -> int:
-        """Until it has ended, and all that it said was heard; the exit code."""
+        """Waits until it has ended and all notifications have been read. Returns the exit code."""
         try:
             status = self._process.wait(limit * process.PATIENCE)
         except subprocess.TimeoutExpired:
@@ -189,7 +196,7 @@ class Daemon:
         return status
 
     def terminate(self, limit: float = 10) -> int:
-        """SIGTERM; the exit code."""
+        """Sends SIGTERM. Returns the exit code."""
         self.signal(signal.SIGTERM)
         return self.wait(limit)
 
@@ -199,12 +206,12 @@ class Daemon:
 
     def _end_reader(self) -> None:
         with contextlib.suppress(OSError):
-            self._notify.shutdown(socket.SHUT_RDWR)  # what waits is read before it shows
+            self._notify.shutdown(socket.SHUT_RDWR)  # what is queued is read before the shutdown shows
         if self._reader.is_alive():
             self._reader.join(10)
 
     def deafen(self) -> int:
-        """A filter that drops everything on its netlink sockets that are in a group; how many these were."""
+        """Attaches a filter that drops everything to its netlink sockets that are in a group. Returns their number."""
         class Program(ctypes.Structure):
             _fields_ = [("length", ctypes.c_ushort), ("filter", ctypes.c_void_p)]
 
@@ -219,7 +226,7 @@ class Daemon:
         return found
 
     def netlink_receive_buffers(self) -> list[int]:
-        """Of its netlink sockets that are in a group."""
+        """Returns the buffer sizes of its netlink sockets that are in a group."""
         sizes = []
         for s in self._sockets(socket.AF_NETLINK):
             with s:
@@ -228,7 +235,7 @@ class Daemon:
         return sizes
 
     def netlink_addresses(self) -> list[int]:
-        """The port ids of its netlink sockets."""
+        """Returns the port ids of its netlink sockets."""
         addresses = []
         for s in self._sockets(socket.AF_NETLINK):
             with s:
@@ -236,7 +243,7 @@ class Daemon:
         return addresses
 
     def connection_to(self, path: str) -> socket.socket:
-        """Its connection to a unix socket, as one that we have too."""
+        """Returns a duplicate of its connection to a unix socket."""
         found = None
         for s in self._sockets(socket.AF_UNIX):
             with contextlib.suppress(OSError):  # not connected

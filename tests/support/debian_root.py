@@ -1,5 +1,6 @@
 # SPDX-License-Identifier: Apache-2.0
-"""Roots of Debian, made by mmdebstrap from the archive that this machine's own apt uses.
+"""
+Roots of Debian, made by mmdebstrap from the archive that this machine's own apt uses.
 
   debian_root.py SUITE DIRECTORY PACKAGE...    SUITE "" = this machine's
 """
@@ -14,7 +15,7 @@ from typing import Iterable
 
 
 class CannotMakeRoot(Exception):
-    """What is missing, for people."""
+    """The message says what is missing."""
 
 
 def this_suite() -> str:
@@ -23,7 +24,7 @@ def this_suite() -> str:
 
 
 def archive() -> str:
-    """The URI of this machine's archive of Debian."""
+    """Returns the URI of this machine's archive of Debian."""
     index = subprocess.run(["apt-get", "indextargets", "--format", "$(REPO_URI) $(RELEASE) $(COMPONENT)",
                             "Created-By: Packages"], capture_output=True, text=True, check=False).stdout
     for line in index.splitlines():
@@ -34,12 +35,12 @@ def archive() -> str:
 
 
 def make_root(suite: str, directory: Path, packages: Iterable[str]) -> Path:
-    """Makes the root, unless it is there with these packages already. Takes 15 to 30 seconds."""
+    """Makes the root, unless it exists with these packages. Takes 15 to 30 seconds."""
     suite = suite or this_suite()
     wanted = " ".join([suite, *sorted(packages)]) + "\n"
     directory.parent.mkdir(parents=True, exist_ok=True)
     with directory.with_name(directory.name + ".lock").open("w") as lock:
-        fcntl.flock(lock, fcntl.LOCK_EX)  # tests that run at once want the same one
+        fcntl.flock(lock, fcntl.LOCK_EX)  # tests that run at once need the same one
         made_of = directory / "made-of"
         if not made_of.exists() or made_of.read_text() != wanted:
             _make_root(suite, directory, packages)

@@ -19,7 +19,7 @@ KEYRING = "/usr/share/keyrings/debian-archive-keyring.gpg"
 
 
 def fetch(suite: str, directory: Path, packages: Iterable[str]) -> None:
-    """Leaves what is there already. The machine's own lists and sources are not touched."""
+    """Leaves existing files. Does not touch the machine's own lists and sources."""
     directory.mkdir(parents=True, exist_ok=True)
     with tempfile.TemporaryDirectory() as state:
         Path(state, "lists", "partial").mkdir(parents=True)

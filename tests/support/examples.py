@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: Apache-2.0
-"""The programs of examples/, built as their first lines say, against the library as it is installed, and run."""
+"""The programs of examples/, built as their first lines say, against the installed library, and run."""
 
 import atexit
 import functools
@@ -22,7 +22,7 @@ STRICT = "g++ -O1 -Wall -Wextra -Wpedantic -Wshadow -Wconversion -Werror"
 
 
 def build_command(source: Path) -> str:
-    """The one in its header comment."""
+    """Returns the command in its header comment."""
     found = re.search(r"^//   (g\+\+ .*)$", source.read_text(), re.MULTILINE)
     if found is None:
         raise AssertionError(f"{source.name} does not say how to build it")
@@ -38,19 +38,19 @@ def installed() -> Installed:
 
 @functools.lru_cache(maxsize=None)
 def built(name: str) -> Path:
-    """Its program; built when it is first asked for."""
+    """Returns the program. Builds it at the first call."""
     return _build(EXAMPLES / f"{name}.cpp", build_command(EXAMPLES / f"{name}.cpp"))
 
 
 @functools.lru_cache(maxsize=None)
 def built_beside(source: Path, *packages: str) -> Path:
-    """A program of the tests that includes headers of examples/."""
+    """Builds a program of the tests that includes headers of examples/."""
     return _build(source, f"g++ -std=c++17 -I {EXAMPLES} {source.name} -o {source.stem} "
                           f"$(pkg-config --cflags --libs {' '.join(('portsync', *packages))})")
 
 
 def built_of_guide(guide: str, name: str, directory: Path) -> Path:
-    """A program that a guide of the library shows whole, in a block ```cpp NAME.cpp."""
+    """Builds a program that a guide of the library shows as a whole, in a block ```cpp NAME.cpp."""
     text = (EXAMPLES.parent / "libportsync/doc" / guide).read_text()
     source = directory / f"{name}.cpp"
     source.write_text(re.search(rf"```cpp {name}\.cpp\n(.*?)```", text, re.DOTALL)[1])
@@ -69,7 +69,7 @@ def _build(source: Path, command: str) -> Path:
 
 
 class Running:
-    """A program at work. What it writes goes to files, unless options say otherwise."""
+    """A running program. Its output goes to files, unless options say otherwise."""
 
     def __init__(self, directory: Path, namespace: Netns, *args: str, **options: Any) -> None:
         self._output, self._errors = (Path(tempfile.mkstemp(dir=directory)[1]) for _ in range(2))
@@ -87,11 +87,13 @@ class Running:
         return self._errors.read_text().splitlines()
 
     def wait_line(self, line: str, first: int = 0) -> int:
-        """Waits until it has written this line, as line number `first` or later; the number of the next one."""
+        """
+        Waits until it has written this line, as line number `first` or later. Returns the number of the next line.
+        """
         def found() -> bool:
             return line in self.lines[first:]
         try:
-            # Carriers take their time in a kernel whose other namespaces are busy.
+            # Carriers take time in a kernel whose other namespaces are busy.
             process.wait_for(found, 120, f"the line {line!r}")
         except process.TimedOut as error:
             raise process.TimedOut(f"{error}; there is:\n" + "\n".join(self.lines[-20:] + self.errors)) from None
@@ -101,7 +103,7 @@ class Running:
         process.wait_for(lambda: any(part in line for line in self.errors), 20, f"{part!r} as an error message")
 
     def end(self, number: Optional[int] = None) -> int:
-        """Waits for its end, after this signal; its exit status."""
+        """Sends this signal and waits for the end. Returns the exit status."""
         self.ended = True
         if number is not None:
             self.process.send_signal(number)

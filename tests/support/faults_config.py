@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: Apache-2.0
-"""The configuration's part of the random runs: other filters, and CONFIG_DB taken away and brought back."""
+"""The configuration's part of the random runs: other filters, and a CONFIG_DB that is removed and restored."""
 
 import fnmatch
 from typing import Optional
@@ -17,19 +17,20 @@ class ConfigFaults(RedisFaults):
     filter = 0
     scope = 0                         # 1: "configured"
     frozen = False
-    in_config_db: set[str] = set()    # what CONFIG_DB has
-    configured: Optional[frozenset[str]] = None   # what it had when it was last complete; None: portsyncd cannot know
+    in_config_db: set[str] = set()    # the ports in CONFIG_DB
+    # Its ports when it was last complete; None: portsyncd cannot know them.
+    configured: Optional[frozenset[str]] = None
 
     # --- ports.match ---
 
     def _filter(self, which: int) -> None:
-        """By a reload; a portsyncd that does not run has it at its next start."""
+        """Changes the filter with a reload. A portsyncd that does not run uses the new filter at its next start."""
         self.filter = which
         if not self.alive():
             return
         if self.frozen:
             self._thaw()
-        process.wait_for(self.daemon.log, 10, "portsyncd has begun: before that, SIGHUP ends it")
+        process.wait_for(self.daemon.log, 10, "portsyncd handles signals; until then, SIGHUP ends it")
         self.effective_config["ports"]["match"] = FILTERS[which]
         self.honesty.expect(daemon=None)
         self.daemon.configure(self.effective_config)
@@ -50,7 +51,7 @@ class ConfigFaults(RedisFaults):
             self.in_config_db = set()
 
     def _config_fill(self, every: int) -> None:
-        """Ports are written, each `every`th is left out (0: none); whether these are all, nothing says yet."""
+        """Writes ports, without each `every`th (0: all). CONFIG_DB is not marked as complete yet."""
         if self._writable():
             numbers = [number for number in range(2 * self.ports) if not every or number % every]
             self._config("FLUSHDB")
@@ -64,7 +65,7 @@ class ConfigFaults(RedisFaults):
             self._now_configured()
 
     def _config_port(self, number: int, present: int) -> None:
-        """One port more, or less."""
+        """Adds or removes one port."""
         if self._writable() and self._config("GET", "CONFIG_DB_INITIALIZED") == "1":
             name = self.port(number)
             if present:
@@ -84,7 +85,7 @@ class ConfigFaults(RedisFaults):
             return client.call(*words)
 
     def refill(self) -> None:
-        """After a start of Redis: what it has loaded. CONFIG_DB may be gone; then the last set stays."""
+        """Called after a start of Redis: reads what it has loaded. If CONFIG_DB is gone, the previous set stays."""
         with self.redis.connect(CONFIG_DB) as client:
             self.in_config_db = {key.partition("|")[2] for key in client.scan("PORT|*")}
             if client.call("GET", "CONFIG_DB_INITIALIZED") == "1":

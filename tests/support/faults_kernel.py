@@ -12,13 +12,13 @@ from support.honesty import Honesty
 from support.link_model import Links
 from support.link_requests import LinkRequests
 
-STEADY = 8  # the first cables are the load generator's; they always exist
+STEADY = 8  # the first cables belong to the load generator; they always exist
 CHURNED = [f"Ethernet{9000 + i}" for i in range(64)]  # link_load churn_ports makes and deletes them
 LOCKING = 4711  # the group of the bridges whose deletion holds the kernel's lock, 10 to 20 ms each
 
 
 class KernelFaults(Case):
-    """A fault is a method: ("overrun", 3000) calls _overrun(3000). What does not apply does nothing."""
+    """A fault is a method: ("overrun", 3000) calls _overrun(3000). A fault that does not apply does nothing."""
 
     links: Links
     honesty: Honesty
@@ -53,11 +53,11 @@ class KernelFaults(Case):
             forger.sendto(netns.link_message(netns.RTM_DELLINK, 0, self.dut_index), (0, 1))
 
     def _nap(self, milliseconds: int) -> None:
-        """Lets the daemon get somewhere between two bursts: a different interleaving, not a hope."""
+        """Gives the daemon time between two bursts, for a different interleaving; nothing depends on the time."""
         time.sleep(milliseconds / 1000)
 
     def _hold_lock(self, bridges: int) -> None:
-        """The kernel's rtnl lock, for seconds: another namespace deletes a group of bridges at once."""
+        """Holds the kernel's rtnl lock for seconds: another namespace deletes a group of bridges at once."""
         if self.locking:
             return
         if self.elsewhere is None:
@@ -80,7 +80,7 @@ class KernelFaults(Case):
         self.locking = None
 
     def _all_away(self) -> None:
-        """No link is a port any longer."""
+        """Renames all links, so that none is a port."""
         for number in range(self.ports):
             self.links.apply(("away", number))
 

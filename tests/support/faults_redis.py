@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: Apache-2.0
-"""Redis' part of the random runs: it ends, stops, refuses, forgets, and remembers what was long ago."""
+"""Redis' part of the random runs: it ends, stops, refuses commands, loses data, and restores old data."""
 
 from typing import Callable, Optional
 
@@ -16,17 +16,20 @@ class RedisFaults(KernelFaults):
     watch: Optional[RowWatch] = None
     refusing: Optional[str] = None
     redis_stopped = False
-    renamed = False        # commands of Redis are
-    unrepaired = False     # others have written to rows: an audit, or the next connection, finds it
-    meddled = False        # whose a row is cannot be known from the index any longer
+    renamed = False        # commands of Redis are renamed
+    unrepaired = False     # rows were changed by others; an audit, or the next connection, finds it
+    meddled = False        # the index no longer shows which rows are portsyncd's
     backup: Optional[dict[str, bytes]] = None
-    saved = False          # so is the file
+    saved = False          # the file is saved, too
     judged = 0
 
     # --- life and death ---
 
     def _start_redis(self, *options: str) -> None:
-        """portsyncd, which comes by TCP, is let in when every command is watched. Keys have events, as SONiC's have."""
+        """
+        Starts Redis. portsyncd, which connects by TCP, is let in once every command is watched. Keys have events, as in
+        SONiC.
+        """
         self.redis.start("--port", "0", "--notify-keyspace-events", "KEA", *options)
         self.watch = RowWatch(self.redis)
         self.plant()
@@ -35,7 +38,7 @@ class RedisFaults(KernelFaults):
         self.honesty.server("up")
 
     def refill(self) -> None:
-        """CONFIG_DB is empty."""
+        """CONFIG_DB is empty, so there is nothing to do."""
 
     def _redis_up(self) -> bool:
         return self.watch is not None and not self.redis_stopped and self.refusing is None
@@ -66,7 +69,7 @@ class RedisFaults(KernelFaults):
             self._start_redis()
 
     def _redis_rename(self, command: str) -> None:
-        """Started anew, with its data, and without this command."""
+        """Restarts Redis with its data, and without this command."""
         if self._redis_up():
             self.redis.db.call("SAVE")
             self._redis_kill(0)
@@ -96,17 +99,17 @@ class RedisFaults(KernelFaults):
             self.redis.kill_clients()
 
     def _idle_timeout(self, seconds: int) -> None:
-        """The server closes who is silent for so long; the tests' own client is opened anew when it was."""
+        """The server closes clients that are silent for so long. The tests' own client is reopened if it was closed."""
         if self._redis_up():
             self.redis.config("timeout", seconds)
 
     def keep_connected(self) -> None:
-        """Before each fault: an idle timeout may have closed our own client."""
+        """Called before each fault, because an idle timeout may have closed our own client."""
         if self.watch and not self.redis_stopped:
             try:
                 self.redis.db.call("PING")
             except resp.RedisError:
-                pass  # it answers, with a refusal
+                pass  # it answers with a refusal
             except OSError:
                 self.redis.reconnect()
 
@@ -121,7 +124,7 @@ class RedisFaults(KernelFaults):
     # --- others write to our rows: an audit, or the next connection, finds it ---
 
     def _writable(self) -> bool:
-        """For us, whatever portsyncd may do."""
+        """Returns whether the test may write, whatever portsyncd may do."""
         return self.watch is not None and not self.redis_stopped and self.refusing in (None, *ONLY_PORTSYNCD)
 
     def _meddle(self, *names: str) -> None:
@@ -135,7 +138,7 @@ class RedisFaults(KernelFaults):
             self._plant_again(number)
 
     def may_be_ours(self, name: str) -> bool:
-        """A row that is neither of a port nor in the index is ours by the filter alone."""
+        """A row of no port without an index entry counts as ours by the filter alone."""
         return own_name(name)
 
     def _edit_row(self, number: int) -> None:
@@ -160,10 +163,10 @@ class RedisFaults(KernelFaults):
         key = f"PORT_TABLE|{self.port(number)}"
         self.plant_row(key, {"speed": "100000", "supported_speeds": f"{number}"})
 
-    # --- what was long ago, under a living connection ---
+    # --- old data, restored under an open connection ---
 
     def _keep(self) -> None:
-        """What a rollback brings back."""
+        """Saves what a rollback restores."""
         if self._redis_up():
             keys = self.redis.db.scan("*")
             payloads = self.redis.raw(STATE_DB, [("DUMP", key) for key in keys])
@@ -195,7 +198,7 @@ class RedisFaults(KernelFaults):
             self._judge_writes()
             self.watch.may_repeat |= kind not in READS
             self.watch.reads_refused = kind in READS
-            # What the index refused is found by the next audit or connection, like an edit.
+            # The next audit or connection finds what the index refused, like an edit.
             self.unrepaired = self.unrepaired or kind == "noperm_index"
             if kind == "wrongtype":
                 self._meddle(self.port(self.ports - 1))
@@ -218,12 +221,12 @@ class RedisFaults(KernelFaults):
     _end_refusal: Callable[[], None]
 
 
-# What only portsyncd's own user is refused.
+# Refusals that affect only portsyncd's own user.
 ONLY_PORTSYNCD = ("noperm", "noperm_key", "noperm_read", "noperm_scan", "noperm_index", "noauth", "wrongtype",
                   "wrongtype_index", "tls_only")
-# A refused read is no absence: nothing is written for it.
+# A refused read does not count as an absent row: nothing is written because of it.
 READS = ("noperm_read", "noperm_scan")
-# While these last, rows cannot be compared; loading ends by itself. The others may be without consequence as long as
-# nothing changes.
+# While these last, rows cannot be compared; loading ends by itself. The others may have no effect while nothing
+# changes.
 INCOMPARABLE = ("noperm_read", "noperm_index", "noauth", "max_clients", "wrongtype_index", "busy", "masterdown",
                 "tls_only")

@@ -1,10 +1,9 @@
 // SPDX-License-Identifier: Apache-2.0
-// Holds the kernel's lock of all links by way of a link of the network namespace it runs in, until its standard input
-// ends or 3 s are over.
+// Holds the kernel's rtnl lock through a link of its network namespace, until its standard input ends or 3 s are over.
 //
 //   hold_rtnl LINK
 //
-// Prints "held", and ends with 77 where it cannot.
+// Prints "held". Exits with 77 where it cannot hold the lock.
 
 #include <poll.h>
 

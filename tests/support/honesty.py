@@ -1,18 +1,19 @@
 # SPDX-License-Identifier: Apache-2.0
-"""The verdict is true: while a row differs from the kernel for longer than the audit interval + 1 s, it is not Healthy.
+"""
+The verdict is true: while a row differs from the kernel for longer than the audit interval + 1 s, it is not Healthy.
 
-Nor while rows cannot be compared, for Redis refuses what that needs, or while no link is a port.
+Nor is it Healthy while Redis refuses what comparing rows needs, or while no link is a port.
 
-A reader of its own, beside the test's and portsyncd's: a thread that samples the kernel by ioctl(2), which waits for no
-lock of the kernel's, and STATE_DB by HGETALL, four times a second. The verdicts are every STATUS= of the notify socket,
-with the time at which it came, so none of them is missed.
+The reader is independent of the test's and of portsyncd's. It is a thread that samples, four times a second, the kernel
+with ioctl(2), which waits for no lock of the kernel, and STATE_DB with HGETALL. The verdicts are every STATUS= of the
+notify socket with the time at which it came, so that none is missed.
 
-What makes a difference count, so that no race is taken for a lie:
-- it is of one row, which has the same wrong value in each sample from the first to the last, five of them at least;
-- it begins when the first sample was complete and ends before the last one was begun;
-- what the machine withheld from this thread in between is added to what is allowed;
-- a stopped process has no verdict: freezing, killing and starting portsyncd, and reloading it, begin anew;
-- a row that the test itself writes begins anew, too.
+So that no race counts as a wrong verdict, a difference counts only under these conditions:
+- it is of one row, which has the same wrong value in each sample from the first to the last, at least five;
+- it begins when the first sample was complete, and ends before the last one was begun;
+- the time for which this thread did not run is added to what is allowed;
+- a stopped process has no verdict: freezing, killing, starting and reloading portsyncd begin the observation again;
+- a row that the test itself writes begins again, too.
 """
 
 import ctypes
@@ -32,8 +33,8 @@ from support.netns import IFF_RUNNING, IFF_UP, Netns
 from support.redis_server import STATE_DB, Redis
 
 PAUSE = 0.25
-SAMPLES = 5          # fewer say nothing about the time between them
-GRACE = 0.5          # for the verdict's own way: a timer of portsyncd, a datagram, a thread
+SAMPLES = 5          # fewer show nothing about the time between them
+GRACE = 0.5          # for a timer of portsyncd, a datagram and a thread, which the verdict passes through
 SIOCGIFFLAGS, SIOCGIFMTU = 0x8913, 0x8921
 Row = Optional[tuple[str, ...]]
 
@@ -42,7 +43,9 @@ _CAPABILITY_VERSION_3 = 0x20080522
 
 
 def _drop_capabilities() -> None:
-    """Of this thread. With CAP_NET_ADMIN the kernel looks for a module of the name of a link that is not there."""
+    """
+    Drops this thread's capabilities. With CAP_NET_ADMIN, the kernel would look for a module named like a missing link.
+    """
     header = struct.pack("=Ii", _CAPABILITY_VERSION_3, 0)
     if _libc.capset(header, bytes(24)) != 0:
         raise OSError(ctypes.get_errno(), "capset")
@@ -51,31 +54,31 @@ def _drop_capabilities() -> None:
 @dataclass
 class _Difference:
     key: str
-    row: object          # as it is in STATE_DB
+    row: object          # its value in STATE_DB
     text: str
-    ghost: bool = False  # a row of no port: an audit that scans finds it
+    ghost: bool = False  # a row of no port, which only a full audit finds
     since: float = 0
     samples: int = 1
 
 
 @dataclass
 class Expectation:
-    """What the rows are to be, as far as the test has decided it."""
+    """What the rows should be, as far as the test decides it."""
 
     daemon: Optional[Daemon] = None     # None: none runs, or it is stopped
-    audit: float = 0                    # seconds; 0: no audits, nothing is promised
-    full_audit_every: int = 1           # the audit that finds the rows of no port
+    audit: float = 0                    # seconds; 0: no audits, so nothing is promised
+    full_audit_every: int = 1           # every n-th audit finds the rows of no port
     match: tuple[str, ...] = ("Ethernet*",)
-    configured: Optional[frozenset[str]] = None   # None: every port, whatever CONFIG_DB has
-    known: bool = True                  # False: what CONFIG_DB wants, nobody knows
-    disowned: frozenset[str] = frozenset()        # the test has taken their entries from the index
+    configured: Optional[frozenset[str]] = None   # None: every port, whatever CONFIG_DB contains
+    known: bool = True                  # False: the contents of CONFIG_DB are unknown
+    disowned: frozenset[str] = frozenset()        # rows whose index entries the test has removed
     refused: str = ""                   # what the server refuses, so that rows cannot be compared
-    server: str = "up"                  # or "stopped": its rows are as they were; or "down": there are none
+    server: str = "up"                  # or "stopped": the rows stay as they were; or "down": there are none
 
 
 @dataclass
 class Honesty:
-    """`names`: all that ports may be called. wrong: what was found. Close it before the namespace and the server."""
+    """`names`: all names that ports may have. `wrong`: what was found. Close it before the namespace and the server."""
 
     namespace: Netns
     redis: Redis
@@ -105,7 +108,7 @@ class Honesty:
         self._socket.close()
 
     def expect(self, **changes: object) -> None:
-        """What holds from now on; all that differs begins anew."""
+        """Sets what is true from now on. All differences begin again."""
         with self._lock:
             for name, value in changes.items():
                 setattr(self._expect, name, value)
@@ -113,13 +116,16 @@ class Honesty:
             self._differences.clear()
 
     def server(self, state: str) -> None:
-        """Differences go on: a row that was wrong before a pause, and is after it, was so all the time."""
+        """
+        Sets the server's state. Differences continue: a row that is wrong before and after a pause was wrong all the
+        time.
+        """
         with self._lock:
             self._expect.server = state
             self._generation += 1
 
     def touch(self, names: list[str]) -> None:
-        """The test is about to write to these rows."""
+        """Called before the test writes to these rows."""
         with self._lock:
             self._generation += 1
             self._expect.disowned |= set(names)
@@ -128,7 +134,7 @@ class Honesty:
                 self._differences.pop(f"index {name}", None)
 
     def allowed(self, audits: int = 1) -> float:
-        """Seconds that a row may differ while the verdict is Healthy."""
+        """Returns the seconds that a row may differ while the verdict is Healthy."""
         return audits * self._expect.audit + 1 + GRACE * process.PATIENCE
 
     # --- the thread ---
@@ -159,7 +165,7 @@ class Honesty:
         before = time.monotonic()
         found = self._rows(expect.server)
         if found is None:
-            return  # a gap: the server does not answer, so that nobody's writes arrive either
+            return  # a gap: the server does not answer, so no writes arrive either
         rows, index = found
         wanted = self._wanted()
         after = time.monotonic()
@@ -190,7 +196,9 @@ class Honesty:
         return now
 
     def _judge(self, expect: Expectation, new: _Difference, before: float, after: float) -> _Difference:
-        """The difference that was found, as it has been since the first sample that had it."""
+        """
+        Returns the difference with the time of the first sample that had it. Reports it if it has lasted too long.
+        """
         old = self._differences.get(new.key)
         if old is None or old.row != new.row:
             new.since = after
@@ -208,7 +216,7 @@ class Honesty:
 
     @staticmethod
     def _healthy(daemon: Optional[Daemon], begin: float, end: float) -> bool:
-        """Whether it was the verdict at any time within [begin, end]."""
+        """Returns whether the verdict was Healthy at any time within [begin, end]."""
         assert daemon is not None
         verdict = ""
         for at, message in list(daemon.notifications):
@@ -224,7 +232,7 @@ class Honesty:
     # --- what is wanted ---
 
     def _wanted(self) -> dict[str, Row]:
-        """The kernel's links, as rows; None for one that is not there."""
+        """Returns the kernel's links as rows; None for a link that does not exist."""
         fd = self._socket.fileno()
         found: dict[str, Row] = {}
         for name, request in zip(self.names, self._requests):
@@ -240,8 +248,8 @@ class Honesty:
     @staticmethod
     def _compared(expect: Expectation, wanted: dict[str, Row]) -> list[tuple[str, Row]]:
         """
-        Rows outside of the filter are others', or were ours: what becomes of them is the settle's to check. Of a port
-        that is configured no longer the row is ours when the index says so, and the test has not taken that away.
+        Leaves out rows outside of the filter: they are other writers', or were ours, and settle() checks them. A row of
+        a port that is no longer configured must go if the index has it and the test did not remove it there.
         """
         compared: list[tuple[str, Row]] = []
         for name, row in wanted.items():
@@ -256,7 +264,9 @@ class Honesty:
     # --- what is stored ---
 
     def _rows(self, server: str) -> Optional[tuple[dict[str, object], object]]:
-        """Rows by name and the index; an error reply stands for what it is about. None: the server does not answer."""
+        """
+        Returns the rows by name, and the index. An error reply stands for its value. None: the server does not answer.
+        """
         if server == "stopped":
             return None
         if server == "down":
@@ -270,7 +280,7 @@ class Honesty:
             self._forget_client()
             return None
         if all(isinstance(value, str) for value in values):
-            return None  # nothing but errors: MASTERDOWN, LOADING, BUSY
+            return None  # only errors: MASTERDOWN, LOADING, BUSY
         rows: dict[str, object] = {}
         for name, value in zip(self.names, values):
             own = value if isinstance(value, str) else tuple(value.get(key) for key in OWN_FIELDS)

@@ -1,5 +1,7 @@
 # SPDX-License-Identifier: Apache-2.0
-"""The library of the build under test, installed to a folder as a package would, for programs built against it."""
+"""
+The library of the build under test, installed in a folder as a package would do it, for programs built against it.
+"""
 
 import os
 import shutil
@@ -17,7 +19,10 @@ def run(*args: str, cwd: Optional[Path] = None, **env: str) -> str:
 
 
 class Installed:
-    """`root` is where it is; `pkg_config` and `running` are what pkg-config and programs need to find it there."""
+    """
+    `root` is the folder; `pkg_config` and `running` are the environment that pkg-config and programs need to find it
+    there.
+    """
 
     def __init__(self) -> None:
         self.root = Path(tempfile.mkdtemp(prefix="portsync-install-"))
@@ -32,6 +37,6 @@ class Installed:
         shutil.rmtree(self.root)
 
     def flags(self, *options: str) -> list[str]:
-        # The sysroot is put before every folder that a .pc file names; those of the system are not under it.
+        # The sysroot is put before every folder in a .pc file; the system's own are not under it.
         return [flag.replace(f"{self.root}/usr/include", "/usr/include")
                 for flag in run("pkg-config", *options, "portsync", **self.pkg_config).split()]

@@ -1,5 +1,7 @@
 # SPDX-License-Identifier: Apache-2.0
-"""What an event may cost, tests/bench/limits.json: figures that do not depend on how busy the machine is."""
+"""
+The limits on the cost of an event, tests/bench/limits.json: figures that do not depend on how busy the machine is.
+"""
 
 import json
 import os
@@ -30,13 +32,15 @@ def need(name: str) -> str:
 
 
 def allocations(what: str) -> float:
-    """Of an event in the steady state."""
+    """Returns the allocations of an event in the steady state."""
     events = 3000
     return number(r"allocations=(\d+)", hot_path(what, events)) / events
 
 
 def instructions(what: str) -> float:
-    """Of an event, by callgrind. The difference of two runs: what comes before and after the events is not in it."""
+    """
+    Returns the instructions of an event, counted by callgrind, as the difference of two runs, without start and end.
+    """
     few, many = 1000, 6000
     valgrind = (need("valgrind"), "--tool=callgrind", f"--callgrind-out-file={os.devnull}")
     first, second = (number(r"Collected : (\d+)", hot_path(what, events, *valgrind)) for events in (few, many))
@@ -44,7 +48,7 @@ def instructions(what: str) -> float:
 
 
 def hot_path(what: str, events: int, *under: str) -> str:
-    """Runs hot_path, maybe under another program: all that both say."""
+    """Runs hot_path, if given under another program. Returns the output of both."""
     done = subprocess.run([*under, program("tests/bench/hot_path"), what, str(events)],
                           capture_output=True, text=True, check=True)
     return done.stdout + done.stderr

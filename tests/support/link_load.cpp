@@ -1,12 +1,12 @@
 // SPDX-License-Identifier: Apache-2.0
-// Changes links of the network namespace it runs in, by raw rtnetlink, as fast as the kernel takes it.
+// Changes links of its network namespace, by raw rtnetlink, as fast as the kernel accepts it.
 //
 //   link_load KIND COUNT FIRST_IFINDEX LINKS
 //
 // KIND is mtu, admin, alias or group (changes the LINKS links from FIRST_IFINDEX on, in turn), mixed (mtu and admin),
 // churn (makes and deletes veth pairs, 64 at a time), or churn_ports (the same with the names of ports, Ethernet9000 to
-// Ethernet9063; at the end none is left). COUNT changes, or with COUNT 0 until SIGTERM. Prints "started", then
-// "changes=N seconds=S". The last change of each link differs from the one before, so whoever lost it is wrong.
+// Ethernet9063; none is left at the end). Makes COUNT changes, or with COUNT 0 until SIGTERM. Prints "started", then
+// "changes=N seconds=S". The last change of each link differs from the one before, so a program that lost it is wrong.
 
 #include <linux/if_link.h>
 #include <linux/netlink.h>
@@ -32,7 +32,7 @@ namespace {
 
 volatile std::sig_atomic_t stopped = 0;
 
-// One datagram of requests; the kernel answers each that asks for it, or failed.
+// One datagram of requests. The kernel replies to each that requests a reply, or that failed.
 class Requests {
  public:
   void begin(std::uint16_t type, std::uint16_t flags, const ifinfomsg& link) {
@@ -54,7 +54,7 @@ class Requests {
   void attribute(std::uint16_t type, std::uint32_t value) { attribute(type, &value, sizeof value); }
   void attribute(std::uint16_t type, const std::string& value) { attribute(type, value.c_str(), value.size() + 1); }
 
-  // Sends what was collected and waits for the answer to the last request.
+  // Sends the collected requests and waits for the reply to the last one.
   void send(int fd) {
     nlmsghdr last{};
     std::memcpy(&last, &bytes_[start_], sizeof last);
@@ -140,7 +140,8 @@ long change_links(int fd, const Load& load) {
   return done;
 }
 
-// Deleting a link makes the kernel wait for its readers, many at once hardly longer than one: so they go as a group.
+// To delete a link, the kernel waits for its readers. Many links at once take hardly longer than one, so they are
+// deleted as a group.
 long churn(int fd, const Load& load) {
   constexpr std::uint32_t kGroup = 4242;
   constexpr int kAtOnce = 64;

@@ -1,9 +1,10 @@
 # SPDX-License-Identifier: Apache-2.0
-"""Random link operations as plain data, and what carries them out.
+"""
+Random link operations as plain data, and the code that carries them out.
 
 An operation is a tuple of a kind and numbers, ("mtu", 7, 1400). Any list of them can be carried out, in any namespace:
-what does not apply (the link is gone, the name is taken) does nothing. So a list is a recording: it can be replayed,
-and cut.
+an operation that does not apply (the link is gone, the name is in use) does nothing. So a list is a recording that can
+be replayed and cut.
 """
 
 import random
@@ -20,13 +21,15 @@ BRIDGES = 2
 
 @dataclass
 class Cable:
-    """A veth pair. One end, in the namespace under test, has a port's name most of the time; the other is p<number>."""
+    """
+    A veth pair. One end, in the namespace under test, has a port's name most of the time; the other one is p<number>.
+    """
 
     number: int
     index: int
     name: str
     exists: bool = True
-    here: bool = True     # else moved to the namespace of the far ends
+    here: bool = True     # False: moved to the namespace of the far ends
     up: bool = True
     bridge: Optional[int] = None
     altname: bool = False
@@ -34,14 +37,14 @@ class Cable:
 
 @dataclass
 class Links:
-    """Carries operations out, and knows by that which link has which name."""
+    """Carries out operations, and so knows which link has which name."""
 
     dut: Netns
     far: Netns
     cables: list[Cable]
-    first_index: int      # of those that are made with an index nobody had before
+    first_index: int      # the first of the indexes that no link had before
     first_far_index: int
-    refused: Counter = field(default_factory=Counter)  # what the kernel did not want, by kind
+    refused: Counter = field(default_factory=Counter)  # what the kernel refused, by kind
     done: Counter = field(default_factory=Counter)
 
     def __post_init__(self) -> None:
@@ -63,7 +66,7 @@ class Links:
             self.refused[kind] += 1
 
     def names(self) -> set[str]:
-        """Of the cables that are in the namespace under test."""
+        """Returns the names of the cables that are in the namespace under test."""
         return {cable.name for cable in self.cables if cable.exists and cable.here}
 
     def _home(self, cable: Cable) -> LinkRequests:
@@ -110,7 +113,7 @@ class Links:
         return None
 
     def _set_name(self, cable: Cable, name: str, live: bool = False) -> Optional[bool]:
-        """Kernels before 6.2 rename a link only while it is down."""
+        """Renames a link. Sets it down first unless `live`, because kernels before 6.2 require it."""
         if not (cable.exists and cable.here) or name in self.names():
             return False
         if cable.up and not live:
@@ -131,7 +134,10 @@ class Links:
         return None
 
     def _create(self, cable: Cable, lender: int, up: int) -> Optional[bool]:
-        """With the index that the cable `lender` had last, its own for one; -1: with one that nobody had before."""
+        """
+        Makes the cable with the last index of the cable `lender`, which may be itself; -1: with an index that no link
+        had before.
+        """
         name = f"Ethernet{4 * cable.number}"
         if cable.exists or name in self.names():
             return False
@@ -143,7 +149,7 @@ class Links:
         return self._admin(cable, 1) if up else None
 
     def _recreate(self, cable: Cable) -> Optional[bool]:
-        """Deleted and made again, under the same name and with the same index."""
+        """Deletes the cable and makes it again, with the same name and the same index."""
         name, here = cable.name, cable.here
         if not here or self._delete(cable) is False:
             return False
@@ -154,7 +160,7 @@ class Links:
         return self._admin(cable, 1)
 
     def _bounce(self, cable: Cable) -> Optional[bool]:
-        """Admin down and up within one batch."""
+        """Sets the link down and up within one batch."""
         if not cable.exists:
             return False
         self._home(cable).bounce(cable.index)
@@ -168,7 +174,7 @@ class Links:
         return False if cable.here else self._move(cable, self.dut, self._dut)
 
     def _move(self, cable: Cable, target: Netns, there: LinkRequests) -> Optional[bool]:
-        """To another namespace. An index that is taken there is replaced by the kernel."""
+        """Moves the link to another namespace. The kernel replaces an index that is in use there."""
         if not cable.exists:
             return False
         self._home(cable).move(cable.index, target)
@@ -203,7 +209,7 @@ class Links:
         return None
 
     def _delete_bridge(self, number: int) -> Optional[bool]:
-        """What is in it stays as it is."""
+        """The members of the bridge stay as they are."""
         if number not in self._bridges:
             return False
         self._dut.delete(self._bridges.pop(number))
@@ -212,7 +218,7 @@ class Links:
         return None
 
     def _sub_interface(self, cable: Cable, up: int) -> Optional[bool]:
-        """A link with the name of a sub-interface, made or deleted."""
+        """Makes or deletes a link with the name of a sub-interface."""
         name = f"Ethernet{4 * cable.number}.10"
         try:
             index = self._dut.index_of(name)
@@ -234,17 +240,17 @@ class Links:
 
 class LinkChooser:
     """
-    Chooses operations on the cables from `first` to `end`, by a seed alone. It keeps in mind where each cable should be
-    by now, so that most operations apply; which it is in the end, the kernel and other operations decide.
+    Chooses operations on the cables from `first` to `end`, by a seed alone. Tracks where each cable should be, so that
+    most operations apply; the kernel and other operations decide where it really is.
     """
 
-    # What takes links away is rarer than what brings them back, so that most of them are there.
+    # Operations that remove links are rarer than those that bring them back, so that most links exist.
     WEIGHTS = {"admin": 12, "mtu": 16, "alias": 6, "carrier": 12, "mac": 4, "altname": 3, "sub_interface": 3,
                "rename": 5, "away": 3, "home_again": 10, "swap": 6, "delete": 4, "create": 16, "move_away": 2,
                "move_back": 10, "enslave": 5, "release": 6, "delete_enslaved": 1, "add_bridge": 2, "delete_bridge": 1,
                "recreate": 2, "bounce": 8}
-    WRONG_ONES = 0.1  # are carried out although they should not apply
-    # Where a cable is after it, and where it must have been.
+    WRONG_ONES = 0.1  # the share of operations that are carried out although they should not apply
+    # The place of a cable after the operation, and the one it must have been in.
     LEADS_TO = {"delete": "gone", "delete_enslaved": "gone", "create": "home", "move_away": "far", "move_back": "home",
                 "away": "away", "rename": "away", "home_again": "home"}
     BACK = {"gone": "create", "far": "move_back", "away": "home_again"}
@@ -254,7 +260,7 @@ class LinkChooser:
         self._where = dict.fromkeys(range(first, end), "home")
 
     def burst(self, size: int) -> list[Operation]:
-        """Now and then on a few cables only, so that they happen to the same link one after the other."""
+        """Sometimes chooses only a few cables, so that several operations hit the same link."""
         few = [self._any() for _ in range(3)] if self._choose.random() < 0.4 else []
         kinds = self._choose.choices(list(self.WEIGHTS), list(self.WEIGHTS.values()), k=size)
         return [self._one(kind, self._choose.choice(few) if few else self._any()) for kind in kinds]
@@ -263,7 +269,7 @@ class LinkChooser:
         return self._choose.randrange(self._first, self._end)
 
     def _fitting(self, kind: str, number: int) -> str:
-        """What brings a cable back is for one that is not there, and most others for one that is."""
+        """An operation that brings a cable back needs one that is away; most others need one that is there."""
         where = self._where[number]
         if where in ("gone", "far"):
             return self.BACK[where]
@@ -281,7 +287,7 @@ class LinkChooser:
         more = {
             "admin": lambda: (pick(2),), "carrier": lambda: (pick(2),), "mtu": lambda: (1280 + pick(8000),),
             "alias": lambda: (pick(1000),), "mac": lambda: (pick(1 << 20),), "swap": lambda: (self._any(), pick(2)),
-            # Now and then to the name that another cable has by nature, which then cannot come back.
+            # Sometimes chooses the original name of another cable, which then cannot come back.
             "rename": lambda: (pick(self._first if pick(4) == 0 else self._end, 2 * self._end), pick(2)),
             "create": lambda: (self._choose.choice((number, number, self._any(), -1)), pick(4) > 0),
             "enslave": lambda: (pick(BRIDGES),), "delete_enslaved": lambda: (pick(BRIDGES),),

@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: Apache-2.0
-"""Changes links by rtnetlink, one acknowledged request at a time: thousands a second, in the order they come."""
+"""Changes links by rtnetlink, one acknowledged request at a time: thousands a second, in order."""
 
 import errno
 import os
@@ -24,7 +24,7 @@ def _number(kind: int, value: int) -> bytes:
 
 
 class LinkRequests:
-    """Of one namespace. What the kernel refuses is an OSError."""
+    """Requests in one namespace. A refusal of the kernel is an OSError."""
 
     def __init__(self, namespace: Netns) -> None:
         self._namespace = namespace
@@ -74,11 +74,11 @@ class LinkRequests:
         self._ask(link_message(RTM_DELLINK, NLM_F_REQUEST | NLM_F_ACK, index))
 
     def delete_group(self, group: int) -> None:
-        """All of its links at once: the kernel's lock is held until the last is gone."""
+        """Deletes all its links at once: the kernel's lock is held until the last is gone."""
         self._ask(link_message(RTM_DELLINK, NLM_F_REQUEST | NLM_F_ACK, 0, attrs=_number(IFLA_GROUP, group)))
 
     def bounce(self, index: int) -> None:
-        """Down and up, in one datagram: portsyncd finds both in one batch."""
+        """Sets the link down and up in one datagram, so that portsyncd finds both in one batch."""
         down, up = (link_message(RTM_NEWLINK, NLM_F_REQUEST | ack, index, flags, IFF_UP)
                     for ack, flags in ((0, 0), (NLM_F_ACK, IFF_UP)))
         self._ask(down + up)

@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: Apache-2.0
-"""Prometheus' text format, read strictly, and the names that its expressions use."""
+"""Prometheus' text format, parsed strictly, and the names that its expressions use."""
 
 import re
 from dataclasses import dataclass, field
@@ -15,7 +15,7 @@ _SUFFIXES = {"histogram": ("_bucket", "_sum", "_count"), "summary": ("", "_sum",
 
 @dataclass
 class Page:
-    """What a page of metrics says. Raises ValueError when it is none."""
+    """The contents of a page of metrics. Raises ValueError if it is not valid."""
 
     text: str
     types: dict[str, str] = field(default_factory=dict)
@@ -55,7 +55,7 @@ class Page:
         self.samples[key] = float(value)
 
     def family(self, name: str) -> str:
-        """The metric that a sample of this name belongs to."""
+        """Returns the metric that a sample of this name belongs to."""
         for family, kind in self.types.items():
             if name in [family + suffix for suffix in _SUFFIXES.get(kind, ("",))]:
                 return family
@@ -68,20 +68,20 @@ class Page:
         return self.samples.get((name, frozenset(labels.items())))
 
     def series(self, name: str) -> dict[str, float]:
-        """By the value of their only label."""
+        """Returns the samples by the value of their only label."""
         return {next(iter(labels))[1]: value for (found, labels), value in self.samples.items() if found == name}
 
     def labels(self, name: str) -> set[str]:
-        """The names of the labels that the samples of a metric have."""
+        """Returns the names of the labels that the samples of a metric have."""
         return {label for (found, labels) in self.samples if self.family(found) == name for label, _ in labels}
 
 
-# What is neither a metric nor a label in the expressions that we ship.
+# The words of our expressions that are neither a metric nor a label.
 _WORDS = {"and", "or", "unless", "by", "without", "on", "ignoring", "bool", "offset"}
 
 
 def names_used(expression: str) -> tuple[set[str], set[str]]:
-    """The metrics and the labels in a PromQL expression."""
+    """Returns the metrics and the labels in a PromQL expression."""
     labels: set[str] = set()
 
     def braces(found: re.Match[str]) -> str:

@@ -1,5 +1,6 @@
 # SPDX-License-Identifier: Apache-2.0
-"""Network namespaces that live as long as this process, the links in them, and rtnetlink by hand.
+"""
+Network namespaces that live as long as this process, the links in them, and rtnetlink by hand.
 
 Nothing here needs /run/netns, a holder process or a name, so the same code works as root and under `unshare -Urn`.
 """
@@ -85,7 +86,7 @@ def decode_link(payload: bytes) -> Link:
 
 @dataclass
 class Netns:
-    """A network namespace of its own, with `lo` up."""
+    """A new network namespace, with `lo` up."""
 
     fd: int = field(default=-1, init=False)
 
@@ -108,7 +109,7 @@ class Netns:
             self.fd = -1
 
     def call(self, function: Callable[[], T]) -> T:
-        """Calls a function inside the namespace; a socket it opens stays in there."""
+        """Calls a function inside the namespace. A socket that it opens stays in the namespace."""
         def inside() -> T:
             if _libc.setns(self.fd, _CLONE_NEWNET) != 0:
                 raise OSError(ctypes.get_errno(), "setns")
@@ -116,7 +117,7 @@ class Netns:
         return _in_thread(inside)
 
     def ip(self, *commands: str) -> None:
-        """One `ip -batch` of the commands, each written as after `ip`."""
+        """Runs one `ip -batch` with the commands, each written as after `ip`."""
         process.run(["ip", "-batch", "-"], self, "\n".join(commands) + "\n")
 
     def netlink(self, groups: int = 0) -> socket.socket:
@@ -127,7 +128,7 @@ class Netns:
         return self.call(open_socket)
 
     def links(self) -> dict[str, Link]:
-        """Every link, by name, as a dump shows it; asks again while the kernel says that the dump was interrupted."""
+        """Returns every link by name, as a dump shows it. Repeats a dump that the kernel reports as interrupted."""
         with self.netlink() as s:
             while True:
                 found = self._dump(s)
@@ -156,7 +157,7 @@ class Netns:
 
 
 def _in_thread(function: Callable[[], T]) -> T:
-    """unshare() and setns() change the calling thread alone, so they are called in one that ends right after."""
+    """unshare() and setns() change only the calling thread, so a thread calls them that ends right afterwards."""
     result: list[T] = []
     error: list[BaseException] = []
 

@@ -16,6 +16,6 @@ def by_purpose() -> dict[str, list[str]]:
 
 
 def packages_for(*purposes: str) -> list[str]:
-    """Throws KeyError for a purpose that the list has not."""
+    """Raises KeyError for a purpose that is not in the list."""
     listed = by_purpose()
     return [package for purpose in purposes for package in listed[purpose]]

@@ -14,7 +14,9 @@ INSTALL = "apt-get install -y /mnt/packages/portsyncd_*.deb"
 
 
 def folder() -> Path:
-    """Where they are: made by tests/packages.sh of the build under test, or those of PORTSYNC_PACKAGES."""
+    """
+    Returns their folder: those that tests/packages.sh makes of the build under test, or those of PORTSYNC_PACKAGES.
+    """
     given = os.environ.get("PORTSYNC_PACKAGES")
     if given:
         return Path(given)
@@ -34,7 +36,7 @@ def portsyncd() -> Path:
 
 
 def changed(package: Path, version: str, to: Path) -> Path:
-    """The same package with another version."""
+    """Returns the same package with another version."""
     tree = to / version
     subprocess.run(["dpkg-deb", "--raw-extract", package, tree], check=True)
     control = tree / "DEBIAN/control"
@@ -45,7 +47,7 @@ def changed(package: Path, version: str, to: Path) -> Path:
 
 
 class PackageCase(RootCase):
-    """Before each test: the packages at /mnt/packages of what boot() boots."""
+    """Before each test: the packages at /mnt/packages in what boot() boots."""
 
     def boot(self, network: str = "--private-network") -> None:
         self.folders["packages"] = folder()

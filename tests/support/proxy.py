@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: Apache-2.0
-"""A unix-socket proxy in front of Redis that is slow, holds back, half-closes or talks nonsense."""
+"""A unix-socket proxy in front of Redis that is slow, holds data back, half-closes or sends nonsense."""
 
 import os
 import selectors
@@ -13,13 +13,13 @@ from typing import Optional
 
 @dataclass
 class Pair:
-    """A client's connection and the one to Redis that stands for it."""
+    """A client's connection, and the proxy's one to Redis for it."""
 
     client: socket.socket
     server: socket.socket
-    held: list[tuple[float, socket.socket, bytes]] = field(default_factory=list)  # due, to whom, what
-    holding: bool = False        # what the client sends is kept
-    sent: bytearray = field(default_factory=bytearray)  # all that the client has sent
+    held: list[tuple[float, socket.socket, bytes]] = field(default_factory=list)  # when due, to which socket, what
+    holding: bool = False        # the client's data is held back
+    sent: bytearray = field(default_factory=bytearray)  # everything that the client has sent
     client_gone: bool = False
     server_gone: bool = False
 
@@ -31,7 +31,7 @@ class Pair:
 class Proxy:
     """
     delay      seconds that each chunk waits, in both directions
-    answer     instead of Redis, these bytes answer whatever comes ("" answers nothing); None = be a proxy
+    answer     these bytes are the reply to everything, instead of Redis' ("": no reply); None = be a proxy
     """
 
     def __init__(self, path: Path, server: str) -> None:
@@ -62,7 +62,10 @@ class Proxy:
         os.write(self._wake_write, b".")
 
     def hold(self) -> Pair:
-        """From now on keeps what the newest client sends, but for a look for a second writer, which comes and goes."""
+        """
+        From now on holds back what the newest client sends. Lets a check for a second writer pass, which comes and
+        goes.
+        """
         newest = self._newest()
         newest.holding = True
         return newest
@@ -71,13 +74,16 @@ class Proxy:
         return next(pair for pair in reversed(self.pairs) if not pair.client_gone and b"-look\r\n" not in pair.sent)
 
     def release(self, pair: Pair) -> None:
-        """Sends on what was kept, though the client may be gone."""
+        """Sends on what was held back, even if the client has gone."""
         pair.holding = False
         pair.held = [(0.0, to, data) for _, to, data in pair.held]
         self._poke()
 
     def half_close(self) -> None:
-        """The newest client reads the end of the stream; what it sends goes on to Redis. Not a look for a second writer."""
+        """
+        The newest client reads the end of the stream; its data still goes to Redis. Leaves out a check for a second
+        writer.
+        """
         self._newest().client.shutdown(socket.SHUT_WR)
 
     # --- the thread ---
@@ -122,7 +128,7 @@ class Proxy:
 
     def _receive(self, selector: selectors.BaseSelector, pair: Pair, source: socket.socket) -> None:
         if source.fileno() < 0:
-            return  # closed by an event of the same round
+            return  # an event of the same round has closed it
         try:
             data = source.recv(1 << 16)
         except OSError:
@@ -162,4 +168,4 @@ class Proxy:
         try:
             target.sendall(data)
         except OSError:
-            pass  # the other side is gone; that is what some tests are about
+            pass  # the other side has gone, which some tests cause

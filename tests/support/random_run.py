@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: Apache-2.0
-"""Random runs: made by a seed, written to a file when they fail, replayed, and cut to a short one that fails too."""
+"""Random runs: made from a seed, written to a file when they fail, replayed, and cut to a short one that fails, too."""
 
 import json
 import math
@@ -17,13 +17,15 @@ from support.link_model import LinkChooser, Operation
 from support.refusals import REFUSALS
 from support.shrink import shrink
 
-LINGERING = 0.2  # of the troubles, last long enough for the verdict
-ROUNDS = (20, 60, 150, 400)          # link operations from one settle to the next
-LONG_ROUNDS = (60, 150, 400, 1200)   # faults take most of the time
+LINGERING = 0.2  # the share of troubles that last long enough for the verdict
+ROUNDS = (20, 60, 150, 400)          # link operations between two settles
+LONG_ROUNDS = (60, 150, 400, 1200)   # for rounds in which faults take most of the time
 
 
 def choose_run(seed: int, ports: int, count: int, rounds: tuple[int, ...] = ROUNDS) -> list[Operation]:
-    """`count` link operations in bursts, with faults between them, settled every now and then; by the seed alone."""
+    """
+    Returns `count` link operations in bursts, with faults between them and regular settles, chosen by the seed alone.
+    """
     choose = random.Random(seed)
     links = LinkChooser(choose, STEADY, ports)
     run: list[Operation] = [_daemon_start(choose)]
@@ -45,7 +47,7 @@ def choose_run(seed: int, ports: int, count: int, rounds: tuple[int, ...] = ROUN
     return run
 
 
-# Kinds that portsyncd does not survive yet, and why; empty is how it should be.
+# Kinds of faults that portsyncd does not survive yet, and why. It should be empty.
 NOT_YET: dict[str, str] = {}
 
 Fault = Callable[[random.Random, int], list[Operation]]
@@ -60,7 +62,7 @@ def _pick_refusal(choose: random.Random, *some: str) -> str:
 
 
 def _linger(choose: random.Random) -> list[Operation]:
-    """Most troubles are short; some last for as long as the verdict may take to show them."""
+    """Most troubles are short; some last as long as the verdict may take to show them."""
     return [("linger",)] if choose.random() < LINGERING else [("nap", 100)]
 
 
@@ -74,13 +76,13 @@ def _edits(choose: random.Random, ports: int) -> list[Operation]:
 
 
 def _anything(choose: random.Random, ports: int) -> list[Operation]:
-    """Of what can happen while the kernel's lock is held or links churn."""
+    """Returns something that can happen while the kernel's lock is held or links churn."""
     return _pick(choose, [("client_kill",)], [("flushdb",)], _edits(choose, ports), [("redis_kill", 0), ("redis_start",)],
                  [("daemon_kill", choose.randrange(2)), _daemon_start(choose)], [("freeze",), ("overrun", 500), ("thaw",)],
                  [])
 
 
-# What a round may meet, by kind: the operations, which other faults and bursts of link operations come between.
+# The faults of a round, by kind. Other faults and bursts of link operations come between a fault's operations.
 FAULTS: dict[str, Fault] = {
     "stopped": lambda c, n: [("freeze",), ("thaw",)],
     "overrun": lambda c, n: [("freeze",), ("overrun", 3000), ("thaw",)],
@@ -137,7 +139,7 @@ def _faults_of_a_round(choose: random.Random, ports: int) -> Iterator[list[Opera
 
 
 class Run:
-    """A run that is written to a file when it fails, and made short."""
+    """A run that is written to a file and shortened if it fails."""
 
     def __init__(self, ports: int, operations: list[Operation], seed: Optional[int] = None) -> None:
         self.ports, self.operations, self.seed = ports, operations, seed
@@ -157,14 +159,14 @@ class Run:
         path.write_text(f'{head[:-1]}, "operations": [\n{lines}\n]}}\n')
 
     def carry_out(self, shrink_seconds: float, end: float = math.inf) -> World:
-        """An AssertionError with the shortest run that fails as well, which is in a file too."""
+        """Raises an AssertionError with the shortest run found that fails, too, and writes that run to a file."""
         try:
             return carry_out(self.ports, self.operations, end)
         except Failed as e:
             failure = e
         path = Path(os.environ["PORTSYNC_BUILD"], f"convergence-{self.seed}.json")
         self.write(path, str(failure))
-        print(f"seed {self.seed}: {failure}", flush=True)  # what it is made shorter to may fail otherwise
+        print(f"seed {self.seed}: {failure}", flush=True)  # the shorter run may fail in another way
         print(f"all of it is in {path}; making it shorter", flush=True)
         short, failure = self._shrink(failure, shrink_seconds)
         short_path = path.with_suffix(".short.json")
@@ -188,7 +190,7 @@ class Run:
                 return True
             return False
 
-        # Nothing after the failure matters; in most cases nothing before its round does.
+        # Nothing after the failure matters, and mostly nothing before its round does.
         operations = self.operations[:failure.operation + 1]
         rounds = [i + 1 for i, operation in enumerate(operations[:-1]) if operation[0] == "settle"]
         for begin in rounds[-1:] + rounds[-2:-1] + rounds[-5:-4]:

@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: Apache-2.0
-"""A real redis-server on a private socket, and the troubles it can have."""
+"""A real redis-server on a private socket, and its faults."""
 
 import os
 import re
@@ -15,11 +15,11 @@ from support.netns import Netns
 
 CONFIG_DB = 4
 STATE_DB = 6
-ADMIN = "test-admin"  # a user of the tests' own, so that the default user can be restricted
+ADMIN = "test-admin"  # a user of the tests, so that the default user can be restricted
 
 
 class Redis:
-    """Listens on a unix socket, and on 127.0.0.1:6379 inside the namespace it is given."""
+    """Listens on a unix socket, and on 127.0.0.1:6379 inside the given namespace."""
 
     def __init__(self, directory: Path, namespace: Netns) -> None:
         self.directory = directory / "redis"
@@ -32,7 +32,7 @@ class Redis:
     # --- life ---
 
     def start(self, *options: str, wait: bool = True) -> None:
-        """`wait=False` does not wait until the dataset is loaded, only until the socket is there."""
+        """`wait=False` waits only until the socket exists, not until the dataset is loaded."""
         base = ["redis-server", "--port", "6379", "--bind", "127.0.0.1", "--unixsocket", self.socket,
                 "--unixsocketperm", "777", "--save", "", "--appendonly", "no", "--dir", str(self.directory),
                 "--enable-debug-command", "yes", "--lua-time-limit", "100", "--loglevel", "notice",
@@ -53,7 +53,7 @@ class Redis:
             return False
 
     def kill(self) -> None:
-        """kill -9: leaves the socket file behind and saves nothing."""
+        """Does kill -9: leaves the socket file, and saves nothing."""
         if self._client is not None:
             self._client.close()
             self._client = None
@@ -61,7 +61,7 @@ class Redis:
         self._process = None
 
     def forget(self) -> None:
-        """Removes what was saved; the next start is empty."""
+        """Removes the saved data, so that the next start is empty."""
         shutil.rmtree(self.directory)
         self.directory.mkdir()
 
@@ -84,7 +84,7 @@ class Redis:
         return resp.Client(self.socket, database, timeout, ADMIN, ADMIN)
 
     def raw(self, database: int, commands: list[tuple[resp.Argument, ...]]) -> list[Any]:
-        """Of a connection of their own; strings are bytes, and an error is raised."""
+        """Runs commands on a separate connection. Strings are bytes, and an error is raised."""
         with self.connect(database) as client:
             client.binary = True
             replies = client.pipeline(commands)
@@ -95,13 +95,13 @@ class Redis:
 
     @property
     def db(self) -> resp.Client:
-        """A client of STATE_DB; opened anew after kill()."""
+        """Returns a client of STATE_DB. It is reopened after kill()."""
         if self._client is None:
             self._client = self.connect(STATE_DB)
         return self._client
 
     def reconnect(self) -> None:
-        """For after a fault that hit this client too."""
+        """To be called after a fault that closed this client, too."""
         if self._client is not None:
             self._client.close()
             self._client = None
@@ -114,11 +114,13 @@ class Redis:
         return dict(line.split(":", 1) for line in lines if ":" in line)
 
     def error_count(self, name: str) -> int:
-        """How many error replies of this name the server has sent; its own count, whatever the daemon says."""
+        """
+        Returns how many error replies of this name the server has sent, by its own count, whatever the daemon reports.
+        """
         return int(self.info("errorstats").get("errorstat_" + name, "count=0").split("=")[1])
 
     def client_ids(self, name: str = r"portsyncd-(mirror|sonic)-\d+-[0-9a-f]{8}") -> list[int]:
-        """The ids of the connections that have a name like this; as it is, those that portsyncd has for its rows."""
+        """Returns the ids of the connections with such a name; by default those that portsyncd uses for its rows."""
         found = []
         for line in self.db.call("CLIENT", "LIST").splitlines():
             words = dict(word.split("=", 1) for word in line.split(" ") if "=" in word)
@@ -127,7 +129,7 @@ class Redis:
         return found
 
     def kill_clients(self) -> int:
-        """CLIENT KILL of every connection but the tests' own."""
+        """CLIENT KILL of every connection except the tests' own."""
         return self.db.call("CLIENT", "KILL", "USER", "default")
 
     def monitor(self) -> "Monitor":
@@ -135,11 +137,11 @@ class Redis:
 
 
 class MonitorLines:
-    """What MONITOR shows, line by line."""
+    """The output of MONITOR, line by line."""
 
     def __init__(self, server: Redis) -> None:
         self._server = server
-        self._client = server.connect(timeout=3600)  # there may be nothing to show for long
+        self._client = server.connect(timeout=3600)  # there may be no output for a long time
         self._client.call("MONITOR")
         self._lines: list[str] = []
         self._taken = 0
@@ -154,7 +156,7 @@ class MonitorLines:
             pass
 
     def take(self) -> list[str]:
-        """Those since the last call; what was sent before this one is in them."""
+        """Returns the lines since the last call, including what was sent before this call."""
         self._marks += 1
         mark = f'"monitor-mark-{self._marks}"'
         with self._server.connect() as client:
@@ -170,7 +172,7 @@ class MonitorLines:
 
 
 class Monitor:
-    """MONITOR, for counting: what was asked of the server between start and commands()."""
+    """MONITOR, for counting: the server's commands between start and commands()."""
 
     WRITES = {"hset", "hmset", "hsetnx", "hdel", "del", "unlink", "set", "flushdb", "rename", "expire", "hincrby",
               "eval"}
@@ -180,7 +182,7 @@ class Monitor:
         self._commands: list[list[str]] = []
 
     def commands(self) -> list[list[str]]:
-        """Every command so far, words in order; those sent before this call are in it."""
+        """Returns every command so far, its words in order, including what was sent before this call."""
         for line in self._lines.take():
             words = line.split('"')[1::2]
             if words:

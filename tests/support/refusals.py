@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: Apache-2.0
-"""Each way in which Redis can refuse what it is asked: what makes it do so, which returns what ends it."""
+"""Each way in which Redis can refuse commands: a function that causes it, and returns a function that ends it."""
 
 from typing import Callable
 
@@ -37,7 +37,7 @@ def _misconf(redis: Redis, _: str) -> End:
         redis.db.call("SAVE")
 
     dump.unlink(missing_ok=True)
-    dump.mkdir()  # where the snapshot would go
+    dump.mkdir()  # the snapshot would be written there
     redis.config("save", "3600 1000000")
     redis.db.call("BGSAVE")
     process.wait_for(lambda: redis.info("persistence")["rdb_last_bgsave_status"] == "err", 10, "BGSAVE fails")
@@ -45,7 +45,7 @@ def _misconf(redis: Redis, _: str) -> End:
 
 
 def _masterdown(redis: Redis, _: str) -> End:
-    """A replica that has lost its master, and was told not to serve what it has."""
+    """A replica that has lost its master, and may not serve the data it has."""
     redis.config("replica-serve-stale-data", "no")
     redis.db.call("REPLICAOF", "127.0.0.1", 1)
 
@@ -56,7 +56,7 @@ def _masterdown(redis: Redis, _: str) -> End:
 
 
 def _loading(redis: Redis, _: str) -> End:
-    """For a second and a half it loads what it has."""
+    """For a second and a half it loads its data."""
     redis.config("loading-process-events-interval-bytes", 1024)
     redis.config("key-load-delay", 1_500_000 // max(1, redis.db.call("DBSIZE")))
     loading = redis.connect()
@@ -70,7 +70,7 @@ def _loading(redis: Redis, _: str) -> End:
 
 
 def _tls_only(redis: Redis, row: str) -> End:
-    """Whoever speaks Redis' protocol in the clear is hung up on."""
+    """Hangs up on every client that speaks Redis' protocol without TLS."""
     key, certificate = redis.directory / "tls.key", redis.directory / "tls.crt"
     if not key.exists():
         process.run(["openssl", "req", "-x509", "-newkey", "ec", "-pkeyopt", "ec_paramgen_curve:prime256v1", "-nodes",
@@ -122,7 +122,7 @@ def _busy(redis: Redis, _: str) -> End:
     return end
 
 
-# Called with the key of the row that the errors of one row are to be about.
+# The argument is the key of the row that the errors of a single row concern.
 REFUSALS: dict[str, Callable[[Redis, str], End]] = {
     "oom": _setting("maxmemory", 1, 0),
     "noreplicas": _setting("min-replicas-to-write", 1, 0),

@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: Apache-2.0
-"""A Redis client of one page: blocking, pipelined, errors as values or exceptions."""
+"""A small Redis client: blocking, pipelined, errors as values or exceptions."""
 
 import select
 import socket
@@ -21,7 +21,7 @@ def encode(args: tuple[Argument, ...]) -> bytes:
 
 
 def decode(data: bytes) -> list[list[str]]:
-    """The commands that a client has sent; one that is not whole is left out."""
+    """Returns the commands that a client has sent, without one that is not complete."""
     commands: list[list[str]] = []
     while data.startswith(b"*") and b"\r\n" in data:
         count, data = data[1:].split(b"\r\n", 1)
@@ -41,11 +41,11 @@ class Client:
 
     def __init__(self, path: Union[str, socket.socket], database: int = 0, timeout: float = 10.0, user: str = "",
                  password: str = "") -> None:
-        """`path` is a unix socket's, or a connected socket, which is closed with the client."""
+        """`path` is a unix socket's path, or a connected socket, which is closed with the client."""
         self._socket = socket.socket(socket.AF_UNIX, socket.SOCK_STREAM) if isinstance(path, str) else path
         self._socket.settimeout(timeout)
         self._buffer = b""
-        self.binary = False  # whether strings are bytes
+        self.binary = False  # True: strings are bytes
         try:
             if isinstance(path, str):
                 self._socket.connect(path)
@@ -88,7 +88,10 @@ class Client:
         return pairs(self.call("HGETALL", key))
 
     def hashes(self, requests: bytes, count: int) -> list[Union[dict[str, str], str]]:
-        """The replies to `count` encoded HGETALLs, quickly; an error's text is one. No value may have an end of line."""
+        """
+        Returns the replies to `count` encoded HGETALLs, quickly; an error's text is a reply. No value may contain an
+        end of line.
+        """
         self._socket.sendall(requests)
         while True:
             self._fill()
@@ -100,7 +103,7 @@ class Client:
                 return found
 
     def lines(self) -> list[bytes]:
-        """All whole lines that have come; one at least."""
+        """Returns all complete lines that have come; at least one."""
         while b"\r\n" not in self._buffer:
             self._fill()
         *lines, self._buffer = self._buffer.split(b"\r\n")
@@ -116,7 +119,7 @@ class Client:
                 return sorted(keys)
 
     def wait(self, seconds: float) -> bool:
-        """Whether something can be read, within so long."""
+        """Returns whether something can be read within this time."""
         return bool(self._buffer) or bool(select.select([self._socket], [], [], seconds)[0])
 
     def line(self) -> bytes:
@@ -158,7 +161,7 @@ def pairs(flat: list[str]) -> dict[str, str]:
 
 
 def _hashes(lines: list[str], count: int) -> Optional[list[Union[dict[str, str], str]]]:
-    """None when they are not all there."""
+    """Returns None if they are not complete."""
     found: list[Union[dict[str, str], str]] = []
     at = 0
     while len(found) < count:

@@ -1,5 +1,7 @@
 # SPDX-License-Identifier: Apache-2.0
-"""Judges every write of portsyncd, as MONITOR shows it, against a replica of STATE_DB that the same stream keeps."""
+"""
+Judges every write of portsyncd, as MONITOR shows it, against a replica of STATE_DB that is built from the same stream.
+"""
 
 import fnmatch
 from collections import deque
@@ -16,16 +18,19 @@ WRITES = {"hset", "hmset", "hsetnx", "hdel", "del", "unlink", "set", "flushdb", 
 
 class RowWatch:
     """
-    portsyncd is who comes by TCP; the tests' own clients come by the unix socket. Begin before portsyncd can connect:
-    on each connection it reads all rows back before it writes, so it never has to write what is there already.
+    portsyncd connects by TCP; the tests' own clients connect by the unix socket. Create the watch before portsyncd can
+    connect. On each connection portsyncd reads all rows before it writes, so it never has to write an existing value.
 
-    What is asked of each write: own names and own fields only; an HSET of a row changes a value, an HSET of the index
-    each value; an HDEL removes something. (But for an HDEL of what the test itself removed behind its back, and of the
-    index entry of a row that the test made up.)
+    Each write must concern portsyncd's own names and fields. An HSET of a row must change a value, an HSET of the index
+    each
+    value, and an HDEL must remove something. Exceptions are an HDEL of what the test itself removed, and of the index
+    entry
+    of a row that the test made up.
 
-    While rows are refused, `may_repeat`: a part of one may be stored all the same, so it is written or removed whole
-    again. So it is after lose_sight(), until check() has seen all rows again. While `reads_refused` nothing is
-    written for it, but by a connection that is opened meanwhile: it cannot know what is there.
+    While rows are refused, `may_repeat` is set: a part of a row may be stored, so portsyncd writes or removes the whole
+    row
+    again. The same applies after lose_sight(), until check() has read all rows. While `reads_refused`, nothing may be
+    written because of the refusal, except by a connection that is opened meanwhile: it cannot know the rows.
     """
 
     def __init__(self, redis: Redis) -> None:
@@ -44,7 +49,7 @@ class RowWatch:
         self._recent: deque[str] = deque(maxlen=3000)
 
     def _expect_halves(self) -> None:
-        """What was saved may be a row that the test had deleted and its index entry, or one without an entry."""
+        """The saved row may be one that the test has deleted with its index entry, or one without an entry."""
         names = {key[len(INDEX) + 1:] for key, value in self.replica.items()
                  if key.startswith(INDEX + "|") and isinstance(value, dict) and not value.keys().isdisjoint(OWN_FIELDS)}
         for name in names.union(self.replica.get(INDEX, {})):
@@ -54,43 +59,45 @@ class RowWatch:
         self._client.close()
 
     def read(self) -> None:
-        """Judges all that has been written so far."""
+        """Judges everything that was written so far."""
         self._marks += 1
         mark = f'"monitor-mark-{self._marks}"'
-        for _ in range(2):  # one that a pause postpones may not be shown
+        for _ in range(2):  # MONITOR may not show a command that a pause postpones
             self._redis.db.call("ECHO", mark.strip('"'))
         seen = False
         while not seen:
             for line in self._client.lines():
                 if b'"HGETALL"' in line and b"unix:" in line:
-                    continue  # of support/honesty.py: most of them all
+                    continue  # of support/honesty.py, which sends most of them
                 text = line.decode(errors="replace")
                 seen = seen or mark in text
                 self._take(text)
 
     def pause(self) -> None:
-        """Before a CLIENT PAUSE. MONITOR of Redis 7.2 and later does not show what was postponed by one."""
+        """
+        To be called before a CLIENT PAUSE. MONITOR of Redis 7.2 and later does not show the commands that it postpones.
+        """
         version = self._redis.info("server")["redis_version"].split(".")
         if [int(part) for part in version[:2]] >= [7, 2]:
             self.lose_sight()
 
     def lose_sight(self) -> None:
-        """Before what MONITOR does not show, or not with what it did to the rows: SWAPDB, RESTORE, DEBUG RELOAD."""
+        """To be called before changes whose effect MONITOR does not show: SWAPDB, RESTORE, DEBUG RELOAD."""
         self.read()
         self._lost_sight = self.may_repeat = True
 
     def check(self) -> list[str]:
-        """What was wrong with the writes so far, and with the replica: it must be what is stored."""
+        """Returns what was wrong with the writes so far. Also compares the replica with the stored rows."""
         def same() -> bool:
             stored = dump(self._redis)
             self.read()
             if self._lost_sight:
                 self._lost_sight = False
                 self.replica = stored
-                return False  # once more, for what was written meanwhile
+                return False  # once more, because of writes during the dump
             return self.replica == stored
         try:
-            process.wait_for(same, 3, "the replica of STATE_DB is what is stored")
+            process.wait_for(same, 3, "the replica equals STATE_DB")
         except process.TimedOut as e:
             self.wrong.append(str(e))
         return self.wrong
@@ -115,13 +122,13 @@ class RowWatch:
         self._judge(command, args, judge)
 
     def _complain(self, text: str, line: str) -> None:
-        """With what went before on the same connection or was done to one of the same rows."""
+        """Adds the earlier commands on the same connection and of the same rows."""
         connection = line[line.find("[") + 1:line.find("]")]
         words = {f'{word}"' for word in line.split('"')[1::2] if "Ethernet" in word}
         before = [old for old in self._recent if any(word in old for word in words)
                   or (connection in old and '"HMGET"' not in old)]
         command = line[line.find("]") + 2:]
-        self.wrong.append(f"portsyncd {text}: {command}\n--- of what was before:\n" + "\n".join(before[-25:]))
+        self.wrong.append(f"portsyncd {text}: {command}\n--- earlier commands:\n" + "\n".join(before[-25:]))
 
     def _judge(self, command: str, args: list[str], judge: Callable[[str], None]) -> None:
         if command not in ("hset", "hdel"):
@@ -129,10 +136,10 @@ class RowWatch:
         key, rest = args[0], args[1:]
         stored = self.replica.get(key, {})
         if isinstance(stored, str):
-            return None  # answered with WRONGTYPE
+            return None  # Redis replied with WRONGTYPE
         fields = dict(zip(rest[::2], rest[1::2])) if command == "hset" else dict.fromkeys(rest, "")
         if key == INDEX and command == "hdel" and rest == ["/"]:
-            return None  # no link has that name: whether the index takes writes again is asked so
+            return None  # no link has that name: portsyncd finds out whether the index accepts writes again
         if key == INDEX:
             if not all(own_name(name) for name in fields):
                 judge("writes another's name into the index")
@@ -146,7 +153,7 @@ class RowWatch:
         else:
             news = [name for name in fields if name in stored or (key, name) in self._meddled]
         if len(news) < (len(fields) if key == INDEX else 1) and not self.may_repeat:
-            judge(f"writes what is there already, {({name: stored.get(name) for name in fields})}")
+            judge(f"writes values that are stored already, {({name: stored.get(name) for name in fields})}")
         self._apply(command, key, rest)
         return None
 
@@ -160,7 +167,7 @@ class RowWatch:
         else:
             if command == "hdel":
                 self._meddled |= {(args[0], name) for name in args[1:]}
-            elif args[0].startswith(INDEX + "|"):  # of no port, perhaps: then it has no index entry
+            elif args[0].startswith(INDEX + "|"):  # if it is of no port, it has no index entry
                 self._meddled.add((INDEX, args[0][len(INDEX) + 1:]))
             self._apply(command, args[0], args[1:])
 
@@ -188,7 +195,7 @@ def own_name(name: str) -> bool:
 
 
 def dump(redis: Redis) -> dict[str, Value]:
-    """All of STATE_DB."""
+    """Returns all of STATE_DB."""
     keys = redis.db.scan("*")
     kinds = redis.db.pipeline([("TYPE", key) for key in keys])
     values = redis.db.pipeline([("HGETALL" if kind == "hash" else "GET", key) for key, kind in zip(keys, kinds)])

@@ -1,10 +1,11 @@
 # SPDX-License-Identifier: Apache-2.0
-"""Runs test files: one line per test with its time, the daemon's log when one fails, JUnit XML for the sum.
+"""
+Runs test files: one line for each test with its time, the daemon's log when one fails, JUnit XML for the sum.
 
   tests/support/runner.py [--build DIR] [--junit FILE] [--list] test_file.py... [-k PATTERN]
 
-As another user than root it starts itself again in a user and network namespace of its own.
-Exit code 0 = all passed, 77 = nothing but skips, 1 = something failed.
+Started by another user than root, it starts itself again in a user and network namespace of its own.
+Exit code 0 = all passed, 77 = all were skipped, 1 = something failed.
 """
 
 import argparse
@@ -28,7 +29,7 @@ LOG_TAIL_LINES = 40
 
 
 class Result(unittest.TestResult):
-    """Prints as it goes and keeps what the XML needs."""
+    """Prints results as they come, and keeps what the XML needs."""
 
     def __init__(self, again: str) -> None:
         super().__init__()
@@ -104,7 +105,7 @@ def load(path: Path) -> unittest.TestSuite:
 
 
 def enter_namespaces() -> None:
-    """Root needs nothing; anybody else gets namespaces in which they are root, once."""
+    """Root needs nothing. For another user, starts again, once, in namespaces in which that user is root."""
     if os.geteuid() == 0 or shutil.which("unshare") is None:
         return
     able = subprocess.run(["unshare", "-Urn", "true"], capture_output=True, check=False).returncode == 0

@@ -8,8 +8,8 @@ T = TypeVar("T")
 
 def shrink(items: list[T], fails: Callable[[list[T]], bool], in_time: Callable[[], bool]) -> list[T]:
     """
-    Takes out ever smaller stretches for as long as the rest fails. `fails(items)` must have been true. When the time is
-    up the best so far is returned. With time enough, no single item of the result can be taken out.
+    Removes ever smaller stretches as long as the rest fails. `fails(items)` must have been true. Returns the best
+    result so far when the time is over. With enough time, no single item of the result can be removed.
     """
     size = max(1, len(items) // 2)
     while True:

@@ -1,5 +1,7 @@
 # SPDX-License-Identifier: Apache-2.0
-"""A SONiC-like switch around portsyncd in sonic mode: its Redis with CONFIG_DB, its netdevs, and the one check that counts."""
+"""
+A switch like SONiC's around portsyncd in sonic mode: its Redis with CONFIG_DB, its netdevs, and the check at the end.
+"""
 
 import json
 import re
@@ -29,7 +31,7 @@ def port(number: int) -> str:
 
 
 def port_config(number: int) -> Row:
-    """As CONFIG_DB has it."""
+    """The port's row in CONFIG_DB."""
     lanes = ",".join(str(4 * number + lane) for lane in range(4))
     return {"lanes": lanes, "alias": f"etp{number + 1}", "index": str(number + 1), "speed": "100000", "mtu": "9100",
             "admin_status": "up"}
@@ -41,8 +43,8 @@ def row_of(link: Link) -> Row:
 
 def database_config(servers: dict[str, SonicRedis], sockets: Optional[dict[str, str]] = None) -> str:
     """
-    database_config.json: which server has APPL_DB, CONFIG_DB and STATE_DB. `sockets`: another unix socket of a database's
-    server ("" = none: by TCP).
+    Returns a database_config.json: which server has APPL_DB, CONFIG_DB and STATE_DB. `sockets`: another unix socket for
+    a database's server ("" = none: by TCP).
     """
     instances: dict[str, Any] = {}
     databases: dict[str, Any] = {}
@@ -61,8 +63,8 @@ def database_config(servers: dict[str, SonicRedis], sockets: Optional[dict[str, 
 
 class Switch:
     """
-    Two namespaces (`dut` has the netdevs, `far` their other ends), a Redis with `ports` ports in CONFIG_DB, and nothing
-    else running. With appl_apart, APPL_DB is on a server of its own.
+    Two namespaces (`dut` has the netdevs, `far` their other ends) and a Redis with `ports` ports in CONFIG_DB. Nothing
+    else runs. With appl_apart, APPL_DB is on a separate server.
     """
 
     def __init__(self, directory: Path, ports: int = 3, appl_apart: bool = False, watched: bool = True) -> None:
@@ -80,8 +82,9 @@ class Switch:
         self.daemon: Optional[Daemon] = None
         self.daemons: list[Daemon] = []
         self.threads: list[_Thread] = []
-        self.others: dict[str, Row] = {}   # rows of STATE_DB's PORT_TABLE that are not portsyncd's, or fields in its rows
-        self.ignored: set[int] = set()     # ifindexes that portsyncd is to leave alone
+        # Rows of STATE_DB's PORT_TABLE that are not portsyncd's, and other writers' fields in its rows.
+        self.others: dict[str, Row] = {}
+        self.ignored: set[int] = set()     # ifindexes that portsyncd must ignore
         self.config_file = directory / "database_config.json"
         for server in self.servers():
             server.start()
@@ -112,11 +115,12 @@ class Switch:
         self.far.close()
 
     def plant(self) -> None:
-        """What database-docker and others have filled in before swss starts."""
+        """Stores what database-docker and others have stored before swss starts."""
         self.config_db.pipeline([
             *(("HSET", f"PORT|{port(i)}", *flat(port_config(i))) for i in range(self.ports)),
             ("HSET", "DEVICE_METADATA|localhost", "hwsku", "test", "hostname", "sonic"),
-            ("HSET", "LOGGER|portsyncd", "LOGLEVEL", "DEBUG", "LOGOUTPUT", "STDERR"),  # for the log of a test that fails
+            # So that the log of a failed test has details.
+            ("HSET", "LOGGER|portsyncd", "LOGLEVEL", "DEBUG", "LOGOUTPUT", "STDERR"),
             ("SET", "CONFIG_DB_INITIALIZED", "1")])
         self.plant_row("Ethernet0.10", {"state": "ok", "mtu": "1500"})  # intfmgrd's
         self.plant_row("PortChannel1", {"state": "ok"})
@@ -135,7 +139,7 @@ class Switch:
         return self._clients[database]
 
     def forget_clients(self) -> None:
-        """For after a fault that hit them too."""
+        """To be called after a fault that closed these clients, too."""
         for client in self._clients.values():
             client.close()
         self._clients.clear()
@@ -153,7 +157,7 @@ class Switch:
         return self.client(STATE_DB)
 
     def restart_redis(self, keep: bool) -> None:
-        """All its servers. MONITOR ends with them; what it would have shown afterwards is not judged."""
+        """Restarts all its servers. MONITOR ends with them, so what comes afterwards is not judged."""
         if self.watch is not None:
             self.watch.close()
             self.watch = None
@@ -171,14 +175,14 @@ class Switch:
         return self.appl_db.hash(f"PORT_TABLE:{name}")
 
     def loaded(self, name: str) -> Row:
-        """Staged or published."""
+        """Returns the row, staged or published."""
         return {**self.published(name), **self.staged(name)}
 
     def wait_loaded(self, name: str, limit: float = 10) -> None:
         process.wait_for(lambda: self._said(self.loaded(name)), limit, f"{name} is in APPL_DB")
 
     def wait_restore_count(self, count: str) -> None:
-        """It is written last, and has no other field beside it."""
+        """Waits for restore_count, which is written last, as the only field."""
         process.wait_for(lambda: self.state_db.hash("WARM_RESTART_TABLE|portsyncd") == {"restore_count": count}, 10,
                          f"restore_count is {count}, and no other field is there")
 
@@ -196,7 +200,10 @@ class Switch:
     # --- netdevs ---
 
     def create(self, name: str, up: bool = True, index: int = 0) -> int:
-        """A netdev, as syncd makes it; its ifindex. The other end of EthernetN is pN. From any thread."""
+        """
+        Makes a netdev as syncd does, and returns its ifindex. The other end of EthernetN is pN. May be called from any
+        thread.
+        """
         with self._links_lock:
             number = self._next_index
             self._next_index += 1
@@ -209,7 +216,7 @@ class Switch:
             return index
 
     def plug(self, count: Optional[int] = None, first: int = 0, up: bool = True) -> None:
-        """The netdevs of so many ports; all of them by default."""
+        """Makes the netdevs of `count` ports; by default of all."""
         for number in range(first, first + (self.ports - first if count is None else count)):
             self.create(port(number), up)
 
@@ -217,10 +224,10 @@ class Switch:
         with self._links_lock:
             self._dut_requests.delete(self._dut_requests.index_of(name))
 
-    # --- who runs beside it ---
+    # --- SONiC's other programs ---
 
     def orchagent(self, hardware: bool = True, **options: Any) -> Orchagent:
-        """Starts one. With hardware it makes the netdevs too, and deletes them."""
+        """Starts an orchagent. With hardware it also makes and deletes the netdevs."""
         if hardware:
             options = {"create": self.create, "delete": self.delete, **options}
         return self.add(Orchagent(self.appl_redis, **options))
@@ -231,7 +238,9 @@ class Switch:
 
     def start(self, config: Optional[Config] = None, environment: Optional[dict[str, str]] = None,
               command: Optional[str] = None, host: bool = False, **options: Any) -> Daemon:
-        """Starts portsyncd; as in the swss container, unless `host`: then a service manager is there to be told."""
+        """
+        Starts portsyncd as the swss container does; with `host`, under a service manager that expects notifications.
+        """
         merged: Config = {"database": {"retry_interval_secs": 1}, "logging": {"level": "debug"}}
         for section, keys in (config or {}).items():
             merged[section] = {**merged.get(section, {}), **keys}
@@ -243,17 +252,17 @@ class Switch:
         return self.daemon
 
     def without_net_admin(self) -> str:
-        """A program that is portsyncd without CAP_NET_ADMIN."""
+        """Returns a script that runs portsyncd without CAP_NET_ADMIN."""
         script = self.directory / "without-net-admin"
         script.write_text("#!/bin/sh\nexec setpriv --bounding-set -net_admin --inh-caps -net_admin "
                           f"'{program('portsyncd/portsyncd')}' \"$@\"\n")
         script.chmod(0o755)
         return str(script)
 
-    # --- the check that counts ---
+    # --- the check at the end ---
 
     def wanted_rows(self) -> dict[str, Row]:
-        """By port: the netdevs that count, and what is others'."""
+        """Returns the wanted rows by port: of the netdevs that count, with other writers' fields."""
         known = {key.partition(":")[2] for key in self.appl_db.scan("PORT_TABLE:*")}
         rows = {name: dict(fields) for name, fields in self.others.items()}
         for name, link in self.dut.links().items():
@@ -275,7 +284,7 @@ class Switch:
         return wrong
 
     def wait_equal(self, limit: float = 10) -> None:
-        """Until STATE_DB has exactly what it is to have."""
+        """Waits until STATE_DB contains exactly the wanted rows."""
         deadline = time.monotonic() + limit * process.PATIENCE
         while wrong := self.differences():
             self._said(None)
@@ -286,8 +295,8 @@ class Switch:
 
     def clean_up_after_loss(self) -> list[str]:
         """
-        Redis came again without its data. Rows that portsyncd wrote before it knew of that are to be the kernel's, whole;
-        what is wrong with them. Then they are removed, as swss removes them before it starts anew.
+        To be called after Redis returned without its data. Rows that portsyncd wrote before it noticed must be complete
+        and equal the kernel. Returns what is wrong with them, and removes them, as swss does before it starts again.
         """
         self.others = {}
         links = self.dut.links()
@@ -300,7 +309,7 @@ class Switch:
         return wrong
 
     def settle(self) -> list[str]:
-        """What is wrong at the end of a test."""
+        """Returns what is wrong at the end of a test."""
         self.wait_equal()
         wrong = [problem for thread in self.threads for problem in thread.problems]
         wrong += [line for daemon in self.daemons for line in daemon.complaints()]
@@ -318,8 +327,8 @@ def flat(fields: Row) -> list[str]:
 
 class SonicCase(SettledCase):
     """
-    Before each test: a switch, `self.switch`, on which nothing of swss runs. After each test that passed: each switch is
-    right, and portsyncd has written nothing that it must not.
+    Before each test: a switch, `self.switch`, on which nothing of swss runs. After each test that passed: each switch
+    is right, and portsyncd has written nothing forbidden.
     """
 
     ports = 3
@@ -350,12 +359,12 @@ class SonicCase(SettledCase):
             self.assertEqual(switch.settle(), [])
 
     def remove(self, switch: Switch) -> None:
-        """Ends it before the test does; it is not asked whether it is right."""
+        """Closes a switch before the end of the test, without the final check."""
         self.switches.remove(switch)
         switch.close()
 
     def come_up(self, switch: Optional[Switch] = None, **options: Any) -> Orchagent:
-        """A whole cold start: orchagent that pops at once, portsyncd, netdevs, rows, PortInitDone popped."""
+        """Does a whole cold start: an orchagent that pops at once, portsyncd, netdevs, rows, PortInitDone popped."""
         switch = switch or self.switch
         orchagent = switch.orchagent()
         switch.start(**options)

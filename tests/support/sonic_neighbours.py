@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: Apache-2.0
-"""Stand-ins for portsyncd's neighbours on a switch: orchagent with syncd behind it, and who subscribes to the rows."""
+"""Stand-ins for portsyncd's neighbours on a switch: orchagent with syncd behind it, and subscribers to the rows."""
 
 import threading
 import time
@@ -27,7 +27,9 @@ return popped
 
 
 def produce(client: resp.Client, name: str, fields: Optional[Row]) -> None:
-    """Sets or, without fields, deletes a row by the producer protocol, as portmgrd does for ports of run time."""
+    """
+    Sets a row by the producer protocol, or deletes it if there are no fields, as portmgrd does for ports at run time.
+    """
     if fields is None:
         steps = [("SADD", "PORT_TABLE_KEY_SET", name), ("SADD", "PORT_TABLE_DEL_SET", name), ("DEL", f"_PORT_TABLE:{name}")]
     else:
@@ -37,7 +39,7 @@ def produce(client: resp.Client, name: str, fields: Optional[Row]) -> None:
 
 
 class _Thread:
-    """Runs until stop(); begins anew when Redis goes away."""
+    """Runs until stop(), and starts again when Redis goes away."""
 
     def __init__(self, redis: SonicRedis) -> None:
         self._redis = redis
@@ -58,7 +60,7 @@ class _Thread:
             try:
                 self._serve()
             except (OSError, ValueError, resp.RedisError):
-                self._stop.wait(0.02)  # Redis is away: the test's doing
+                self._stop.wait(0.02)  # Redis is away, which the test causes
             except Exception as e:  # pylint: disable=broad-except
                 self.problems.append(repr(e))
                 raise
@@ -69,9 +71,9 @@ class _Thread:
 
 class Orchagent(_Thread):
     """
-    Pops PORT_TABLE `pop_after` seconds after it is told of something there. For each port that was popped it calls
-    `create` (syncd) once PortConfigDone was popped and `create_after` has passed; with `at_once`, when the port is popped.
-    For a port that is deleted: `delete`. Writes what orchagent writes beside portsyncd's fields, with `write_own`.
+    Pops PORT_TABLE `pop_after` seconds after a notification. For each popped port it calls `create` (syncd), once
+    PortConfigDone was popped and `create_after` has passed; with `at_once`, when the port is popped. For a deleted port
+    it calls `delete`. With `write_own` it writes what orchagent writes beside portsyncd's fields.
     """
 
     def __init__(self, redis: SonicRedis, create: Optional[Callable[[str], None]] = None,
@@ -101,7 +103,10 @@ class Orchagent(_Thread):
         process.wait_for(popped, limit, f"orchagent has popped {name}")
 
     def out_of_order(self) -> list[str]:
-        """What was popped after PortConfigDone but for PortInitDone. Within one pop the order is the set's, that is none."""
+        """
+        Returns what was popped after PortConfigDone except PortInitDone. Within one pop there is no order, because it
+        is a set.
+        """
         done = next(i for i, pop in enumerate(self.pops) if "PortConfigDone" in (name for name, _ in pop))
         return [name for pop in self.pops[done + 1:] for name, _ in pop if name != "PortInitDone"]
 
@@ -110,7 +115,7 @@ class Orchagent(_Thread):
             subscriber.call("SUBSCRIBE", CHANNEL)
             self._listening.set()
             self._config_done |= bool(client.call("EXISTS", "PORT_TABLE:PortConfigDone"))
-            notified = True  # of what is there already
+            notified = True  # for what is staged already
             while not self._stop.is_set():
                 if notified:
                     self._stop.wait(self._pop_after)
@@ -154,8 +159,8 @@ class Orchagent(_Thread):
 
 class Subscriber(_Thread):
     """
-    Subscribes to the rows of STATE_DB's PORT_TABLE as SubscriberStateTable does, which portmgrd, teammgrd and xcvrd use.
-    seen: (port, event, the row as it was read then), in order.
+    Subscribes to the rows of STATE_DB's PORT_TABLE as SubscriberStateTable does, which portmgrd, teammgrd and xcvrd
+    use. seen: (port, event, the row as it was read then), in order.
     """
 
     PATTERN = "__keyspace@6__:PORT_TABLE|*"
@@ -168,7 +173,7 @@ class Subscriber(_Thread):
         return [event for name, event, _ in list(self.seen) if name == port]
 
     def wait_quiet(self) -> None:
-        """Until it has read all that was published before this call."""
+        """Waits until it has read everything that was published before this call."""
         mark = f"__keyspace@6__:PORT_TABLE|mark-{time.monotonic_ns()}"
         with self._redis.connect() as client:
             client.call("PUBLISH", mark, "mark")
@@ -189,14 +194,14 @@ class Subscriber(_Thread):
 
 
 class Portmgrd(Subscriber):
-    """Sets MTU and admin state of a port again with every event of a row that is ok."""
+    """Sets MTU and admin state of a port again at every event of a row that is ok."""
 
     def applied(self, port: str) -> int:
         return sum(1 for name, event, row in list(self.seen) if name == port and event == "hset" and row.get("state") == "ok")
 
 
 class Teammgrd(Subscriber):
-    """Puts a member back into its LAG when its row comes, whole, after it went: DEL, then a SET with state=ok."""
+    """Adds a member to its LAG again when its whole row returns after a removal: DEL, then a SET with state=ok."""
 
     def members_added(self, port: str) -> int:
         events = self.events(port)

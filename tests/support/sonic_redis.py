@@ -1,5 +1,8 @@
 # SPDX-License-Identifier: Apache-2.0
-"""A redis-server as a switch has them: keyspace events on. The tests' own clients come by TCP, portsyncd by the unix socket."""
+"""
+A redis-server as on a switch, with keyspace events. The tests' own clients connect by TCP, portsyncd by the unix
+socket.
+"""
 
 import socket
 from pathlib import Path
@@ -25,7 +28,7 @@ class SonicRedis(Redis):
         return resp.Client(connected, database, timeout, ADMIN, ADMIN)
 
     def restart(self, keep: bool) -> None:
-        """Another server process, with what the one before had or without it."""
+        """Starts another server process, with the data of the one before or without it."""
         if keep:
             with self.connect() as client:
                 client.call("SAVE")

@@ -1,7 +1,8 @@
 # SPDX-License-Identifier: Apache-2.0
-"""Judges all that portsyncd does to a Redis server in sonic mode, as MONITOR shows it.
+"""
+Judges everything that portsyncd does to a Redis server in sonic mode, as MONITOR shows it.
 
-portsyncd is who comes by the unix socket; the tests' own clients come by TCP (sonic_redis.py).
+portsyncd connects by the unix socket; the tests' own clients connect by TCP (sonic_redis.py).
 """
 
 import re
@@ -24,13 +25,13 @@ Row = dict[str, str]
 class Command:
     at: float
     database: int
-    ours: bool      # of portsyncd
-    by_lua: bool    # inside of a script, whose EVAL goes before it
+    ours: bool      # portsyncd's
+    by_lua: bool    # from inside a script, whose EVAL comes before it
     words: tuple[str, ...]
 
 
 def parse(line: str) -> Optional[Command]:
-    """One line of MONITOR; None for what is none. `ours` is not known of a command of a script."""
+    """Parses one line of MONITOR; None if it is none. `ours` is not known for a command of a script."""
     head, _, rest = line.lstrip("+").partition(" [")
     where, _, text = rest.partition("] ")
     words = WORD.findall(text)
@@ -43,9 +44,9 @@ def parse(line: str) -> Optional[Command]:
 
 class Watch:
     """
-    Keeps a replica of the hashes of all databases, and asks of each write of portsyncd: is it of its own keys and fields
-    (contract: "Not ours, never write"), by the producer protocol where that is due, does it change anything; and of
-    PortInitDone: is it true, and the first. Begin while portsyncd is not connected.
+    Keeps a replica of the hashes of all databases. Checks each write of portsyncd: does it concern only its own keys
+    and fields (contract: "Not ours, never write"), does it follow the producer protocol where required, does it change
+    anything? And PortInitDone: is it true, and the first? Create the watch while portsyncd is not connected.
     """
 
     def __init__(self, redis: Redis) -> None:
@@ -56,14 +57,15 @@ class Watch:
         self.management = False  # sonic.mgmt_port is set
         self.without_row: list[str] = []  # the ports that had no row when PortInitDone was written
         self.replica: dict[int, dict[str, Row]] = {number: dump(redis, number) for number in (0, 4, 6)}
-        self.bounced: set[str] = set()  # ports whose row may be written whole though it looks the same
-        self.init_done = bool(self._fields(APPL_DB, "PORT_TABLE:PortInitDone"))  # False again before a warm start
+        self.bounced: set[str] = set()  # ports whose row may be written whole although it is the same
+        # To be set to False before a warm start.
+        self.init_done = bool(self._fields(APPL_DB, "PORT_TABLE:PortInitDone"))
 
     def close(self) -> None:
         self._lines.close()
 
     def commands(self) -> list[Command]:
-        """All so far, judged."""
+        """Returns all commands so far, judged."""
         for line in self._lines.take():
             command = parse(line)
             if command is not None:
@@ -74,16 +76,16 @@ class Watch:
         return list(self._commands)
 
     def clear(self) -> None:
-        """Forgets the commands so far; the replica stays."""
+        """Forgets the commands so far, and keeps the replica."""
         self.commands()
         self._commands.clear()
 
     def ours(self) -> list[Command]:
-        """What portsyncd asked of the server: what one command counts as, whatever a script does inside."""
+        """Returns what portsyncd sent to the server, counting a script as one command."""
         return [command for command in self.commands() if command.ours and not command.by_lua]
 
     def writes(self, database: Optional[int] = None) -> list[tuple[str, ...]]:
-        """What portsyncd wrote, by itself or in a script."""
+        """Returns what portsyncd wrote, directly or in a script."""
         return [command.words for command in self.commands() if command.ours and command.words[0] not in READS
                 and database in (None, command.database)]
 
@@ -131,7 +133,7 @@ class Watch:
         if row == "PortInitDone":
             return self._judge_init_done(fields)
         configured = {field.partition("@")[0]: value for field, value in self._fields(CONFIG_DB, f"PORT|{row}").items()}
-        return "" if fields.items() <= configured.items() else "writes what is not CONFIG_DB's into a port"
+        return "" if fields.items() <= configured.items() else "writes into a port what CONFIG_DB does not have"
 
     def _judge_init_done(self, fields: Row) -> str:
         if fields != {"lanes": "0"}:
@@ -161,10 +163,10 @@ class Watch:
             return "writes a field that is not its own"
         bounce = fields.keys() == set(OWN_FIELDS) and key.partition("|")[2] in self.bounced
         if name == "hset" and fields.items() <= stored.items() and not bounce:
-            return f"writes what is there already, {stored}"
+            return f"writes values that are stored already, {stored}"
         if name == "hset" and "state" not in stored and fields.keys() != set(OWN_FIELDS):
-            return "writes a part of a row that is not there"
-        return "" if name == "hset" or stored else "removes what is not there"
+            return "writes a part of a row that does not exist"
+        return "" if name == "hset" or stored else "removes what does not exist"
 
     def _apply(self, database: int, name: str, args: tuple[str, ...]) -> None:
         rows = self.replica.setdefault(database, {})
@@ -185,7 +187,7 @@ class Watch:
 
 
 def dump(redis: Redis, database: int) -> dict[str, Row]:
-    """The hashes of a database."""
+    """Returns the hashes of a database."""
     with redis.connect(database) as client:
         keys = client.scan("*")
         kinds = client.pipeline([("TYPE", key) for key in keys])

@@ -13,14 +13,14 @@ Words = list[str]
 
 class StepProxy:
     """
-    stop_before: called with the number of commands that have gone through and the one that comes next; True: nothing goes
-    through, on any connection, from here until go_on(). `passed` has all that went through.
+    stop_before: called with the number of commands that have passed and with the next command. After it returned True,
+    nothing passes on any connection until go_on(). `passed` has all commands that passed.
     """
 
     def __init__(self, path: Path, server: str) -> None:
         self.path = str(path)
         self.passed: list[Words] = []
-        self.next: Words = []  # which it stopped before
+        self.next: Words = []  # the command that it stopped before
         self.stop_before: Optional[Callable[[int, Words], bool]] = None
         self._server = server
         self._lock = threading.Lock()
@@ -34,7 +34,7 @@ class StepProxy:
         threading.Thread(target=self._accept, daemon=True).start()
 
     def wait_stopped(self, limit: float = 10) -> None:
-        process.wait_for(self._stopped.is_set, limit, "the command comes that the proxy is to stop before")
+        process.wait_for(self._stopped.is_set, limit, "the command comes before which the proxy stops")
 
     def stopped(self) -> bool:
         return self._stopped.is_set()
@@ -114,7 +114,7 @@ def _end(*sockets: socket.socket) -> None:
 
 
 def command_end(data: bytes) -> Optional[int]:
-    """Where the first command in data ends; None while it is not whole."""
+    """Returns where the first command in data ends; None while it is not complete."""
     end = data.find(b"\r\n")
     if end < 0:
         return None

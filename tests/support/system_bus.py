@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: Apache-2.0
-"""A private system bus: a real dbus-daemon with the rules of the system's and the policy file that is shipped."""
+"""A private system bus: a real dbus-daemon with the rules of the system bus and the shipped policy file."""
 
 import json
 import os
@@ -18,7 +18,7 @@ NAME, PATH = "org.sonic.PortSync1", "/org/sonic/PortSync1"
 DATA = Path(__file__).resolve().parents[2] / "portsyncd" / "data"
 POLICY = DATA / f"{NAME}.conf"
 
-# As /usr/share/dbus-1/system.conf, but for where it listens, and without a user to become.
+# As /usr/share/dbus-1/system.conf, except that it listens elsewhere and changes to no other user.
 CONFIG = """<!DOCTYPE busconfig PUBLIC "-//freedesktop//DTD D-Bus Bus Configuration 1.0//EN"
  "http://www.freedesktop.org/standards/dbus/1.0/busconfig.dtd">
 <busconfig>
@@ -47,7 +47,7 @@ CONFIG = """<!DOCTYPE busconfig PUBLIC "-//freedesktop//DTD D-Bus Bus Configurat
 
 
 class SystemBus:
-    """The policy is the shipped one, with a user (and its group) that exists here in the place of portsyncd's."""
+    """Uses the shipped policy, with a user (and its group) that exists here in place of portsyncd's."""
 
     def __init__(self, directory: Path, user: str = "games") -> None:
         self.socket = directory / "system_bus"
@@ -77,7 +77,7 @@ class SystemBus:
             return client.connect_ex(str(self.socket)) == 0
 
     def allow(self) -> None:
-        """The policy comes, as with a package that is installed while the bus runs."""
+        """Adds the policy, as a package does that is installed while the bus runs."""
         self.policy.write_text(self._policy)
         self.busctl("call", "org.freedesktop.DBus", "/org/freedesktop/DBus", "org.freedesktop.DBus", "ReloadConfig")
 
@@ -90,14 +90,14 @@ class SystemBus:
         os.kill(self._process.pid, signal.SIGCONT)
 
     def kill(self) -> None:
-        """kill -9: the socket stays behind."""
+        """Does kill -9: the socket file stays."""
         process.end(self._process)
         self._process = None
 
-    # --- asking ---
+    # --- queries ---
 
     def run(self, args: list[str], user: Optional[str] = None) -> subprocess.CompletedProcess:
-        """As another user, with his groups."""
+        """Runs a command as another user, with that user's groups."""
         become = ["setpriv", "--reuid", user, "--regid", user if user != "nobody" else "nogroup", "--init-groups"]
         return subprocess.run([*(become if user else []), *args], env={**os.environ, **self.environment, "LANG": "C.UTF-8"},
                               capture_output=True, text=True, check=False, timeout=30 * process.PATIENCE)
@@ -109,12 +109,12 @@ class SystemBus:
         return done.stdout
 
     def call(self, method: str, *args: str, user: Optional[str] = None) -> Any:
-        """Of our interface: what it answers; as busctl decodes it."""
+        """Calls a method of our interface. Returns the reply as busctl decodes it."""
         answer = self.busctl("--json=short", "call", NAME, PATH, NAME, method, *args, user=user)
         return json.loads(answer)["data"] if answer.strip() else None
 
     def refusal(self, member: str, *args: str, user: Optional[str] = None, interface: str = NAME) -> str:
-        """ "NAME: TEXT" of the error that answers a call; the arguments are dbus-send's."""
+        """Returns the "NAME: TEXT" of the error reply to a call; the arguments are dbus-send's."""
         done = self.run(["dbus-send", "--system", "--print-reply", f"--dest={NAME}", PATH, f"{interface}.{member}", *args],
                         user)
         if done.returncode == 0:
@@ -129,17 +129,17 @@ class SystemBus:
         return {name: value["data"] for name, value in json.loads(answer)["data"][0].items()}
 
     def owner(self) -> str:
-        """The unique name of who has the name; "" = nobody."""
+        """Returns the unique name of the owner; "" if there is none."""
         done = self.run(["busctl", "--system", "--json=short", "call", "org.freedesktop.DBus", "/org/freedesktop/DBus",
                          "org.freedesktop.DBus", "GetNameOwner", "s", NAME])
         return json.loads(done.stdout)["data"][0] if done.returncode == 0 else ""
 
     def wait_for_owner(self, limit: float = 10) -> str:
-        return process.wait_for(self.owner, limit, f"somebody has the name {NAME}", 0.02)
+        return process.wait_for(self.owner, limit, f"a program owns the name {NAME}", 0.02)
 
 
 class Signals:
-    """All that our object tells, from when this is made."""
+    """The signals of our object since the construction."""
 
     def __init__(self, bus: SystemBus) -> None:
         self._process = process.start(
@@ -151,7 +151,7 @@ class Signals:
         process.wait_for(lambda: self._marked(bus), 10, "busctl monitor listens", 0.05)
 
     def _marked(self, bus: SystemBus) -> bool:
-        """Not every busctl says when it has begun: it has when it shows a signal of ours."""
+        """Not every version of busctl prints when it has begun. It has when it shows a signal of the test."""
         if self._process.poll() is not None:
             assert self._process.stderr is not None
             raise AssertionError(f"busctl monitor has ended: {self._process.stderr.read()}")
@@ -181,7 +181,7 @@ class Signals:
 
 
 class RawClient:
-    """For measuring: one connection, calls without arguments, nothing decoded but the header."""
+    """For measuring: one connection, calls without arguments, and only the header is decoded."""
 
     def __init__(self, bus: SystemBus) -> None:
         self._socket = socket.socket(socket.AF_UNIX)
@@ -205,11 +205,11 @@ class RawClient:
         return self._serial
 
     def call(self, destination: str, path: str, interface: str, member: str) -> int:
-        """Returns the bytes of the answer's body."""
+        """Returns the number of bytes in the reply's body."""
         return self.answer(self.send(destination, path, interface, member))
 
     def answer(self, serial: int) -> int:
-        """Waits for that of a call, over those before it."""
+        """Waits for the reply to a call, reading over those before it."""
         while True:
             kind, answered, body = self._receive()
             if answered == serial and kind in (2, 3):

@@ -21,7 +21,7 @@ KERNEL = ["linux-image-cloud-amd64", "linux-headers-cloud-amd64", "linux-source"
 MODULES = ["dummy", "bonding", "team", "team_mode_activebackup", "8021q", "netdevsim"]
 NEEDS = ["qemu-system-x86_64", "cpio", "modprobe", "zstd"]
 
-# No Debian kernel has netdevsim; its source is theirs.
+# No Debian kernel has netdevsim; it is built from their source.
 BUILD_NETDEVSIM = """
 cd /usr/src
 kernel=$(ls /lib/modules)
@@ -32,7 +32,7 @@ install -D -m 644 netdevsim.ko -t "/lib/modules/$kernel/kernel/drivers/net/netde
 depmod "$kernel"
 """
 
-# Commands come as lines of base64, so that a line is a command; after the output comes the status.
+# Each command is a line of base64. After its output comes its status.
 SHELL = r"""
 stty -F /dev/ttyS1 raw -echo
 exec </dev/ttyS1 >/dev/ttyS1 2>&1
@@ -75,7 +75,7 @@ MASKED = ["getty@.service", "serial-getty@.service", "console-getty.service", "a
 
 
 def kernel_root() -> Path:
-    """A root with Debian's kernel and netdevsim."""
+    """Makes a root with Debian's kernel and netdevsim."""
     root = debian_root.make_root("", Path(os.environ["PORTSYNC_BUILD"], "kernel-root"), KERNEL)
     if not list(root.glob("lib/modules/*/kernel/drivers/net/netdevsim")):
         process.run(["chroot", str(root), "sh", "-euc", BUILD_NETDEVSIM])
@@ -94,7 +94,9 @@ def add_modules(root: Path, kernel: Path) -> None:
 
 
 def make_image(ports: list[str], to: Path) -> None:
-    """An initramfs: a root with portsyncd installed, where these commands of ip make ports before the network is up."""
+    """
+    Makes an initramfs: a root with portsyncd installed, where these `ip` commands make ports before the network is up.
+    """
     build = Path(os.environ["PORTSYNC_BUILD"])
     plain = debian_root.make_root("", build / "system-root",
                                   PACKAGES + sorted(libraries_of(program("portsyncd/portsyncd"))))
@@ -125,7 +127,7 @@ def fill(root: Path, ports: list[str]) -> None:
 
 
 class Vm:
-    """Runs until close(); run() is a Box's."""
+    """A virtual machine that runs until close(). run() is like a Box's."""
 
     def __init__(self, ports: list[str]) -> None:
         if os.geteuid() != 0:
@@ -157,7 +159,7 @@ class Vm:
         self._answer(300, "the virtual machine has booted")
 
     def _answer(self, limit: float, what: str) -> tuple[bytes, int]:
-        """What comes until a status does, and that."""
+        """Returns the output up to a status, and the status."""
         came = b""
         deadline = time.monotonic() + limit * process.PATIENCE
         while not (found := STATUS.search(came)):
@@ -172,7 +174,7 @@ class Vm:
         return came[:found.start()], int(found[1])
 
     def run(self, command: str, check: bool = True) -> str:
-        """Runs a shell's command inside as root, as typed; its output, of both kinds."""
+        """Runs a shell command inside as root. Returns its standard output and standard error."""
         self._qemu.stdin.write(base64.b64encode(command.encode()) + b"\n")
         said, status = self._answer(120, command[:500])
         text = said.decode(errors="replace")

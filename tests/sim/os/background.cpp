@@ -34,7 +34,7 @@ BackgroundThread::~BackgroundThread() {
 void BackgroundThread::start(std::unique_ptr<Job> job) {
   assert(!running_ && "one job at a time");
   sim::World& world = sim::World::current();
-  // The thread stays for the next job: only the first start() makes one.
+  // The thread is kept for the next job: only the first start() creates one.
   if (!has_thread_ && world.fails(world.faults.no_descriptor)) throw std::system_error(EAGAIN, std::system_category(), "thread");
   has_thread_ = running_ = true;
   shared_->finished = false;

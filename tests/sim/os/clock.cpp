@@ -10,7 +10,7 @@ TimePoint now() noexcept {
 }
 
 std::chrono::system_clock::time_point wall_time() noexcept {
-  constexpr std::chrono::seconds start{1'800'000'000};  // of the simulated machine, since 1970
+  constexpr std::chrono::seconds start{1'800'000'000};  // the simulated machine's start, since 1970
   return std::chrono::system_clock::time_point(start + std::chrono::nanoseconds(sim::World::current().now()));
 }
 

@@ -20,7 +20,7 @@ struct Entry {
 
 }  // namespace
 
-// IPv4 addresses alone. A name takes its time, and its addresses are those of that time's end.
+// Knows only IPv4 addresses. Resolving a name takes time, and returns the addresses that the name has at the end of it.
 int getaddrinfo(const char* host, const char* port, const addrinfo* hints, addrinfo** found) noexcept {
   sim::Machine& machine = sim::Machine::current();
   *found = nullptr;

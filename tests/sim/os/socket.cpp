@@ -21,7 +21,7 @@ using sim::Machine;
 using sim::NetlinkSocket;
 using sim::StreamSocket;
 
-// As the C library does: errno for a negative result.
+// Sets errno for a negative result, as the C library does.
 template <typename T>
 T result(T value) {
   if (value >= 0) return value;
@@ -60,7 +60,7 @@ void fill_sender(msghdr& header, std::uint32_t port) {
   header.msg_namelen = sizeof sender;
 }
 
-// One datagram; the size as MSG_TRUNC has it when that is among the flags.
+// Receives one datagram. Returns its full size if MSG_TRUNC is among the flags.
 ssize_t receive_datagram(NetlinkSocket& socket, msghdr& header, int flags) {
   const auto received = socket.receive(static_cast<std::byte*>(header.msg_iov->iov_base), header.msg_iov->iov_len,
                                        (flags & MSG_DONTWAIT) == 0 && !socket.non_blocking);
@@ -161,7 +161,7 @@ ssize_t recvmsg(int fd, msghdr* message, int flags) noexcept {
   return result(size);
 }
 
-// An error after the first datagram is that of the next call.
+// An error after the first datagram becomes the error of the next call.
 int recvmmsg(int fd, mmsghdr* messages, unsigned count, int flags) noexcept {
   sim::World& world = Machine::current().world;
   world.enter("recvmmsg");
