@@ -6,7 +6,8 @@
 
 namespace portsync::bench {
 
-// Reads link messages one by one, and answers each by one blocking HSET of the row's four fields. For a child process.
+// Reads link messages one by one, and writes one blocking HSET of the row's four fields for each. To be run in a child
+// process.
 [[noreturn]] void run_bare_loop(const std::string& redis_path, int database);
 
 }  // namespace portsync::bench

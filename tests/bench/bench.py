@@ -4,7 +4,8 @@
 
   tests/bench/bench.py [--build DIR] [--json FILE] [--quick] [NAME...]
 
-One table on standard output, what it is at on standard error; names and --quick as portsyncd_bench has them.
+Prints one table on standard output, and its progress on standard error. NAME and --quick mean the same as for
+portsyncd_bench.
 """
 
 import argparse
@@ -29,7 +30,7 @@ def build(folder: Path) -> None:
 
 
 def measure(folder: Path, options: list[str]) -> dict[str, Any]:
-    """One run of portsyncd_bench; what could not be measured is in it, too."""
+    """Runs portsyncd_bench once. Returns its figures, including those that could not be measured."""
     with tempfile.NamedTemporaryFile(suffix=".json") as file:
         root = [] if os.geteuid() == 0 else ["unshare", "-Urn"]
         subprocess.run([*root, str(folder / PROGRAMS[1]), "--json", file.name, *options],
@@ -38,7 +39,7 @@ def measure(folder: Path, options: list[str]) -> dict[str, Any]:
 
 
 def counts(folder: Path) -> list[Figure]:
-    """Of the way from the buffer to the queue, the same for every run."""
+    """Returns the counts of the way from the buffer to the queue, which are the same in every run."""
     sys.path.insert(0, str(TOP / "tests"))
     os.environ["PORTSYNC_BUILD"] = str(folder)
     from support import limits  # pylint: disable=import-outside-toplevel
@@ -60,7 +61,7 @@ def number(value: Optional[float]) -> str:
 
 
 def merge(runs: dict[str, list[Figure]]) -> dict[str, dict[str, Figure]]:
-    """By figure, then by run, in the order in which they were measured."""
+    """Sorts by figure, then by run, in the order in which they were measured."""
     merged: dict[str, dict[str, Figure]] = {}
     for run, figures in runs.items():
         for figure in figures:

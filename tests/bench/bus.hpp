@@ -8,10 +8,10 @@
 
 namespace portsync::bench {
 
-// A message bus that lets everybody do everything, for as long as it lives.
+// A message bus that lets every user do everything, until its destruction.
 class Bus {
  public:
-  // It answers. Throws std::runtime_error when there is no dbus-daemon.
+  // Starts the bus and waits until it answers. Throws std::runtime_error if there is no dbus-daemon.
   explicit Bus(const Testbed& bed);
   ~Bus() { process_.terminate(); }
 

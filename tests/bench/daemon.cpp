@@ -22,7 +22,7 @@ using std::chrono::steady_clock;
 
 int runs = 0;
 
-// One that nobody has now. That nobody takes it before the daemon does is likely, not sure.
+// Returns a port that is free now. Another program is unlikely to take it before the daemon does.
 int free_port() {
   const os::Descriptor descriptor(::socket(AF_INET, SOCK_STREAM | SOCK_CLOEXEC, 0));
   sockaddr_in address{};

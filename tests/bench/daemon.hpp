@@ -25,14 +25,14 @@ struct DaemonOptions {
 
 class Daemon {
  public:
-  // Started; wait_ready() comes next.
+  // Starts portsyncd. Call wait_ready() next.
   Daemon(const DaemonOptions& options, const Testbed& bed);
   ~Daemon() { process_.terminate(); }
 
-  // From exec to READY=1. Throws when that does not come.
+  // Waits for READY=1. Returns the time since exec. Throws if READY=1 does not come.
   std::chrono::steady_clock::duration wait_ready();
 
-  // A counter of its statistics line, which it writes at level info only.
+  // Returns a counter of the statistics line, which is logged only at level info.
   [[nodiscard]] std::uint64_t statistic(const std::string& name);
 
   [[nodiscard]] Process& process() noexcept { return process_; }
@@ -45,7 +45,7 @@ class Daemon {
   Process process_;
 };
 
-// What "portsyncd --version" says, and how long it takes: what loading the program alone costs.
+// The output of "portsyncd --version" and its time, which is the cost of loading the program.
 struct VersionRun {
   std::string text;
   std::chrono::steady_clock::duration time{};

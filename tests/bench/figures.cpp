@@ -12,7 +12,7 @@
 namespace portsync::bench {
 namespace {
 
-// Three digits that count, and commas between thousands.
+// Formats with three significant digits, and commas between thousands.
 std::string number(double value) {
   const double size = std::abs(value);
   std::ostringstream out;
@@ -29,7 +29,7 @@ std::optional<double> ratio(const Figure& figure) {
   return figure.value / *figure.floor;
 }
 
-// Bytes that continue a character take no place on the screen.
+// Continuation bytes take no column on the screen.
 std::size_t columns(const std::string& text) {
   return static_cast<std::size_t>(
       std::count_if(text.begin(), text.end(), [](char c) { return (static_cast<unsigned char>(c) & 0xc0) != 0x80; }));

@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: Apache-2.0
-// What was measured, and how it is shown.
+// The figures that were measured, and how they are shown.
 #pragma once
 
 #include <chrono>
@@ -24,7 +24,7 @@ using TimePoint = Clock::time_point;
   return microseconds(time) / 1e6;
 }
 
-// The value that this part of the sorted values (0.5 = median) does not exceed. Throws when there are none.
+// Returns the value that this share of the sorted values (0.5 = median) does not exceed. Throws if there are no values.
 [[nodiscard]] double quantile(std::vector<double> values, double part);
 [[nodiscard]] inline double median(std::vector<double> values) {
   return quantile(std::move(values), 0.5);
@@ -38,7 +38,7 @@ struct Figure {
   std::string goal;             // for people: "<= 1.4 x"
 };
 
-// What machine it was; beside the figures in JSON, and the first line of the table.
+// Describes the machine: beside the figures in JSON, and in the first line of the table.
 struct Machine {
   std::string kernel;
   unsigned processors = 0;

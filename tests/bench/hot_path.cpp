@@ -1,12 +1,12 @@
 // SPDX-License-Identifier: Apache-2.0
-// What an event costs the library between the socket and the batch, without either: for callgrind, and for counting
-// allocations. hot_path.py says how.
+// The cost of an event in the library between the socket and the batch, without either: for callgrind, and for counting
+// allocations. tests/support/limits.py runs it.
 //
 //   hot_path decode|coalesce EVENTS
 //
-// Decodes so many notifications of 64 ports, or decodes them and takes them through the tables to where they wait for a
-// sink, each with another mtu than the port's last one. Prints the heap allocations of all rounds but the first, in
-// which tables grow and strings find their size.
+// Decodes so many notifications of 64 ports, each with another mtu than the port's last one. `coalesce` also takes them
+// through the tables to the queue of a sink. Prints the heap allocations of all rounds except the first, in which tables
+// and strings grow to their size.
 #include <linux/if_link.h>
 #include <linux/rtnetlink.h>
 #include <netlink/attr.h>
@@ -36,7 +36,7 @@ constexpr std::int32_t ports = 64;
 constexpr std::string_view endings = "0123456789ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz+-";
 static_assert(endings.size() == ports);
 
-// The message of the tests, made another port's by what differs.
+// Changes the test's message into that of another port.
 class Notification {
  public:
   [[nodiscard]] const nlmsghdr& of(std::int32_t port, std::uint32_t mtu) {
@@ -70,7 +70,7 @@ class Source final : public LinkSource {
   std::optional<core::LinkTable> table;
 };
 
-// Takes `change(link)` through so many notifications.
+// Passes `change(link)` so many notifications.
 template <typename Change>
 void run(long events, Change change) {
   Notification notification;

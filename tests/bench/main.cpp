@@ -36,7 +36,7 @@ struct Measurement {
   void (*measure)(Bench& bench);
 };
 
-// In the order of ports: links are only ever added.
+// Sorted by ports, because links are only ever added.
 std::vector<Measurement> measurements(const Options& options) {
   std::vector<Measurement> all{
       {"latency", options.ports, measure_latency},

@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
-// Rounds of two halves. The floor: a reader of ours gets the events while the daemon, running, deals with its own
-// copies; then the reader's backlog is read. The daemon: stopped while the events queue, and alone when it goes on.
+// Each round has two halves. The floor: a reader of ours gets the events while the daemon handles its own copies; then
+// the reader drains its backlog. The daemon: stopped while the events queue, then resumed, and alone.
 #include <time.h>
 #include <stdexcept>
 #include <thread>
@@ -13,7 +13,7 @@ namespace {
 using namespace std::chrono_literals;
 
 constexpr std::size_t changes = 3000;
-constexpr auto idle_time = 20ms;  // to sleep again, with its times accounted
+constexpr auto idle_time = 20ms;  // until it sleeps again and its CPU time is accounted
 
 double own_cpu_us() {
   timespec time{};

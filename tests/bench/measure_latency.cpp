@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
-// The daemon and the bare loop take turns: while one is measured, the other is stopped, so that both see the same
-// machine. Whoever makes the change also listens and watches the row, one after the other: a second thread of ours
-// would take a processor from what is measured.
+// The daemon and the bare loop take turns: while one is measured, the other is stopped, so that both meet the same
+// machine. One thread makes the change, listens and watches the row, one after the other, because a second thread would
+// take a processor from what is measured.
 #include <linux/if.h>
 
 #include <array>
@@ -16,12 +16,12 @@ namespace {
 
 using namespace std::chrono_literals;
 
-constexpr auto pause_between_changes = 2ms;  // so that all have gone to sleep again
+constexpr auto pause_between_changes = 2ms;  // until all processes sleep again
 
 enum class Change { mtu, admin, carrier };
 constexpr std::array<const char*, 3> change_names{"mtu", "admin", "carrier"};
 
-// Who writes rows: the daemon or the bare loop.
+// The program that writes rows: the daemon or the bare loop.
 struct Writer {
   Writer(Process& measured, const Testbed& bed, int database) : process(measured), watch(bed.redis_path(), database) {}
   Process& process;
@@ -44,7 +44,7 @@ class Latency {
     writer.commands += bed_.redis().foreign_commands() - before;
     writer.process.stop();
   }
-  // The daemon's system calls for so many changes.
+  // Returns the daemon's system calls for so many changes.
   std::optional<std::uint64_t> system_calls(Writer& writer, int samples) {
     writer.process.resume();
     settle(writer);
@@ -56,7 +56,7 @@ class Latency {
   }
 
  private:
-  // Once the last port's new mtu is there, all that had waited for the writer is done.
+  // When the last port's new mtu is stored, everything that waited for the writer is done.
   void settle(Writer& writer) {
     std::this_thread::sleep_for(10ms);
     const std::size_t port = bed_.ports() - 1;

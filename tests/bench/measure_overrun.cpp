@@ -11,7 +11,7 @@ namespace {
 using namespace std::chrono_literals;
 
 constexpr std::size_t small_buffer_bytes = 65'536;
-// The daemon answers few losses at once and many ever more rarely; each round shall be the first for it.
+// The daemon reacts at once to few losses, and to many ever more slowly. Each round should be the first for it.
 constexpr auto forgotten = 2100ms;
 
 }  // namespace

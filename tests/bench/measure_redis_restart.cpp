@@ -1,6 +1,5 @@
 // SPDX-License-Identifier: Apache-2.0
-// Redis is killed and comes back empty. What takes most of the time is the daemon's pause between two attempts to
-// connect.
+// Redis is killed and comes back empty. The daemon's pause between two attempts to connect takes most of the time.
 #include <stdexcept>
 #include <thread>
 

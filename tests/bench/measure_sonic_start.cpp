@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
-// The links are there before orchagent has the ports, as on a DPU: then the time is portsyncd's, not that of who makes
-// them.
+// The links exist before orchagent has the ports, as on a DPU, so that the time is portsyncd's and not that of making
+// links.
 #include <fstream>
 #include <string>
 

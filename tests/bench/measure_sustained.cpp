@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: Apache-2.0
-// The floor is the kernel with a bare reader in the daemon's place.
+// The floor is the kernel with a bare reader in place of the daemon.
 #include <algorithm>
 #include <stdexcept>
 #include <thread>
@@ -48,7 +48,7 @@ Load generate_for_bare_reader(Bench& bench) {
 void measure_sustained(Bench& bench) {
   const Load floor = generate_for_bare_reader(bench);
   DaemonOptions options = bench.daemon;
-  options.log_level = "info";  // for its statistics; it is the default as well
+  options.log_level = "info";  // for its statistics; info is also the default
   ReadyDaemon daemon(bench, options);
   const std::uint64_t events_before = daemon.statistic("events");
   const std::uint64_t cpu = daemon.process().cpu_ns();
@@ -57,7 +57,7 @@ void measure_sustained(Bench& bench) {
   const auto begin = Clock::now();
   const Load load = generate(bench.bed, bench.quick ? 1s : 3s);
   const auto end = Clock::now();
-  // Not by a RowWatch: to tell it of every write would cost Redis more than the writes.
+  // Not with a RowWatch, because notifying it of every write would cost Redis more than the writes.
   while (!rows_equal(bench.bed.redis(), bench.bed.rows())) {
     if (Clock::now() - end > convergence_limit) throw std::runtime_error("the rows never became equal to the links");
   }

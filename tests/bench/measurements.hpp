@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: Apache-2.0
-// The measurements: each starts the daemon anew, and reports what it costs beside the floors of the same minute.
+// The measurements. Each starts the daemon anew, and reports its figures beside the floors of the same minute.
 #pragma once
 
 #include <cstddef>
@@ -11,7 +11,7 @@
 namespace portsync::bench {
 
 struct Bench {
-  Testbed& bed;  // with exactly the ports that the measurement is made at
+  Testbed& bed;  // has exactly the ports that the measurement needs
   Report& report;
   DaemonOptions daemon;
   bool quick = false;
@@ -19,45 +19,45 @@ struct Bench {
 
 // One change at a time: from the kernel's message to the row.
 void measure_latency(Bench& bench);
-// 3,000 events that wait in the socket.
+// 3,000 events queued in the socket.
 void measure_drain(Bench& bench);
-// As many changes as the kernel takes, for seconds.
+// As many changes as the kernel accepts, for seconds.
 void measure_sustained(Bench& bench);
 // From exec to READY=1, with an empty database.
 void measure_first_sync(Bench& bench);
 // The same, with 20,000 keys of others in the database.
 void measure_first_sync_beside_others(Bench& bench);
-// In sonic mode: from exec to PortConfigDone, and to every row, with an orchagent that takes at once.
+// In sonic mode: from exec to PortConfigDone, and to every row, with an orchagent that pops at once.
 void measure_sonic_start(Bench& bench);
 // Redis is killed and comes back empty.
 void measure_redis_restart(Bench& bench);
 // More events than the receive buffer holds.
 void measure_overrun(Bench& bench);
-// What it costs when nothing happens.
+// The cost while nothing happens.
 void measure_idle(Bench& bench);
 // Resident memory after load.
 void measure_memory(Bench& bench);
 
-// ---- shared by them
+// ---- shared by the measurements
 
-// The floors of reading all links and of storing all rows.
+// Measures the floors of reading all links and of storing all rows.
 struct SyncFloor {
   Clock::duration dump{};
   Clock::duration store{};
 };
 [[nodiscard]] SyncFloor measure_sync_floor(Testbed& bed, int rounds);
 
-// A daemon that is ready and whose rows all equal the links.
+// A daemon that is ready, with all rows equal to the links.
 class ReadyDaemon : public Daemon {
  public:
   explicit ReadyDaemon(Bench& bench) : ReadyDaemon(bench, bench.daemon) {}
   ReadyDaemon(Bench& bench, const DaemonOptions& options);
 };
 
-// " 64 ports" and the like, for names of figures.
+// Returns " 64 ports" and the like, for names of figures.
 [[nodiscard]] std::string at_ports(const Testbed& bed);
 
-// How long the rows may take to become equal.
+// The time limit for the rows to become equal.
 constexpr std::chrono::milliseconds convergence_limit{10'000};
 
 }  // namespace portsync::bench

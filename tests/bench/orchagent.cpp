@@ -13,7 +13,7 @@ namespace {
 using namespace std::chrono_literals;
 using std::chrono::steady_clock;
 
-// What sonic-swss-common's ConsumerStateTable does with each key, 128 at a time.
+// Pops each key as sonic-swss-common's ConsumerStateTable does, 128 at a time.
 constexpr const char* take = R"(
 local keys = redis.call('SPOP', 'PORT_TABLE_KEY_SET', 128)
 for _, key in ipairs(keys) do
@@ -67,12 +67,12 @@ void Orchagent::run(const std::string& redis_path) {
   while (!stopping_) {
     pollfd waiting{subscriber->fd, POLLIN, 0};
     if (::poll(&waiting, 1, 20) == 0) continue;
-    if (::redisBufferRead(subscriber.get()) != REDIS_OK) return;  // Redis is gone, and the test with it
+    if (::redisBufferRead(subscriber.get()) != REDIS_OK) return;  // Redis has gone, and the test ends with it
     for (void* message = nullptr;;) {
       if (::redisGetReplyFromReader(subscriber.get(), &message) != REDIS_OK || message == nullptr) break;
       ::freeReplyObject(message);
     }
-    // One look takes all: messages that were behind it find nothing, and cost nothing.
+    // One look pops everything, so the messages behind it find nothing and cost nothing.
     for (bool more = true; more;) {
       const Reply keys = ask(consumer.get(), "EVAL %s 0", take);
       more = keys->elements > 0;

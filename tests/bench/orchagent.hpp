@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: Apache-2.0
-// A stand-in for orchagent that takes what is staged in PORT_TABLE as soon as it hears of it.
+// A stand-in for orchagent that pops what is staged in PORT_TABLE as soon as it receives a notification.
 #pragma once
 
 #include <atomic>
@@ -13,13 +13,13 @@ namespace portsync::bench {
 
 class Orchagent {
  public:
-  // Subscribed when it returns.
+  // Has subscribed when it returns.
   explicit Orchagent(const std::string& redis_path);
   ~Orchagent();
   Orchagent(const Orchagent&) = delete;
   Orchagent& operator=(const Orchagent&) = delete;
 
-  // When PortConfigDone was taken; throws when it is not within `limit`.
+  // Returns when PortConfigDone was popped. Throws if it was not within `limit`.
   [[nodiscard]] std::chrono::steady_clock::time_point wait_port_config_done(std::chrono::milliseconds limit);
 
  private:

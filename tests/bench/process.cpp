@@ -42,7 +42,7 @@ bool wait_for(Condition condition, steady_clock::duration limit) {
   return condition();
 }
 
-// One value that a child writes and we read.
+// One value that a child writes and the parent reads.
 struct SharedTime {
   SharedTime()
       : value(static_cast<steady_clock::time_point*>(::mmap(
@@ -202,11 +202,12 @@ std::optional<std::uint64_t> count_system_calls(const Process& process, const st
   };
   if (!wait_for([&] { return traced() || strace.ended(); }, 5s) || strace.ended()) return std::nullopt;
   function();
-  strace.signal(SIGINT);  // it lets go and writes its summary
+  strace.signal(SIGINT);  // it detaches and writes its summary
   if (!wait_for([&] { return strace.ended(); }, 5s)) return std::nullopt;
   std::ifstream file(summary);
   std::uint64_t calls = 0;
-  for (std::string line; std::getline(file, line);) {  // "% time", seconds, usecs/call, calls, [errors], syscall
+  // Columns: "% time", seconds, usecs/call, calls, [errors], syscall.
+  for (std::string line; std::getline(file, line);) {
     std::istringstream words(line);
     double number = 0;
     std::uint64_t count = 0;

@@ -13,10 +13,10 @@
 
 namespace portsync::bench {
 
-// A child of ours, that ends with us.
+// A child process that ends with this one.
 class Process {
  public:
-  // The processor it may run on; -1 = any.
+  // `processor`: where it may run; -1 = anywhere.
   explicit Process(int processor = -1) : processor_(processor) {}
   Process(const Process&) = delete;
   Process& operator=(const Process&) = delete;
@@ -27,18 +27,18 @@ class Process {
   void fork(const std::function<void()>& function);
 
   [[nodiscard]] pid_t pid() const noexcept { return pid_; }
-  // When exec(3) was called, by the child's own clock, which is ours.
+  // Returns when the child called exec(3). Both processes share the clock.
   [[nodiscard]] std::chrono::steady_clock::time_point started() const noexcept { return started_; }
   [[nodiscard]] bool ended();
 
-  void stop();    // SIGSTOP; stopped on return
+  void stop();    // SIGSTOP; returns when it is stopped
   void resume();  // SIGCONT
   void signal(int number) const;
-  // SIGTERM, or SIGKILL when that does not help in time.
+  // SIGTERM, or SIGKILL if that does not help in time.
   void terminate();
 
-  [[nodiscard]] std::uint64_t cpu_ns() const;              // all threads that are alive
-  [[nodiscard]] std::uint64_t voluntary_switches() const;  // times it went to sleep, which is once per wake-up
+  [[nodiscard]] std::uint64_t cpu_ns() const;              // of all threads that live
+  [[nodiscard]] std::uint64_t voluntary_switches() const;  // how often it went to sleep, which is once for each wake-up
   [[nodiscard]] std::uint64_t rss_kb() const;
   [[nodiscard]] std::uint64_t peak_rss_kb() const;
 
@@ -53,10 +53,11 @@ class Process {
 
 [[nodiscard]] std::string read_file(const std::string& path);
 
-// Lets the thread run on one processor alone.
+// Restricts the thread to one processor.
 void pin(int processor);
 
-// How many system calls the process makes while the function runs, by strace; std::nullopt where there is no strace.
+// Returns how many system calls the process makes while the function runs, counted by strace; std::nullopt without
+// strace.
 [[nodiscard]] std::optional<std::uint64_t> count_system_calls(const Process& process,
                                                               const std::function<void()>& function);
 

@@ -88,7 +88,7 @@ std::string Redis::info(std::string_view section, std::string_view key) {
   return text.substr(value, text.find('\r', value) - value);
 }
 
-// Redis counts a command when it is done: the INFO itself is not in its own answer.
+// Redis counts a command when it is done, so its reply does not include the INFO itself.
 std::uint64_t Redis::foreign_commands() {
   const std::uint64_t all = std::stoull(info("stats", "total_commands_processed"));
   return all - (own_commands - 1);
@@ -132,7 +132,8 @@ std::optional<steady_clock::time_point> RowWatch::wait(std::string_view port, st
   return std::nullopt;
 }
 
-// Reads the rows only when each has changed, or when no change has come for a while: reading costs Redis, too.
+// Reads the rows only when each has changed, or when no change has come for a while, because reading costs Redis time,
+// too.
 steady_clock::time_point RowWatch::wait_equal(const std::vector<Row>& rows, std::chrono::milliseconds limit) {
   std::unordered_set<std::string> changed;
   auto pause = 10ms;

@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
-// Redis as the bench uses it: blocking, over a unix socket. Throws std::runtime_error when an answer is an error or
-// does not come.
+// A Redis client for the bench: blocking, over a unix socket. Throws std::runtime_error if a reply is an error or does
+// not come.
 #pragma once
 
 #include <hiredis/hiredis.h>
@@ -16,9 +16,9 @@
 namespace portsync::bench {
 
 constexpr int state_db = 6;
-constexpr int floor_db = 5;  // where the floors write, so that nobody takes their rows for the daemon's
+constexpr int floor_db = 5;  // where the floors write, so that their rows do not count as the daemon's
 
-// What a row must say: port, mtu, admin_status and netdev_oper_status.
+// The wanted contents of a row.
 struct Row {
   std::string port;
   std::string mtu;
@@ -30,15 +30,15 @@ class Redis {
  public:
   Redis(const std::string& socket_path, int database);
 
-  // Sends nothing yet.
+  // Queues a command, and sends nothing yet.
   void append(const std::vector<std::string_view>& words);
-  // The answer to the oldest command: text, a number's digits, or an array's texts with spaces between.
+  // Returns the reply to the oldest command: text, the digits of a number, or an array's texts separated by spaces.
   std::string answer();
   std::string operator()(const std::vector<std::string_view>& words);
 
-  // Commands that the server has carried out for others than objects of this class.
+  // Returns how many commands the server has executed for clients other than objects of this class.
   [[nodiscard]] std::uint64_t foreign_commands();
-  // The server is another one and has counted nothing yet.
+  // To be called when the server was replaced by one that has counted nothing yet.
   static void forget_commands();
   [[nodiscard]] std::string version();
 
@@ -49,15 +49,15 @@ class Redis {
   std::unique_ptr<redisContext, decltype(&::redisFree)> context_;
 };
 
-// Sees rows change, as any consumer of STATE_DB does, and reads them.
+// Follows changes of rows as any consumer of STATE_DB does, and reads them.
 class RowWatch {
  public:
   RowWatch(const std::string& socket_path, int database);
 
-  // Waits until the row has changed and the field has the value: when that was read. std::nullopt after 5 s.
+  // Waits until the row has changed and the field has the value. Returns when that was read; std::nullopt after 5 s.
   [[nodiscard]] std::optional<std::chrono::steady_clock::time_point> wait(std::string_view port, std::string_view field,
                                                                           std::string_view value);
-  // Waits until all rows are as they must be: when the last change of one was seen. Throws after `limit`.
+  // Waits until all rows are as wanted. Returns when the last change of one was seen. Throws after `limit`.
   std::chrono::steady_clock::time_point wait_equal(const std::vector<Row>& rows, std::chrono::milliseconds limit);
   // Forgets the changes seen so far.
   void discard();
@@ -69,10 +69,10 @@ class RowWatch {
   Redis reader_;
 };
 
-// All rows are as they must be.
+// Returns whether all rows are as wanted.
 [[nodiscard]] bool rows_equal(Redis& redis, const std::vector<Row>& rows);
 
-// The floor of storing: writes the rows, all in flight at once.
+// The floor of storing: writes all rows in one pipeline.
 void write_rows(Redis& redis, const std::vector<Row>& rows);
 
 [[nodiscard]] std::string key_of(std::string_view port);

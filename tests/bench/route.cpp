@@ -155,7 +155,7 @@ void LinkChanger::set_up(std::int32_t index, bool up) {
   end();
 }
 
-// The kernel answers the last request, and any that failed.
+// The kernel replies to the last request, and to any that failed.
 void LinkChanger::flush() {
   if (count_ == 0) return;
   nlmsghdr last{};

@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
-// rtnetlink with nothing around it: what the kernel can do, and what makes the load. Belongs to the network namespace
-// that the thread is in when the object is made. Throws std::system_error.
+// rtnetlink with nothing around it: what the kernel can do, and what makes the load. An object belongs to the network
+// namespace of the thread that made it. Throws std::system_error.
 #pragma once
 
 #include <linux/rtnetlink.h>
@@ -17,23 +17,24 @@
 
 namespace portsync::bench {
 
-// What of a link goes to its row.
+// The parts of a link that its row shows.
 struct Link {
   std::int32_t ifindex = 0;
   unsigned flags = 0;
   std::uint32_t mtu = 0;
-  const char* name = "";  // in the message
+  const char* name = "";  // points into the message
 };
 
-// False when it is no RTM_NEWLINK.
+// Returns false if it is no RTM_NEWLINK.
 bool parse(const nlmsghdr& message, Link& link);
 
-// Changes links, 32 requests a system call. A change is done, and its notifications are queued, when flush() returns.
+// Changes links, 32 requests in one system call. When flush() returns, the changes are done and their notifications
+// queued.
 class LinkChanger {
  public:
   LinkChanger();
 
-  // The pair's other end is made in another network namespace.
+  // Makes the pair's other end in another network namespace.
   void add_veth(const std::string& name, std::int32_t index, const std::string& peer, std::int32_t peer_index,
                 int peer_namespace);
   void set_mtu(std::int32_t index, std::uint32_t mtu);
@@ -57,29 +58,29 @@ class LinkChanger {
   std::uint32_t sequence_ = 0;
 };
 
-// Hears of link changes as any program may: one recv() a message. Throws when it lost some.
+// Receives link changes as any program may, one recv() for each message. Throws if it lost some.
 class LinkListener {
  public:
   LinkListener();
 
-  // Waits for a message that fits, reading over others. std::nullopt after 5 s without.
+  // Waits for a message that fits, and reads over others. Returns std::nullopt after 5 s without one.
   [[nodiscard]] std::optional<std::chrono::steady_clock::time_point> wait(const std::function<bool(const Link&)>& fits);
-  // Reads what waits: the number of messages.
+  // Reads the queued messages and returns their number.
   std::size_t drain();
   // The loop of a program that does nothing else.
   [[noreturn]] void read_for_ever(const std::function<void(const Link&)>& handler);
 
  private:
-  [[nodiscard]] std::size_t receive(int flags);  // bytes; 0 = nothing there
+  [[nodiscard]] std::size_t receive(int flags);  // returns bytes; 0 = nothing is queued
 
   os::Descriptor socket_;
   std::vector<std::byte> buffer_;
 };
 
-// Lists all links: how many there are. Parses nothing without a handler.
+// Lists all links and returns their number. Parses nothing without a handler.
 std::size_t dump_links(const std::function<void(const Link&)>& handler = {});
 
-// The largest receive queue, in bytes, and the drops of all sockets here that listen to a group.
+// The largest receive queue, in bytes, and the drops of all sockets in this namespace that are in a group.
 struct ListenerQueues {
   std::size_t backlog_bytes = 0;
   std::uint64_t drops = 0;

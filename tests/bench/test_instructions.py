@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: Apache-2.0
-"""The gate on how many instructions an event takes from the buffer to its sink's queue. Release builds only."""
+"""The limit on the instructions that an event takes from the buffer to its sink's queue. Release builds only."""
 
 import unittest
 

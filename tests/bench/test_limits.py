@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: Apache-2.0
-"""The gate on what an event costs in Redis commands, system calls and allocations. Release builds only."""
+"""The limits on what an event costs in Redis commands, system calls and allocations. Release builds only."""
 
 import signal
 import struct
@@ -13,7 +13,7 @@ from support import limits, process
 from support.case import DUT_INDEX, Case
 from support.netns import IFLA_MTU, NLM_F_ACK, NLM_F_REQUEST, RTM_NEWLINK, attribute, link_message
 
-# What the test asks Redis for; all else is the daemon's.
+# The commands that the test sends to Redis; all others are the daemon's.
 ASKED_BY_THE_TEST = {"info", "hget", "hgetall", "scan", "get", "exists", "select", "auth"}
 EVENTS = 3000
 IFLA_ADDRESS = 1
@@ -21,7 +21,7 @@ IFLA_ADDRESS = 1
 
 class Limits(Case):
     ports = 64
-    # Each line of the log is a write, and each look for a bus a thread.
+    # Each log line would be a write, and each look for a bus a thread.
     config = {"logging": {"level": "warning"}, "sync": {"audit_interval_secs": 0}, "dbus": {"enabled": "false"}}
 
     def setUp(self) -> None:
@@ -47,13 +47,13 @@ class Limits(Case):
         self.assertEqual(struct.unpack_from("=i", answer, 16), (0,), "the kernel refused a change")
 
     def change_mtu(self, port: int) -> None:
-        """One change, and its row."""
+        """Makes one change and waits for its row."""
         self.mtu = 1400 + (self.mtu + 1) % 100
         self.request(port, IFLA_MTU, struct.pack("=I", self.mtu))
         self.wait_field(port, "mtu", str(self.mtu))
 
     def settle_commands(self) -> None:
-        """The answers to what was sent have been read when a later change has got its row."""
+        """Waits until the replies to earlier commands have been read: when a later change has its row."""
         self.change_mtu(self.ports - 1)
         self.change_mtu(self.ports - 1)
 
@@ -84,7 +84,7 @@ class RedisCommands(Limits):
         self.settle_commands()
         own = 2  # the two mtu changes of settle_commands()
         limits.check(self, "Redis commands per change that no row shows", self.commands() - before - own)
-        self.assertGreater(self.daemon.statistics()["unchanged"], unchanged)  # the addresses were seen
+        self.assertGreater(self.daemon.statistics()["unchanged"], unchanged)  # the daemon has read the address changes
 
     def test_redis_commands_of_a_drain(self) -> None:
         self.settle_commands()
@@ -96,7 +96,7 @@ class RedisCommands(Limits):
         sent, made = self.commands() - commands, self.daemon.statistics()["batches"] - batches
         limits.check(self, "Redis commands beyond the rows per batch, drain of 3,000 events",
                      max(sent - made * self.ports, 0) / made)
-        # Three thousand events in a handful of batches: else the figure above says nothing.
+        # The events must come in a handful of batches, because otherwise the figure above means nothing.
         self.assertLess(sent, EVENTS / 4)
 
 
@@ -130,7 +130,7 @@ class SystemCalls(Limits):
 
         began = time.monotonic()
         calls = self.system_calls(change)
-        # Once a second the daemon looks at what waits, whatever there is to do.
+        # Once a second the daemon does housekeeping, whatever there is to do.
         housekeeping = 15 * (time.monotonic() - began)
         limits.check(self, "system calls per change, one at a time", max(calls - housekeeping, 0) / changes)
         self.assertGreaterEqual(calls, 2 * changes)

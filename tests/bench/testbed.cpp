@@ -14,14 +14,15 @@ namespace {
 
 using namespace std::chrono_literals;
 
-// Different at the two ends of a pair: with equal ones the kernel holds back the news of a lost carrier.
+// The indexes differ at the two ends of a pair, because with equal ones the kernel delays the notification of a lost
+// carrier.
 constexpr std::int32_t first_ifindex = 100;
 constexpr std::int32_t first_far_ifindex = 20'000;
 
 constexpr std::uint32_t lowest_mtu = 1500;
 constexpr std::uint32_t highest_mtu = 61'500;
 
-// IPv6 would speak up on links of its own accord.
+// Without IPv6, which would send packets on links by itself.
 test::Netns enter_quiet_namespace() {
   auto made = test::Netns::enter_new();
   for (const char* which : {"all", "default"}) {
@@ -32,7 +33,7 @@ test::Netns enter_quiet_namespace() {
 
 }  // namespace
 
-// The order of the members: each LinkChanger belongs to the namespace that was entered just before it.
+// The order of the members matters: each LinkChanger belongs to the namespace that was entered immediately before it.
 Testbed::Testbed()
     : far_(enter_quiet_namespace()),
       switch_(enter_quiet_namespace()),
@@ -62,7 +63,7 @@ void Testbed::grow(std::size_t ports) {
   wait_carriers();
 }
 
-// The kernel notices a carrier some time after.
+// The kernel notices a carrier a little later.
 void Testbed::wait_carriers() const {
   for (const auto end = std::chrono::steady_clock::now() + 30s; std::chrono::steady_clock::now() < end;) {
     std::size_t running = 0;

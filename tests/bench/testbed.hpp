@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: Apache-2.0
-// The switch: ports in a network namespace of their own, the far ends in another, and a redis-server.
+// The switch: ports in a network namespace, the far ends in another one, and a redis-server.
 #pragma once
 
 #include <cstddef>
@@ -22,28 +22,28 @@ class Testbed {
   void grow(std::size_t ports);
   [[nodiscard]] std::size_t ports() const noexcept { return rows_.size(); }
   [[nodiscard]] std::int32_t ifindex(std::size_t port) const;
-  // What every row must say now.
+  // Returns the contents that every row must have now.
   [[nodiscard]] const std::vector<Row>& rows() const noexcept { return rows_; }
 
-  // One change, done on return. An mtu that the port has not had for the last 60,000 rounds.
+  // Makes one change, which is done on return, to an mtu that the port has not had for the last 60,000 rounds.
   void change_mtu(std::size_t port);
   void toggle_admin(std::size_t port);
   void toggle_carrier(std::size_t port);  // by the far end
 
-  // All ports up, with carrier.
+  // Sets all ports up, with carrier.
   void restore();
-  // Waits until link changes are not held up any more: all namespaces share the kernel's lock of links, and the links
-  // of an earlier run take seconds to go. False when it stays busy.
+  // Waits until link changes are no longer held up: all namespaces share the kernel's rtnl lock, and the removal of an
+  // earlier run's links takes seconds. Returns false if the kernel stays busy.
   [[nodiscard]] bool wait_quiet();
 
-  // So many changes of the mtu, over all ports in turn; each port ends with another mtu than it had before.
+  // Changes the mtu so many times, over all ports in turn. Each port ends with another mtu than before.
   void flood(std::size_t changes);
 
   [[nodiscard]] std::string redis_path() const { return redis_server_.socket_path(); }
   [[nodiscard]] std::string file(const std::string& name) const { return redis_server_.file(name); }
   [[nodiscard]] Redis& redis() noexcept { return redis_; }
   void empty_redis() { redis_({"FLUSHALL"}); }
-  // Killed, and empty again when it answers. Other clients of the bench have lost it.
+  // Kills Redis and starts it empty; it answers on return. Other clients of the bench have lost their connections.
   void restart_redis();
 
  private:

@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: Apache-2.0
-"""What Debian's own machines do to packages: debian/tests by autopkgtest, and piuparts."""
+"""The checks that Debian's own machines run on packages: debian/tests with autopkgtest, and piuparts."""
 
 import os
 import shutil
@@ -13,7 +13,7 @@ from support.packages import PackageCase
 
 
 class Autopkgtest(PackageCase):
-    """In a booted root that has all they depend on, and no network."""
+    """autopkgtest in a booted root that has all dependencies, and no network."""
 
     root_name = "autopkgtest-root"
     more = ["autopkgtest", "dpkg-dev", "g++", "pkgconf", *packages_for("library")]
@@ -30,12 +30,12 @@ class Autopkgtest(PackageCase):
 
 class Piuparts(unittest.TestCase):
     def test_piuparts(self) -> None:
-        """Installed, removed and purged, alone and together, nothing is left."""
+        """Packages are installed, removed and purged, alone and together, and leave nothing."""
         if os.geteuid() != 0:
             self.skipTest("needs root")
         if shutil.which("piuparts") is None:
             self.skipTest("piuparts is not installed")
-        # systemd, which portsyncd depends on, is there before: when it is purged it leaves folders of its own.
+        # systemd, on which portsyncd depends, is installed before, because its purge leaves folders of its own.
         root = debian_root.make_root("", Path(os.environ["PORTSYNC_BUILD"], "piuparts-root"), ["apt", "systemd"])
         files = [str(file) for file in sorted(packages.folder().glob("*.deb"))]
         done = subprocess.run(

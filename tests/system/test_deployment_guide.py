@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: Apache-2.0
-"""Every block of portsyncd/doc/deployment.md, in its order, on booted systems."""
+"""Runs every block of portsyncd/doc/deployment.md, in order, on booted systems."""
 
 import os
 import re
@@ -20,7 +20,7 @@ class Block:
     kind: str  # sh, console or toml
     text: str
     why_not_run: str
-    fresh: bool  # a system that nothing was done to
+    fresh: bool  # on a system that nothing has changed yet
 
 
 def blocks(page: str) -> list[Block]:
@@ -33,7 +33,7 @@ def blocks(page: str) -> list[Block]:
 
 
 def words(line: str) -> str:
-    """What does not depend on the machine and the moment."""
+    """Replaces what depends on the machine and the moment."""
     return " ".join("#" if re.search(r"\d", word) and "=" not in word else re.sub(r"=[^=]*\d[^=]*$", "=#", word)
                     for word in line.split())
 
@@ -41,7 +41,7 @@ def words(line: str) -> str:
 class DeploymentGuide(PackageCase, BoxCase):
     def boot(self, network: str = "--private-network") -> None:
         super().boot(network)
-        # The guide is read in a checkout that has been built, with the packages in the folder above it.
+        # The guide expects a checkout that has been built, with the packages in the folder above it.
         self.box.run("mkdir /root/checkout && cd /root/checkout && ln -s /mnt/source/portsyncd . && ln -s /mnt/build build && "
                      "cp /mnt/packages/*.deb /root/")
 

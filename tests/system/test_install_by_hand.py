@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: Apache-2.0
-"""The old guide's steps as it has them, on a booted system: copy the binary, the unit and the configuration, start."""
+"""The first guide's steps on a booted system: copy the binary, the unit and the configuration, and start."""
 
 import re
 
@@ -37,7 +37,7 @@ class InstallByHand(InstalledCase):
         self.assertEqual((self.show("portsyncd", "ActiveState"), self.pid()), ("active", first))
         self.box.run("cp /mnt/source/portsyncd/data/portsyncd.conf /etc/sonic/ && systemctl reload portsyncd")
         self.wait_for("redis-cli -n 6 HLEN PORT_TABLE", "4")
-        self.box.run("killall portsyncd; sleep 5; systemctl status portsyncd")  # as the guide has it
+        self.box.run("killall portsyncd; sleep 5; systemctl status portsyncd")  # as in the guide
         self.assertNotEqual(self.pid(), first)
         self.healthy()
 
@@ -63,7 +63,7 @@ class InstallByHand(InstalledCase):
         self.healthy()
 
     def test_log_targets(self) -> None:
-        """Each target has the lines, with real priorities where it has any."""
+        """Each target gets the lines, with the right priorities if it has any."""
         self.install()
         self.healthy()
         self.assertEqual(self.priorities("_TRANSPORT=journal"), {"info": 6, "warning": 4})
@@ -82,7 +82,7 @@ class InstallByHand(InstalledCase):
         self.healthy()
 
     def priorities(self, match: str) -> dict[str, int]:
-        """The priorities of a line of level info, and of one of level warning (Redis goes)."""
+        """Returns the priorities of a line of level info, and of one of level warning (Redis goes away)."""
         found = {}
         self.box.run("systemctl stop redis-server")
         self.wait_for(f"journalctl -q {match} _COMM=portsyncd", "Not connected to Redis")
@@ -98,7 +98,8 @@ class InstallByHand(InstalledCase):
         self.install()
         self.box.run("sed -i 's/ AF_NETLINK$//' /etc/systemd/system/portsyncd.service && systemctl daemon-reload && "
                      "systemctl stop portsyncd")
-        # A busy journald reads what was said when portsyncd could have ended long ago: it would not know whose it was.
+        # A busy journald reads lines that were sent when portsyncd could have ended long before. It would not know
+        # whose they are.
         self.box.run("systemctl kill -s STOP systemd-journald && systemctl start --no-block portsyncd; sleep 0.5; "
                      "systemctl kill -s CONT systemd-journald")
         self.wait_for("systemctl show -p ActiveState portsyncd", "failed")

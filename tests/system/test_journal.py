@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: Apache-2.0
-"""What the journal of a booted system has of portsyncd: lines, priorities, fields, restarts; journald stopped."""
+"""portsyncd in the journal of a booted system: lines, priorities, fields, restarts; and a journald that is stopped."""
 
 import json
 import re
@@ -43,7 +43,7 @@ class Journal(InstalledCase):
         latency = entry["PORTSYNCD_LATENCY_US"]
         self.assertRegex(entry["MESSAGE"], f"^Received event port=Ethernet0 .* latency_us={latency}$")
         self.assertEqual(self.box.run("journalctl -q -u portsyncd -p err"), "")
-        # A row that waits for longer than it may is an error, and its end none.
+        # A row that waits too long is an error; its end is not.
         self.configure("max_stall_seconds=1")
         self.box.run("systemctl stop redis-server && ip link set Ethernet0 mtu 1700")
         self.wait_for("journalctl -q -u portsyncd -p err", "Health Unhealthy: ")
@@ -56,7 +56,7 @@ class Journal(InstalledCase):
         self.assertRegex(errors[0]["PORTSYNCD_OLD"], "^Healthy$|^Degraded: ")
         self.wait_for(GREP + "-i health | tail -n 1", "Health Healthy")
         self.assertIn("port=Ethernet0", self.box.run(GREP + "'Received event'"))
-        # Nobody has asked for it: the line of every 60 s.
+        # The line that comes every 60 s without a request.
         self.wait_for(GREP + "latency_us_", "statistics events=", 75)
         self.assertRegex(self.box.run(GREP + "latency_us_"), r"eps=[\d.]+ latency_us_p50=\d+ latency_us_p95=\d+ "
                          r"latency_us_p99=\d+ latency_us_max=\d+ ")
@@ -84,9 +84,9 @@ class Journal(InstalledCase):
         self.assertEqual((self.show("portsyncd", "NRestarts"), self.pid()), ("0", pid))
 
     def fill_journal(self) -> None:
-        """Lines of somebody else until the stopped journald's queue takes no more."""
+        """Sends lines from another program until the stopped journald's queue is full."""
         path = f"/proc/{self.box.pid}/root/run/systemd/journal/socket"
-        for _ in range(100):  # each sender may have so many bytes on the way
+        for _ in range(100):  # each sender has a limit on outstanding bytes
             with socket.socket(socket.AF_UNIX, socket.SOCK_DGRAM) as sender:
                 sender.setblocking(False)
                 sent = 0
@@ -104,7 +104,7 @@ class Journal(InstalledCase):
         self.box.run("systemctl restart systemd-journald")
         self.box.run("ip link set Ethernet0 mtu 1600")
         self.wait_for(GREP + "mtu=1600", "port=Ethernet0")
-        # With another socket in the place of the old one.
+        # Another socket replaces the old one.
         sockets = "systemd-journald.socket systemd-journald-dev-log.socket"
         self.box.run(f"systemctl stop {sockets} systemd-journald-audit.socket systemd-journald; "
                      f"systemctl start {sockets} systemd-journald")

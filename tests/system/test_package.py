@@ -15,7 +15,7 @@ from support.sonic import IDS, database_config
 
 CAP_NET_ADMIN = 1 << 12
 
-# Runs in the place of portsyncd, in its unit: tries what the unit is to refuse, and says what came of it.
+# Runs in portsyncd's unit instead of portsyncd: tries what the unit must refuse, and prints the results.
 TRIES = r"""
 use Socket; use POSIX;
 sub told { printf "%s: %s\n", $_[0], $_[1] ? "done" : $!{EPERM} ? "EPERM" : $!{EROFS} ? "EROFS" : $!{EACCES} ? "EACCES"
@@ -49,13 +49,15 @@ class Package(PackageCase, BoxCase):
                      "systemctl daemon-reload && systemctl reset-failed portsyncd")
 
     def test_from_the_package_to_healthy(self) -> None:
-        """Two commands; by a user of its own, who is in Redis' group, with one capability and in its sandbox."""
+        """
+        After two commands the service runs as its own user, in Redis' group, with one capability and in its sandbox.
+        """
         self.install()
         self.healthy()
         self.wait_for("redis-cli -n 6 HGET 'PORT_TABLE|Ethernet0' netdev_oper_status", "up")
         self.assertEqual(self.show("portsyncd", "UnitFileState"), "enabled")
         self.assertEqual(self.box.run("journalctl -q -u portsyncd -p err"), "")
-        # It had the bus at once, though the bus read its policy before there was that user.
+        # The service owned its bus name at once, although the bus had read its policy before that user existed.
         self.assertNotIn("The system bus refuses", self.box.run("journalctl -q -u portsyncd -p warning"))
         self.assertIn(":1.", self.box.run("busctl list | grep org.sonic.PortSync1"))
         self.assertEqual(self.box.run("ps -o user:20=,group:20=,comm= -C portsyncd").split(), ["portsyncd"] * 3)
@@ -68,7 +70,8 @@ class Package(PackageCase, BoxCase):
         self.assertIn("Healthy", self.box.run("portsyncctl"))
         self.assertEqual(self.box.run("setpriv --reuid nobody --clear-groups portsyncctl ports | wc -l").strip(), "5")
         self.box.run("man -w portsyncd 2>/dev/null || ls /usr/share/man/man8/portsyncd.8.gz || "
-                     "dpkg -L portsyncd | grep -q man8/portsyncd.8.gz")  # a container's dpkg may leave manual pages out
+                     # Dpkg in a container may leave out manual pages.
+                     "dpkg -L portsyncd | grep -q man8/portsyncd.8.gz")
         self.assertIn("valid", self.box.run("portsyncd --check-config"))
 
     def test_what_the_unit_refuses(self) -> None:
@@ -104,8 +107,10 @@ class Package(PackageCase, BoxCase):
             "ExecStartPre", "ReadWritePaths"})
 
     def test_two_asics(self) -> None:
-        """One instance for each network namespace, which has a Redis of its own, found by database_global.json. Their TCP
-        ports differ, so that nobody finds the right one by another's file."""
+        """
+        One instance for each network namespace. Each namespace has its own Redis, which database_global.json describes.
+        Their TCP ports differ, so that no instance finds the right one with another's file.
+        """
         self.box.run("systemctl stop redis-server")
         self.install()
         self.box.run("systemctl disable --now portsyncd; mkdir -p /var/run/redis/sonic-db")
@@ -125,7 +130,7 @@ class Package(PackageCase, BoxCase):
             self.assertEqual(re.findall(r"(?m)^Ethernet\d+", said), ports)
         self.box.run("ip -n asic1 link set Ethernet8 mtu 2000")
         self.wait_for(f"{redis['asic1']} -n 6 HGET 'PORT_TABLE|Ethernet8' mtu", "2000")
-        # One that is killed comes back, and the other knows nothing of it.
+        # A killed instance comes back, and the other one does not notice.
         before = self.show("portsyncd@asic1", "MainPID")
         self.box.run("systemctl kill -s KILL portsyncd@asic0")
         process.wait_for(lambda: self.show("portsyncd@asic0", "NRestarts") == "1", 20, "it is started again", 0.1)
@@ -134,7 +139,7 @@ class Package(PackageCase, BoxCase):
         self.assertIn("crash", self.box.run("journalctl -q -u portsyncd@asic0 | grep Restart"))
 
     def test_an_asic_whose_namespace_comes_late(self) -> None:
-        """It waits, for longer than the start limit allows attempts, and starts by itself."""
+        """The instance waits for longer than the start limit allows attempts, and then starts by itself."""
         self.install()
         self.box.run("systemctl disable --now portsyncd; systemctl enable --now portsyncd@late")
         self.assertEqual(self.show("portsyncd@late", "ActiveState"), "inactive")
@@ -148,7 +153,7 @@ class Package(PackageCase, BoxCase):
         self.assertEqual(self.show("portsyncd@late.path", "ActiveState"), "inactive")
 
     def make_asic(self, name: str, ports: list[str], redis_port: int) -> None:
-        """Its ports, which are up, and its Redis, as SONiC has them."""
+        """Makes a namespace with ports that are up and with a Redis, as SONiC has them."""
         links = "".join(f"ip -n {name} link add {port} type veth peer name p{port}; "
                         f"ip -n {name} link set p{port} up; ip -n {name} link set {port} up; " for port in ports)
         self.box.run(f"ip netns add {name}; ip -n {name} link set lo up; {links}"
@@ -191,7 +196,7 @@ class Package(PackageCase, BoxCase):
         self.healthy()
 
     def test_installed_before_redis(self) -> None:
-        """Without a Redis the installation ends within 20 s; when one is installed, its group is joined."""
+        """Without a Redis the installation ends within 20 s. When one is installed, portsyncd joins its group."""
         self.box.run("dpkg --purge --force-depends redis-server redis-tools && ! getent group redis")
         began = time.monotonic()
         self.install()
@@ -200,7 +205,7 @@ class Package(PackageCase, BoxCase):
         self.assertRegex(self.show("portsyncd", "StatusText"), "^(Degraded|Unhealthy): ")
         self.assertEqual(self.box.run("id -nG portsyncd").strip(), "portsyncd")
         before = self.pid()
-        # As much of the package as matters: the path, and the group, which its postinst makes.
+        # A stand-in for the Redis package with what matters: the path, and the group that its postinst makes.
         self.box.run("mkdir -p /tmp/r/DEBIAN /tmp/r/usr/bin && touch /tmp/r/usr/bin/redis-server && "
                      "printf '%s\\n' 'Package: redis-server' 'Version: 9' 'Architecture: all' 'Maintainer: a <a@b.example>' "
                      "'Description: a' > /tmp/r/DEBIAN/control && "
@@ -254,6 +259,6 @@ class Package(PackageCase, BoxCase):
         self.box.run("apt-get purge -y portsyncd")
         self.assertEqual(self.box.run(f"stat -c '%U %G %a' {password} && rm {password} && rmdir /etc/sonic").split(), ["root", "root", "440"])
         left = {name for name in files() - before if not re.match(r"/var/log/(apt|dpkg\.log|alternatives\.log)", name)}
-        self.assertEqual(left, {name for name in left if name.endswith("-")})  # /etc/passwd- and its like
+        self.assertEqual(left, {name for name in left if name.endswith("-")})  # /etc/passwd- and the like
         self.assertEqual(self.box.run(accounts), who)
         self.assertEqual(self.box.run("systemctl is-system-running").strip(), "running")

@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: Apache-2.0
-"""A system that boots with the package installed, which was done where no systemd ran."""
+"""A system boots with the package, which was installed while no systemd ran."""
 
 import os
 import shutil
@@ -27,7 +27,7 @@ class PackageBoot(PackageCase):
         self.assertEqual(done.returncode, 0, done.stdout)
 
     def inside(self, *command: str) -> subprocess.CompletedProcess:
-        """Nothing there but the files: no systemd, no bus, no /proc."""
+        """Installs into a root that has only files: no systemd, no bus, no /proc."""
         return subprocess.run(["chroot", self.root, *command], stdout=subprocess.PIPE, stderr=subprocess.STDOUT, text=True,
                               env={"PATH": "/usr/sbin:/usr/bin:/sbin:/bin"}, check=False)
 
@@ -52,7 +52,7 @@ class PackageBoot(PackageCase):
     def test_boot_without_redis(self) -> None:
         self.assertEqual(self.inside("systemctl", "mask", "redis-server").returncode, 0)
         began = time.monotonic()
-        self.boot()  # until the system is running
+        self.boot()  # returns when the system is running
         took = time.monotonic() - began
         print(f"boot without a Redis: {took:.1f} s")
         self.assertLess(took, 20 * process.PATIENCE)

@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: Apache-2.0
-"""What the unit promises on a booted system: its limits, reload, the last status, warnings, a full /var/log."""
+"""The unit's promises on a booted system: limits of starts, reload, the last status, warnings, a full /var/log."""
 
 import re
 
@@ -23,7 +23,7 @@ class Unit(InstalledCase):
         self.install()
         self.healthy()
         self.assertEqual(self.box.run("journalctl -q -u portsyncd -p warning"), "")
-        # Without the capability too: the receive buffer is a wish.
+        # Also without the capability, because the size of the receive buffer is only a wish.
         self.box.run("mkdir -p /etc/systemd/system/portsyncd.service.d && printf '[Service]\\nCapabilityBoundingSet=\\nCapabilityBoundingSet=CAP_DAC_OVERRIDE\\n' "
                      "> /etc/systemd/system/portsyncd.service.d/test.conf && systemctl daemon-reload && systemctl restart portsyncd")
         self.healthy()
@@ -35,7 +35,7 @@ class Unit(InstalledCase):
         for _ in range(5):
             self.box.run("systemctl restart portsyncd")
         self.healthy()
-        for _ in range(4):  # nor after a bad file, which nothing tries again by itself
+        for _ in range(4):  # also after a bad file, which systemd does not try again by itself
             self.box.run(f"{BAD}; systemctl restart portsyncd", check=False)
             self.wait_for("systemctl show -p ActiveState portsyncd", "failed")
             self.assertEqual(self.state(), ["failed", "exit-code", "78"])
@@ -58,7 +58,7 @@ class Unit(InstalledCase):
         self.healthy()
 
     def test_a_reload_of_a_bad_file_fails_and_changes_nothing(self) -> None:
-        self.box.run("rm -f /bin/kill /usr/bin/kill")  # procps is not needed for it
+        self.box.run("rm -f /bin/kill /usr/bin/kill")  # reload does not need procps
         self.install()
         self.healthy()
         before = self.pid()

@@ -1,5 +1,7 @@
 # SPDX-License-Identifier: Apache-2.0
-"""What the unit asks of systemd itself, on that of Debian 13: limits of starts, and reload. A script is portsyncd there."""
+"""
+What the unit requires of systemd, on that of Debian 13: limits of starts, and reload. A script stands in for portsyncd.
+"""
 
 import os
 import shutil
@@ -12,7 +14,7 @@ from support.box import Box, SystemCase
 UNIT = Path(__file__).resolve().parents[2] / "portsyncd/data/portsyncd.service"
 PACKAGES = ["systemd", "systemd-sysv", "dbus", "procps"]
 
-# /etc/mood is its configuration: "ok", or "bad", or "crash".
+# /etc/mood is its configuration: "ok", "bad" or "crash".
 SCRIPT = r"""#!/bin/sh
 mood=$(cat /etc/mood)
 [ "$mood" != bad ] || exit 78
@@ -41,7 +43,7 @@ class UnitOnDebian13(SystemCase):
         self.box = Box(root, {}, build / "unit-on-debian-13-root.log")
         self.addCleanup(self.box.close)
         self.write("/usr/local/bin/portsyncd", SCRIPT)
-        # The script forks, and systemd-notify is what notifies for it.
+        # The script forks, and systemd-notify sends the notifications for it.
         self.write("/etc/systemd/system/portsyncd.service", UNIT.read_text().replace("NotifyAccess=main", "NotifyAccess=all"))
         self.mood("ok")
         self.box.run("chmod 755 /usr/local/bin/portsyncd && systemctl daemon-reload && systemctl start portsyncd")

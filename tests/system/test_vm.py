@@ -1,5 +1,7 @@
 # SPDX-License-Identifier: Apache-2.0
-"""The package in a virtual machine: links of kinds that not every kernel has, and limits of control groups in force."""
+"""
+The package in a virtual machine: kinds of links that not every kernel has, and the limits of control groups in force.
+"""
 
 import re
 import time
@@ -23,12 +25,12 @@ return rows" 0"""
 
 
 def dummies(count: int) -> list[str]:
-    """ip's commands that make ports."""
+    """Returns the `ip` commands that make ports."""
     return [f"link add name Ethernet{4 * i} up group {GROUP} type dummy" for i in range(count)]
 
 
 class VirtualMachine(SystemCase):
-    """One for all. The first test, by name, has the ports that it has booted with; the others begin without any."""
+    """One machine for all tests. The first test, by name, has the ports of the boot; the others begin without any."""
 
     @classmethod
     def setUpClass(cls) -> None:
@@ -40,7 +42,7 @@ class VirtualMachine(SystemCase):
     def setUp(self) -> None:
         if "boot" not in self._testMethodName:
             self.remove_links()
-        # That it does not run is one test's failure alone.
+        # If portsyncd does not run, only one test should fail because of it.
         self.box.run("systemctl reset-failed portsyncd; systemctl start portsyncd")
 
     def remove_links(self) -> None:
@@ -54,7 +56,7 @@ class VirtualMachine(SystemCase):
         return dict(line.split(" ", 1) for line in self.box.run(ROWS).splitlines() if line)
 
     def links(self) -> dict[str, str]:
-        """The kernel's ports, as rows."""
+        """Returns the kernel's ports as rows."""
         found = {}
         for name, flags, mtu in re.findall(r"(?m)^\d+: (Ethernet\d+): <(.*?)> mtu (\d+)", self.box.run("ip -o link")):
             admin = "up" if "UP" in flags.split(",") else "down"
@@ -62,7 +64,7 @@ class VirtualMachine(SystemCase):
         return found
 
     def settle(self, wanted: dict[str, str]) -> None:
-        """Waits until the kernel's ports are these, and the rows too."""
+        """Waits until the kernel's ports are these, and the rows, too."""
         try:
             process.wait_for(lambda: self.links() == self.rows() == wanted, 60, "links and rows are as wanted", 0.2)
         except process.TimedOut as e:
@@ -71,12 +73,12 @@ class VirtualMachine(SystemCase):
             raise e from None
 
     def masters(self) -> dict[str, str]:
-        """As portsyncctl has them."""
+        """Returns the ports as portsyncctl prints them."""
         return {line.split()[0]: line.split()[6] for line in self.box.run("portsyncctl ports").splitlines()[1:]}
 
     def test_a_boot_with_1024_ports(self) -> None:
         self.assertEqual(self.show("portsyncd", "ActiveState"), "active")
-        # On a slow machine the first rows are late ones, which count for a minute.
+        # On a slow machine the first rows are late, which counts for a minute.
         self.wait_for("systemctl show -p StatusText portsyncd", "StatusText=Healthy\n", 90)
         began, ready = (int(self.show("portsyncd", name)) / 1e6
                         for name in ("InactiveExitTimestampMonotonic", "ActiveEnterTimestampMonotonic"))
@@ -96,15 +98,15 @@ class VirtualMachine(SystemCase):
         self.settle({**rows, "Ethernet4": "ok up up 1500"})
 
     def test_members_of_lags(self) -> None:
-        """Over bond and team: rows of the members, none of the LAG, and who their master is."""
+        """Bond and team: rows of the members, none of the LAG, and the master of each member."""
         self.make(*dummies(5), "link add name PortChannel1 up type bond mode active-backup miimon 100",
                   "link add name PortChannel2 up type team",
                   "link add link Ethernet16 name Ethernet16.10 up type vlan id 10")
         masters = {"Ethernet0": "PortChannel1", "Ethernet4": "PortChannel1",
                    "Ethernet8": "PortChannel2", "Ethernet12": "PortChannel2"}
-        for port, master in masters.items():  # which takes no port that is up, and sets it up itself
+        for port, master in masters.items():  # a bond takes no port that is up, and sets it up itself
             self.make(f"link set {port} down", f"link set {port} master {master}")
-        self.make("link set PortChannel1 mtu 9100", "link set PortChannel2 mtu 9100")  # and so of their members
+        self.make("link set PortChannel1 mtu 9100", "link set PortChannel2 mtu 9100")  # and so the mtu of their members
         rows = {**dict.fromkeys(masters, "ok up up 9100"), "Ethernet16": "ok up up 1500"}
         self.settle(rows)
         self.assertEqual(self.masters(), {**masters, "Ethernet16": "-"})
@@ -112,10 +114,10 @@ class VirtualMachine(SystemCase):
         self.settle({**rows, "Ethernet0": "ok up down 9100", "Ethernet8": "ok up down 9100"})
         self.make("link set Ethernet4 nomaster", "link del PortChannel2")
         process.wait_for(lambda: self.masters() == {**dict.fromkeys(rows, "-"), "Ethernet0": "PortChannel1"}, 15,
-                         "who has no master any more is told", 0.2)
+                         "no member has a master", 0.2)
 
     def test_physical_port_names(self) -> None:
-        """As a switch's driver makes its ports: phys_port_name is theirs, and their names are set afterwards."""
+        """As a switch's driver makes its ports: they have phys_port_name, and get their names afterwards."""
         folder = "/sys/bus/netdevsim/devices/netdevsim1/net"
         self.box.run("modprobe netdevsim && echo '1 4' >/sys/bus/netdevsim/new_device")
         self.wait_for(f"ls {folder} | wc -l", "4")
@@ -131,11 +133,13 @@ class VirtualMachine(SystemCase):
             self.assertRegex(self.box.run(f"portsyncctl port {port}"), rf"(?m)Physical port: +{number}$")
 
     def kept(self, file: str, field: str) -> int:
-        """A number that the kernel keeps of the service's control group."""
+        """Returns a number that the kernel keeps about the service's control group."""
         return int(re.search(rf"(?m)^{field} *(\d+)", self.box.run(f"cat {CONTROL_GROUP}/{file}"))[1])
 
     def test_limits_while_512_ports_flap(self) -> None:
-        """MemoryMax= and CPUQuota= of the unit, really in force: it is slowed, and ends with the right rows."""
+        """
+        MemoryMax= and CPUQuota= of the unit are in force: portsyncd is throttled, and the rows are right in the end.
+        """
         self.box.run("systemctl restart portsyncd")
         self.make(*dummies(FLAPPING))
         self.settle({f"Ethernet{4 * i}": "ok up up 1500" for i in range(FLAPPING)})
@@ -157,7 +161,7 @@ class VirtualMachine(SystemCase):
         self.assertEqual(self.kept("memory.events", "oom_kill"), 0)
 
     def share_of_a_processor_while_flapping(self) -> float:
-        """Of portsyncd, while all ports go down and up for half a minute."""
+        """Measures portsyncd while all ports go down and up for half a minute."""
         measure = f"cut -d' ' -f1 /proc/uptime; sed -n 's/^usage_usec //p' {CONTROL_GROUP}/cpu.stat"
         flaps = "\n".join(f"link set Ethernet{4 * i} {way}" for way in ("down", "up") for i in range(FLAPPING))
         self.box.run(f"cat >/run/flaps <<'END_OF_BATCH'\n{flaps}\nEND_OF_BATCH\n"
