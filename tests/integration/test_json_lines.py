@@ -30,9 +30,13 @@ class JsonLines(Case):
         self.start(options=("--json-lines",), stdout=output, **options)
 
     def check_lines(self, path: Path) -> dict[str, Any]:
-        """Checks that every line is whole. Returns the newest row of each port."""
-        text = path.read_text()
-        self.assertTrue(text.endswith("}\n"), text[-200:])
+        """
+        Checks that every line is whole. Returns the newest row of each port. A reader may come between two system calls of
+        a writer, so what follows the last line feed is no line yet. It becomes one at once, or is taken back at once.
+        """
+        text = process.wait_for(lambda: (text := path.read_text()).endswith("}
+") and text, 1,
+                                "the file ends with a whole line")
         return {row["port"]: row for row in map(json.loads, text.splitlines())}
 
     def test_every_port_is_a_line(self) -> None:

@@ -18,9 +18,10 @@ struct JsonLinesOptions {
 //   {"event":"put","port":"Ethernet0","ifindex":7,"admin_status":"up",...}
 //   {"event":"erase","port":"Ethernet0"}
 // A row counts as stored when the descriptor has taken all of its line. While there is no space (ENOSPC, EDQUOT,
-// EFBIG), rows are refused with that error, and an incomplete line is removed from a regular file. If the reader is
-// gone (EPIPE), or for any other error, the sink closes for good. The program must ignore SIGPIPE unless fd is a
-// socket, and SIGXFSZ if a file may reach RLIMIT_FSIZE. Throws std::system_error (a bad descriptor).
+// EFBIG), rows are refused with that error, and an incomplete line is removed from a regular file at once. A reader of
+// a growing file ignores what follows the last newline. If the reader is gone (EPIPE), or for any other error, the sink
+// closes for good. The program must ignore SIGPIPE unless fd is a socket, and SIGXFSZ if a file may reach RLIMIT_FSIZE.
+// Throws std::system_error (a bad descriptor).
 [[nodiscard]] PORTSYNC_API std::unique_ptr<StateSink> make_json_lines_sink(const JsonLinesOptions& options);
 
 // Returns the projection of every member of the link to JSON values.

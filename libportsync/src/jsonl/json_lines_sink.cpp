@@ -144,7 +144,7 @@ class JsonLinesSink final : public StateSink {
   }
 
   void begin_line() {
-    if (std::exchange(owes_feed_, false)) buffer_ += '\n';
+    if (owes_feed_ && rows_.empty()) buffer_ += '\n';
   }
 
   void end_line(std::string_view port, Revision revision) {
@@ -167,6 +167,7 @@ class JsonLinesSink final : public StateSink {
   }
 
   void write_out() {
+    if (full_ || gone_) return;
     std::size_t sent = 0;
     while (sent < buffer_.size() && !full_ && !gone_ && writable()) {
       const std::string_view piece = next_piece(sent);
@@ -185,6 +186,8 @@ class JsonLinesSink final : public StateSink {
     line_start_ = buffer_.size();
     written_ += sent;
     statistics_.bytes_sent += sent;
+    if (!rows_.empty() && written_ >= rows_.front().bytes) owes_feed_ = false;
+    if (full_) take_back_part_of_a_line();
     wait_for_room(!buffer_.empty() && !full_ && !gone_);
   }
 
@@ -203,7 +206,6 @@ class JsonLinesSink final : public StateSink {
   void refuse() {
     if (full_) {
       refusal_ = std::exchange(full_, {});
-      take_back_part_of_a_line();
       buffer_.clear();
       line_start_ = 0;
       std::move(rows_.begin(), rows_.end(), std::back_inserter(refused_));
@@ -216,16 +218,22 @@ class JsonLinesSink final : public StateSink {
     }
   }
 
-  // Removes the first bytes of a line that did not fit, so that the file ends with a whole line. This fails if another
-  // program has written behind them, or if the output is no regular file. Then the next line begins after a line feed.
+  // Removes the first bytes of a line that did not fit, so that the file ends with a whole line again, and does so
+  // before a reader is likely to see them. This fails if another program has written behind them, or if the output is
+  // no regular file. Then a line feed is owed, unless it is all that was written.
   void take_back_part_of_a_line() {
-    const auto part = static_cast<off_t>(std::exchange(written_, 0));
+    std::size_t part = written_;
+    auto row = rows_.begin();
+    for (; row != rows_.end() && part >= row->bytes; ++row) part -= row->bytes;
     if (part == 0) return;
+    written_ -= part;
+    const auto size = static_cast<off_t>(part);
     const off_t end = is_file_ ? os::lseek(output_, 0, SEEK_CUR) : -1;
     struct stat status {};
-    const bool is_last = end >= part && os::fstat(output_, &status) == 0 && status.st_size == end;
-    if (!is_last || os::ftruncate(output_, end - part) != 0 || os::lseek(output_, end - part, SEEK_SET) < 0)
-      owes_feed_ = true;
+    const bool is_last = end >= size && os::fstat(output_, &status) == 0 && status.st_size == end;
+    if (is_last && os::ftruncate(output_, end - size) == 0 && os::lseek(output_, end - size, SEEK_SET) >= 0) return;
+    const bool only_the_feed = owes_feed_ && row == rows_.begin() && part == 1;
+    owes_feed_ = !only_the_feed;
   }
 
   void close() {
@@ -260,8 +268,9 @@ class JsonLinesSink final : public StateSink {
   std::error_code full_;        // why the descriptor takes nothing now; the waiting rows have not been refused yet
   std::error_code gone_;        // why the descriptor will take nothing any more
   SinkStatistics statistics_;
-  bool owes_feed_ = false;  // the output ends in the middle of a line
-  bool closed_ = false;     // and on_closed() was called
+  // The output ended in the middle of a line before the line of rows_.front(), which therefore begins with a line feed.
+  bool owes_feed_ = false;
+  bool closed_ = false;  // and on_closed() was called
   bool watching_ = false;
   os::ProcessFlag processing_;
 };

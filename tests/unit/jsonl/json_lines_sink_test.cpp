@@ -2,6 +2,7 @@
 #define BOOST_TEST_MODULE json_lines_sink
 #include <fcntl.h>
 #include <sys/resource.h>
+#include <sys/stat.h>
 #include <unistd.h>
 
 #include <boost/test/unit_test.hpp>
@@ -192,6 +193,13 @@ struct SmallFile {
     fd = ::mkostemp(path, O_CLOEXEC | flags);
     BOOST_REQUIRE(fd >= 0);
   }
+  // Lets the file have `bytes` more than now.
+  void grow_by(rlim_t bytes) const {
+    struct stat status {};
+    ::fstat(fd, &status);
+    const rlimit more{static_cast<rlim_t>(status.st_size) + bytes, before.rlim_max};
+    ::setrlimit(RLIMIT_FSIZE, &more);
+  }
   ~SmallFile() {
     grow();
     ::close(fd);
@@ -235,25 +243,84 @@ BOOST_AUTO_TEST_CASE(a_line_that_does_not_fit_is_not_left_in_part) {
   }
 }
 
-BOOST_AUTO_TEST_CASE(a_part_of_a_line_that_cannot_be_taken_back_is_ended) {
-  const SmallFile file(erase_line.size() + 10, O_APPEND);
+namespace {
+
+// A sink whose file already ends with a line and 10 bytes of another one, which the sink could not take back because
+// bytes of another program were behind them.
+struct CutLine : Fixture {
+  CutLine() {
+    file.grow();
+    BOOST_REQUIRE(::pwrite(file.fd, "else", 4, size) == 4);
+    ::setrlimit(RLIMIT_FSIZE, &limit);
+    sink = make_json_lines_sink({file.fd, 1 << 20});
+    open();
+    offer(2);
+    BOOST_REQUIRE(::ftruncate(file.fd, size) == 0);
+    BOOST_TEST(!observer.results[0].error);
+    BOOST_TEST((observer.results[1].error == std::errc::file_too_large));
+    BOOST_TEST(file.text() == cut);
+  }
+
+  // Offers so many rows, and waits until each is answered.
+  void offer(std::size_t rows = 1) {
+    const std::size_t wanted = observer.results.size() + rows;
+    for (std::size_t row = 0; row < rows; ++row) BOOST_REQUIRE(!sink->erase("Ethernet4", ++revision));
+    BOOST_REQUIRE(!sink->flush());
+    process_until(*sink, [&] { return observer.results.size() == wanted; });
+  }
+
+  static constexpr off_t size = static_cast<off_t>(erase_line.size()) + 10;
+  const std::string cut = std::string(erase_line) + std::string(erase_line.substr(0, 10));
+  const SmallFile file{static_cast<rlim_t>(size)};
+  const rlimit limit{static_cast<rlim_t>(size), file.before.rlim_max};
+  Revision revision = 0;
+};
+
+}  // namespace
+
+BOOST_FIXTURE_TEST_CASE(a_part_of_a_line_that_cannot_be_taken_back_is_ended, CutLine) {
+  file.grow();
+  offer();
+  BOOST_TEST(file.text() == cut + "\n" + std::string(erase_line));
+}
+
+BOOST_FIXTURE_TEST_CASE(it_is_ended_though_the_next_line_was_refused_whole, CutLine) {
+  offer();
+  BOOST_TEST(file.text() == cut);
+  file.grow();
+  offer(2);
+  BOOST_TEST(file.text() == cut + "\n" + std::string(erase_line) + std::string(erase_line));
+}
+
+BOOST_FIXTURE_TEST_CASE(it_is_ended_though_the_next_line_was_taken_back, CutLine) {
+  file.grow_by(5);
+  offer();
+  BOOST_TEST(file.text() == cut);
+  file.grow();
+  offer(2);
+  BOOST_TEST(file.text() == cut + "\n" + std::string(erase_line) + std::string(erase_line));
+}
+
+BOOST_FIXTURE_TEST_CASE(it_is_ended_once_though_the_line_feed_alone_was_written, CutLine) {
+  file.grow();
+  BOOST_REQUIRE(::pwrite(file.fd, "?", 1, size + 1) == 1);  // behind the line feed, so it cannot be taken back
+  const rlimit one{limit.rlim_cur + 1, limit.rlim_max};
+  ::setrlimit(RLIMIT_FSIZE, &one);
+  offer();
+  file.grow();
+  offer();
+  BOOST_TEST(file.text() == cut + "\n" + std::string(erase_line));
+}
+
+BOOST_AUTO_TEST_CASE(a_part_of_a_line_is_taken_back_in_the_call_that_wrote_it) {
+  const SmallFile file(erase_line.size() + 10);
   Fixture f;
   f.sink = make_json_lines_sink({file.fd, 1 << 20});
   f.open();
   BOOST_REQUIRE(!f.sink->erase("Ethernet4", 1));
   BOOST_REQUIRE(!f.sink->erase("Ethernet4", 2));
   BOOST_REQUIRE(!f.sink->flush());
-  // Another program writes before the sink does.
-  file.grow();
-  const int other = ::open(file.path, O_WRONLY | O_APPEND | O_CLOEXEC);
-  BOOST_REQUIRE(::write(other, "else", 4) == 4);
-  ::close(other);
-  process_until(*f.sink, [&f] { return f.observer.results.size() == 2; });
-  BOOST_REQUIRE(!f.sink->erase("Ethernet4", 3));
-  BOOST_REQUIRE(!f.sink->flush());
-  process_until(*f.sink, [&f] { return f.observer.results.size() == 3; });
-  const std::string line(erase_line);
-  BOOST_TEST(file.text() == line + line.substr(0, 10) + "else\n" + line);
+  BOOST_TEST(file.text() == erase_line, "before anybody reads it");
 }
 
 BOOST_AUTO_TEST_CASE(every_row_is_refused_though_a_handler_throws) {
