@@ -34,8 +34,7 @@ class JsonLines(Case):
         Checks that every line is whole. Returns the newest row of each port. A reader may come between two system calls of
         a writer, so what follows the last line feed is no line yet. It becomes one at once, or is taken back at once.
         """
-        text = process.wait_for(lambda: (text := path.read_text()).endswith("}
-") and text, 1,
+        text = process.wait_for(lambda: (text := path.read_text()).endswith("}\n") and text, 1,
                                 "the file ends with a whole line")
         return {row["port"]: row for row in map(json.loads, text.splitlines())}
 
