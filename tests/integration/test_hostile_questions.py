@@ -2,7 +2,6 @@
 """A local user who sends as many requests as the control socket takes: rows come first, and other users get replies."""
 
 import json
-import os
 import statistics
 import subprocess
 import time
@@ -13,7 +12,8 @@ from support.case import SANITIZED, Case
 from support.link_requests import LinkRequests
 
 NOBODY = 65534
-# Connects 12 times, and requests all ports on each connection that portsyncd keeps, without a pause.
+# Connects 12 times, and requests all ports on each connection that portsyncd keeps, without a pause. Prints
+# "asking" after the first reply.
 CROWD = """
 import os, selectors, socket, sys
 os.setgroups([])
@@ -30,7 +30,7 @@ for _ in range(12):
     client = socket.socket(socket.AF_UNIX)
     client.connect(sys.argv[1])
     ask(client)
-print("asking", flush=True)
+asking = False
 while True:
     for key, _ in waiting.select():
         try:
@@ -39,6 +39,9 @@ while True:
             data = b""
         if data and not data.endswith(b"\\n"): continue
         waiting.unregister(key.fileobj)
+        if data and not asking:
+            print("asking", flush=True)
+            asking = True
         if data: ask(key.fileobj)
 """
 
@@ -56,39 +59,55 @@ class HostileQuestions(Case):
         self.requests = LinkRequests(self.dut)
         self.addCleanup(self.requests.close)
 
-    def crowd(self, user: int) -> None:
+    def crowd(self, user: int) -> subprocess.Popen:
         asking = subprocess.Popen(["/usr/bin/python3", "-c", CROWD, str(self.directory / "control.sock"), str(user)],
                                   stdout=subprocess.PIPE, text=True)
         self.addCleanup(process.end, asking)
         assert asking.stdout is not None
         self.assertEqual(asking.stdout.readline(), "asking\n")
+        return asking
 
-    def median_ms(self, first: int, count: int = 80) -> float:
+    def median_ms(self, mtu: int, count: int = 80) -> float:
         """Returns the median time from a change of a link to its row, as a client of Redis sees it."""
         taken = []
-        indexes = {name: link.ifindex for name, link in self.kernel_ports().items()}
         for i in range(count):
-            name, mtu = self.port(first + i), 2000 + first + i
+            name = self.port(i)
             began = time.monotonic()
-            self.requests.set_mtu(indexes[name], mtu)
+            self.requests.set_mtu(self.indexes[name], mtu)
             process.wait_for(lambda: self.redis.db.call("HGET", f"PORT_TABLE|{name}", "mtu") == str(mtu), 10,
                              f"the row of {name}", 0)
             taken.append((time.monotonic() - began) * 1000)
         return statistics.median(taken)
 
     def cpu(self) -> float:
-        fields = Path(f"/proc/{self.daemon.pid}/stat").read_text().rpartition(")")[2].split()
-        return (int(fields[11]) + int(fields[12])) / os.sysconf("SC_CLK_TCK")
+        """Returns the seconds for which the loop's thread has run. Other programs can only make it run less."""
+        return int(Path(f"/proc/{self.daemon.pid}/schedstat").read_text().split()[0]) / 1e9
 
     def test_questions_cost_rows_half_a_millisecond_at_most(self) -> None:
-        quiet = self.median_ms(0)
-        self.crowd(NOBODY)
-        self.crowd(NOBODY - 1)
-        began, cpu = time.monotonic(), self.cpu()
-        asked = self.median_ms(200)
-        share = (self.cpu() - cpu) / (time.monotonic() - began)
-        print(f"median of a row: quiet {quiet:.2f} ms, asked {asked:.2f} ms; CPU {share:.0%}")
-        self.assertLess(asked, quiet + 0.5 * process.PATIENCE * (4 if SANITIZED else 1))
+        """
+        Other programs can make a row slower, and never faster, with questions or without. So rows are measured in turn with
+        and without, and the difference of the best medians is what questions cost. Their share of the loop's time is judged
+        by its CPU time, which other programs cannot raise.
+        """
+        self.indexes = {name: link.ifindex for name, link in self.kernel_ports().items()}
+        quiet, asked = [], []
+        of_rows = of_both = passed = 0.0
+        for mtu in range(2000, 2018, 3):
+            ran = self.cpu()
+            quiet.append(self.median_ms(mtu))
+            of_rows += self.cpu() - ran
+            crowds = [self.crowd(NOBODY), self.crowd(NOBODY - 1)]
+            self.median_ms(mtu + 1)  # meanwhile they use up the burst that is free
+            began, ran = time.monotonic(), self.cpu()
+            asked.append(self.median_ms(mtu + 2))
+            of_both += self.cpu() - ran
+            passed += time.monotonic() - began
+            for crowd in crowds:
+                process.end(crowd)
+        share = (of_both - of_rows) / passed
+        print(f"     a row: quiet {min(quiet):.2f} ms, asked {min(asked):.2f} ms; share of questions {share:.0%}")
+        self.assertLess(min(asked), min(quiet) + 0.5 * process.PATIENCE * (4 if SANITIZED else 1), (quiet, asked))
+        self.assertLess(share, 0.3)  # the limit is a fifth
 
     def test_questions_get_a_fifth_of_the_time_and_others_are_answered(self) -> None:
         self.crowd(NOBODY)
