@@ -87,7 +87,7 @@ class Namespace:
         self.run("ip", "-batch", "-", text="".join(command + "\n" for command in commands))
 
     def listener(self) -> socket.socket:
-        """A socket that hears what the kernel tells of this namespace's links."""
+        """Returns a socket that receives the kernel's notifications about this namespace's links."""
         def inside() -> socket.socket:
             if _libc.setns(self.fd, _CLONE_NEWNET) != 0:
                 raise Failed(f"setns: {os.strerror(ctypes.get_errno())}")
@@ -98,7 +98,7 @@ class Namespace:
         return self._in_thread(inside)
 
     def ports(self) -> dict[str, Row]:
-        """What `ip -j link` says: the reference that rows are compared with."""
+        """Returns the ports as `ip -j link` lists them: the reference for the rows."""
         rows: dict[str, Row] = {}
         for link in json.loads(self.run("ip", "-j", "link") or "[]"):
             if link["ifname"].startswith("Ethernet"):
@@ -113,7 +113,7 @@ def word(up: bool) -> str:
 
 
 class LinkNotifications:
-    """Reads RTM_NEWLINK and RTM_DELLINK and tells which port has become what."""
+    """Reads RTM_NEWLINK and RTM_DELLINK, and returns the new state of the ports."""
 
     def __init__(self, namespace: Namespace) -> None:
         self.socket = namespace.listener()
@@ -208,7 +208,7 @@ class Connection:
 
 
 class RedisRows:
-    """STATE_DB of a redis-server of our own; its keyspace events tell when a row has changed."""
+    """STATE_DB of a private redis-server, whose keyspace events report changed rows."""
 
     what = "a subscriber of Redis had read the right row"
 
@@ -224,7 +224,7 @@ class RedisRows:
         self.rows_db, self.subscriber = Connection(self.path), Connection(self.path)
         self.rows_db.call("SELECT", str(STATE_DB))
         self.subscriber.call("PSUBSCRIBE", f"__keyspace@{STATE_DB}__:PORT_TABLE|*")
-        # A field of somebody else's, which must survive.
+        # Another program's field, which must survive.
         self.rows_db.call("HSET", "PORT_TABLE|Ethernet0", "speed", "100000")
         self.socket = self.subscriber.socket
 
@@ -321,7 +321,7 @@ class JsonRows:
 # --- processes ---
 
 def start(args: list[str], **options: object) -> subprocess.Popen:
-    # In a session of its own: Ctrl-C is for us, who then end it in order.
+    # In a session of its own, so that Ctrl-C reaches only this program, which then ends the others in order.
     return subprocess.Popen(args, stdin=subprocess.DEVNULL, start_new_session=True, **options)
 
 
@@ -356,7 +356,7 @@ UP, DOWN, NO_CARRIER = row("up", "up"), row("down", "down"), row("up", "down")
 
 
 def create(number: int, index: int, far: Namespace) -> str:
-    # Port and far end never share an ifindex: the kernel would tell of at most 100 carrier changes a second.
+    # Port and far end never share an ifindex: the kernel would report at most 100 carrier changes a second.
     return (f"link add name Ethernet{4 * number} index {index} type veth "
             f"peer name far{4 * number} index {20000 + index} netns {far.path}")
 

@@ -343,7 +343,7 @@ class Producer(ExampleCase):
         self.redis.config("maxmemory", 0)
         self.dut.ip("link set lo mtu 8000")
         self.wait_taken_over()
-        # What Redis lost is published again, together with what changed meanwhile.
+        # Rows that Redis lost are published again, together with those that changed meanwhile.
         self.appl_db.close()
         self.redis.kill()
         producer.wait_error("redis: ")

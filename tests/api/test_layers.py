@@ -13,7 +13,7 @@ SOURCES = TOP / "libportsync" / "src"
 
 STANDARD = r"<[a-z_0-9]+>"
 SYSTEM = r"<(sys/|netinet/|arpa/)?[a-z_0-9]+\.h>"
-# What each layer may include: its own headers, those of the inner layers, and the foreign library that is named.
+# The headers that each layer may include: its own, those of the inner layers, and the foreign library that is named.
 CORE = rf'{STANDARD}|<fnmatch\.h>|<portsync/[a-z_]+\.hpp>|"core/.*"'
 GROUND = rf'{STANDARD}|{SYSTEM}|<portsync/pollable\.hpp>|"os/.*"'
 OS = rf'{CORE}|{GROUND}'
@@ -26,7 +26,7 @@ LAYERS = {
     "jsonl": rf'{OS}|"jsonl/.*"|<nlohmann/.*>',
     "sonic": rf'{OS}|"sonic/.*"|<portsync/sonic/.*>|<portsync/redis/.*>',
 }
-# What each room of portsyncd may include of portsyncd: itself, and the rooms that are named.
+# The rooms of portsyncd that each room may include: itself, and those that are named.
 ROOMS = {
     "base": (),
     "loop": ("base",),

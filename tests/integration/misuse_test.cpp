@@ -41,7 +41,7 @@ namespace {
 
 const std::error_code already_started = make_error_code(portsync::Errc::already_started);
 
-// What a handler does to the object that calls it.
+// A misuse: what a handler does to the object that calls it.
 template <typename T>
 using Deed = std::function<void(std::unique_ptr<T>& object)>;
 

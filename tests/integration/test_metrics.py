@@ -261,7 +261,7 @@ class SmallBuffer(Scraped):
 
 
 class ShortStates(Scraped):
-    """What has ended before the numbers are written is on the page for a second, and counted."""
+    """A state that ends before the numbers are written is on the page for a second, and is counted."""
 
     def test_a_deaf_socket(self) -> None:
         self.assertEqual(self.page().value("portsyncd_netlink_connected"), 1)

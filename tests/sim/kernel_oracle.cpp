@@ -30,7 +30,7 @@ namespace {
 using portsync::LinkState;
 using portsync::netlink::Decoded;
 
-// The messages about links, in order. Of messages of other families, only the type is kept.
+// The messages about links, in order. Messages of other families are kept with their type alone.
 struct Said {
   Decoded what;
   bool bridge = false;  // AF_BRIDGE

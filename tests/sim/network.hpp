@@ -44,7 +44,7 @@ class Connection : public std::enable_shared_from_this<Connection> {
 
   // ---- the server's side
   void reply(std::string_view bytes);
-  // Closes it. What is on its way to the client still arrives (orderly), or is lost.
+  // Closes it. Bytes on their way to the client still arrive (orderly), or are lost.
   void end(bool orderly);
   [[nodiscard]] bool alive() const noexcept { return alive_; }
   std::uint64_t id = 0;  // the server's number for it

@@ -24,7 +24,7 @@ using Set = std::set<std::string, std::less<>>;
 using RedisValue = std::variant<std::string, Hash, Set>;
 using Keyspace = std::map<std::string, RedisValue, std::less<>>;
 
-// What a user may not do, with Redis' own error text for each command; "*" = all commands.
+// The commands that Redis refuses, each with Redis' own error text; "*" = all commands.
 struct RedisRefusals {
   std::map<std::string, std::string, std::less<>> commands;  // "hmget" -> the error, without '-'
   std::map<std::string, std::string, std::less<>> keys;      // a key -> the error

@@ -12,7 +12,7 @@
 
 namespace sim {
 
-// What can be done to the links, the servers and the process. The numbers of a step choose which link, which key and
+// An action on the links, the servers or the process. The numbers of a step choose which link, which key and
 // for how long. A step that makes no sense at its time does nothing, so that any list of steps can run and a list can
 // be cut anywhere.
 enum class Act : std::uint8_t {

@@ -44,7 +44,7 @@ void Troubles::act(const Step& step) {
       silent_until(now + static_cast<Time>(step.c) % 5000 * millisecond + 12 * second);
       return machine_.kernel.deaf_until(now + static_cast<Time>(step.c) % 5000 * millisecond);
     case Act::overrun: {
-      // Many changes at once of links that are no ports. What the socket's buffer cannot hold is lost.
+      // Many changes at once of links that are no ports. The socket's buffer overruns, and messages are lost.
       const std::uint32_t count = 10 + step.b % 200;
       for (std::uint32_t i = 0; i < count; ++i) {
         if (const Link* bridge = machine_.kernel.find("br0")) machine_.kernel.set_mtu(bridge->ifindex, 1000 + i % 7);

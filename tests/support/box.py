@@ -16,7 +16,7 @@ from support import debian_root, netns, process
 from support.case import program
 from support.control_group import ControlGroup
 
-# The PATH of a root who has logged in (ENV_SUPATH of login.defs(5)).
+# The PATH of root after a login (ENV_SUPATH of login.defs(5)).
 ROOTS_PATH = "/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin"
 PACKAGES = ["systemd", "systemd-sysv", "dbus", "iproute2", "kmod", "procps", "psmisc", "redis-server", "redis-tools"]
 

@@ -18,22 +18,22 @@ CAP_NET_ADMIN = 1 << 12
 # Runs in portsyncd's unit instead of portsyncd: tries what the unit must refuse, and prints the results.
 TRIES = r"""
 use Socket; use POSIX;
-sub told { printf "%s: %s\n", $_[0], $_[1] ? "done" : $!{EPERM} ? "EPERM" : $!{EROFS} ? "EROFS" : $!{EACCES} ? "EACCES"
+sub report { printf "%s: %s\n", $_[0], $_[1] ? "done" : $!{EPERM} ? "EPERM" : $!{EROFS} ? "EROFS" : $!{EACCES} ? "EACCES"
   : $!{EAFNOSUPPORT} ? "EAFNOSUPPORT" : $!{ENOENT} ? "ENOENT" : "$!" }
-told("write /etc", open(my $a, ">", "/etc/tried"));
-told("write /usr", open(my $b, ">", "/usr/tried"));
-told("write /var/lib", open(my $c, ">", "/var/lib/tried"));
-told("write own runtime directory", open(my $d, ">", "$ENV{RUNTIME_DIRECTORY}/tried"));
+report("write /etc", open(my $a, ">", "/etc/tried"));
+report("write /usr", open(my $b, ">", "/usr/tried"));
+report("write /var/lib", open(my $c, ">", "/var/lib/tried"));
+report("write own runtime directory", open(my $d, ">", "$ENV{RUNTIME_DIRECTORY}/tried"));
 unlink("$ENV{RUNTIME_DIRECTORY}/tried");
-told("socket packet", socket(my $e, 17, SOCK_RAW, 0));
-told("socket bluetooth", socket(my $f, 31, SOCK_STREAM, 0));
-told("socket inet", socket(my $g, AF_INET, SOCK_STREAM, 0));
-told("socket netlink", socket(my $h, 16, SOCK_RAW, 0));
-told("become root", POSIX::setuid(0));
+report("socket packet", socket(my $e, 17, SOCK_RAW, 0));
+report("socket bluetooth", socket(my $f, 31, SOCK_STREAM, 0));
+report("socket inet", socket(my $g, AF_INET, SOCK_STREAM, 0));
+report("socket netlink", socket(my $h, 16, SOCK_RAW, 0));
+report("become root", POSIX::setuid(0));
 my ($what, $where, $type) = ("none", "/tmp", "tmpfs");  # syscall() takes no constants
-told("mount", syscall(165, $what, $where, $type, 0, 0) == 0);
-told("look at root's processes", -e "/proc/1/status");
-told("see the disk", -e "/dev/sda" || -e "/dev/vda" || -e "/dev/mem");
+report("mount", syscall(165, $what, $where, $type, 0, 0) == 0);
+report("look at root's processes", -e "/proc/1/status");
+report("see the disk", -e "/dev/sda" || -e "/dev/vda" || -e "/dev/mem");
 open(my $s, "<", "/proc/self/status"); print grep(/^(CapEff|CapBnd|NoNewPrivs|Seccomp):/, <$s>);
 printf "user: %s\n", scalar getpwuid($<);
 """

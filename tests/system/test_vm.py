@@ -114,7 +114,7 @@ class VirtualMachine(SystemCase):
         self.settle({**rows, "Ethernet0": "ok up down 9100", "Ethernet8": "ok up down 9100"})
         self.make("link set Ethernet4 nomaster", "link del PortChannel2")
         process.wait_for(lambda: self.masters() == {**dict.fromkeys(rows, "-"), "Ethernet0": "PortChannel1"}, 15,
-                         "no member has a master", 0.2)
+                         "only Ethernet0 has a master", 0.2)
 
     def test_physical_port_names(self) -> None:
         """As a switch's driver makes its ports: they have phys_port_name, and get their names afterwards."""

@@ -20,7 +20,7 @@ class TimeShare {
   static constexpr int total_share = 5;                  // 1/5 of the time
   static constexpr std::chrono::milliseconds burst{50};  // of debt that does not delay a request
 
-  // Records that the loop has just spent this time on a request of this user.
+  // Records that the loop has spent this time on a request of this user.
   void charge(uid_t user, Duration spent, TimePoint now);
 
   // Returns when the loop may serve this user's next request. A time that is not after the current time means at once.

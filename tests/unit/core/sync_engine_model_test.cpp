@@ -70,7 +70,7 @@ struct Variant {
   bool replace_on_new_ifindex = false;
   bool cramped = false;  // room for one row at a time, and a queue of one
   bool write_only = false;
-  bool fresh = false;  // just started: no snapshot yet, the sink is closed, and only the row of the first link exists
+  bool fresh = false;  // newly started: no snapshot yet, the sink is closed, and only the row of the first link exists
 };
 
 using Rows = std::map<std::string, FakeSink::Fields>;

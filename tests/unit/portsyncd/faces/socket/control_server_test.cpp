@@ -299,7 +299,7 @@ BOOST_FIXTURE_TEST_CASE(what_a_monitor_says_does_not_count, Fixture) {
   });
 }
 
-// What it said before is more than is read at once, and nothing more is told of a descriptor that has hung up.
+// It has sent more than is read at once, and no further event comes for a descriptor that has hung up.
 BOOST_FIXTURE_TEST_CASE(a_monitor_that_says_much_and_goes_is_forgotten, Fixture) {
   serve([this] {
     std::vector<std::unique_ptr<Client>> monitors;
