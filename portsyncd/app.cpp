@@ -192,7 +192,7 @@ void App::know_ifindexes() {
     sync_->set_known_ifindexes(known_ifindexes_->all());
   } catch (const std::system_error& error) {
     log::warning(
-        std::string("No file of ifindexes, a netdev that is made anew while portsyncd is away is not noticed: ") +
+        std::string("No file of ifindexes, so a netdev recreated while portsyncd is stopped goes unnoticed: ") +
         error.what());
   }
 }
@@ -245,7 +245,7 @@ void App::start_control_server() {
     control_server_ = std::make_unique<ControlServer>(loop_, *control_, path);
   } catch (const std::system_error& error) {
     if (error.code() != std::errc::address_in_use) {
-      return log::info(std::string("No control socket, portsyncctl has nothing to talk to: ") + error.what());
+      return log::info(std::string("No control socket, portsyncctl cannot connect: ") + error.what());
     }
     log::warning(std::string("Another portsyncd answers to portsyncctl: ") + error.what());
   }
@@ -397,7 +397,7 @@ void App::warn_of_watchdog() const {
   if (!notifier_.watchdog_timeout() || config_.health.enable_watchdog) return;
   log::warning(
       "health.enable_watchdog is false but the unit has WatchdogSec=: pinging all the same, or systemd "
-      "would kill a healthy daemon; take WatchdogSec= out of the unit instead");
+      "would kill a healthy daemon; remove WatchdogSec= from the unit instead");
 }
 
 void App::ping_watchdog(std::chrono::microseconds timeout) {
@@ -421,7 +421,7 @@ void App::on_event(const portsync::SyncEvent& event) {
   using Kind = portsync::SyncEvent::Kind;
   if (event.kind == Kind::sink_closed && output_ == Output::json_lines) {  // a reader does not come back
     const bool gone = event.error == std::errc::broken_pipe || event.error == std::errc::connection_reset;
-    return fail((gone ? "Nobody reads standard output any more: " : "Standard output cannot be written: ") +
+    return fail((gone ? "Nothing reads standard output any more: " : "Standard output cannot be written: ") +
                 event.error.message());
   }
   if (known_ifindexes_) note_ifindexes(event);
@@ -454,7 +454,7 @@ Control::Outcome App::reload() {
   if (stopping_) return ControlError{ControlError::Kind::not_possible, "portsyncd is stopping"};
   const LoadedConfig wanted = load_();
   log::info("Reload: reading " + wanted.file +
-            (wanted.file_found ? "" : ", which is not there: every key has its default"));
+            (wanted.file_found ? "" : ", which does not exist: every key has its default"));
   if (ready_) notifier_.reloading();
   log_problems(wanted.problems);
   Control::Outcome outcome;

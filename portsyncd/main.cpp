@@ -33,13 +33,14 @@ int report_config(const LoadedConfig& loaded, const Options& options) {
   }
   if (any_error(loaded.problems)) return exit_config;
   if (options.strict && !loaded.problems.empty()) {
-    std::fprintf(stderr, "%s: not valid: --strict takes warnings for errors\n", loaded.file.c_str());
+    std::fprintf(stderr, "%s: not valid: --strict treats warnings as errors\n", loaded.file.c_str());
     return exit_config;
   }
   if (options.show_config) {
     std::fputs(to_toml(loaded).c_str(), stdout);
   } else {
-    std::printf("%s: %s\n", loaded.file.c_str(), loaded.file_found ? "valid" : "not there, every key has its default");
+    std::printf("%s: %s\n", loaded.file.c_str(),
+                loaded.file_found ? "valid" : "does not exist, every key has its default");
   }
   return exit_clean;
 }

@@ -71,7 +71,7 @@ std::string read_first_line(const std::string& path) {
   return line;
 }
 
-bool everybody_may_read(const std::string& path) noexcept {
+bool every_user_may_read(const std::string& path) noexcept {
   struct stat status {};
   return ::stat(path.c_str(), &status) == 0 && (status.st_mode & S_IROTH) != 0;
 }

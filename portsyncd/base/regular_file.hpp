@@ -15,7 +15,7 @@ namespace portsyncd {
 // std::invalid_argument if the line is empty.
 [[nodiscard]] std::string read_first_line(const std::string& path);
 
-// Returns whether the file's mode lets everybody read it; false if its mode is unknown.
-[[nodiscard]] bool everybody_may_read(const std::string& path) noexcept;
+// Returns whether the file's mode lets every user read it; false if its mode is unknown.
+[[nodiscard]] bool every_user_may_read(const std::string& path) noexcept;
 
 }  // namespace portsyncd

@@ -229,9 +229,9 @@ class ConfigLoader {
     if (path.empty()) return;
     try {
       loaded_.password = read_first_line(path);
-      if (everybody_may_read(path)) {
+      if (every_user_may_read(path)) {
         add_problem(Severity::warning,
-                    "database.redis_password_file: " + path + ": everybody may read it; chmod o-r " + path);
+                    "database.redis_password_file: " + path + ": every user may read it; chmod o-r " + path);
       }
     } catch (const std::exception& error) {
       add_problem(Severity::error, std::string("database.redis_password_file: ") + error.what());

@@ -19,7 +19,7 @@ auto understand(const std::string& line, Read read) {
   try {
     return read(Json::parse(line));
   } catch (const Json::exception&) {
-    throw Error(exit_failed, "portsyncd has answered what portsyncctl does not understand: are they of one version?");
+    throw Error(exit_failed, "portsyncctl does not understand portsyncd's reply: do they have the same version?");
   }
 }
 

@@ -26,10 +26,10 @@ constexpr auto footer =
 }  // namespace
 
 std::optional<int> parse_options(int argc, const char* const* argv, Options& options) {
-  CLI::App app("Asks portsyncd how it does, and what to do.", "portsyncctl");
+  CLI::App app("Shows the state of portsyncd, and gives it commands.", "portsyncctl");
   app.fallthrough();  // options may come after the command
   options.socket = std::string(portsyncd::default_runtime_directory) + "/" + portsyncd::control_socket_name;
-  app.add_flag("--json", options.json, "answers as JSON: one document, of monitor one a line");
+  app.add_flag("--json", options.json, "print JSON: one document; monitor prints one a line");
   app.add_option("--socket", options.socket, "portsyncd's control socket (default: " + options.socket + ")")
       ->envname("PORTSYNCCTL_SOCKET")
       ->type_name("PATH");
@@ -41,28 +41,28 @@ std::optional<int> parse_options(int argc, const char* const* argv, Options& opt
     added->callback([&options, command] { options.command = command; });
     return added;
   };
-  add(Command::status, "status", "how portsyncd does, in short; also without a command");
+  add(Command::status, "status", "a short status; the default command");
   add(Command::ports, "ports", "the ports, all or those that match a shell pattern")
       ->add_option("PATTERN", options.argument, "as in \"Ethernet1*\"")
       ->type_name("");
-  add(Command::port, "port", "all that is known of one port")
+  add(Command::port, "port", "everything about one port")
       ->add_option("NAME", options.argument, "its name")
       ->required()
       ->type_name("");
-  add(Command::monitor, "monitor", "show what changes, as it does");
-  add(Command::health, "health", "the verdict, and the last 100 changes of it");
-  add(Command::stats, "stats", "what portsyncd has counted");
+  add(Command::monitor, "monitor", "show changes as they happen");
+  add(Command::health, "health", "the verdict and its last 100 changes");
+  add(Command::stats, "stats", "portsyncd's counters");
   add(Command::resync, "resync", "list all links of the kernel again")
-      ->add_flag("--force", options.force, "remove rows of no link even when no link has ever matched");
+      ->add_flag("--force", options.force, "also remove rows without a link when no link has ever matched");
   add(Command::audit, "audit", "read all rows back, compare and repair them");
   add(Command::reload, "reload", "read the configuration again, as SIGHUP does");
-  add(Command::log_level, "log-level", "another level of the log, until the next reload or restart")
+  add(Command::log_level, "log-level", "set the log level until the next reload or restart")
       ->add_option("LEVEL", options.argument, "trace, debug, info, warn, error, critical or off")
       ->required()
       ->type_name("");
   app.require_subcommand(0, 1);
-  app.set_help_flag("-h,--help", "show this help and end");
-  app.set_version_flag("--version", std::string("portsyncctl ") + PORTSYNC_VERSION, "show the version and end");
+  app.set_help_flag("-h,--help", "show this help and exit");
+  app.set_version_flag("--version", std::string("portsyncctl ") + PORTSYNC_VERSION, "show the version and exit");
   app.footer(footer);
   try {
     app.parse(argc, argv);

@@ -63,7 +63,7 @@ void SecondWriter::on_open() {
     close_later();
     const bool refused = error || failed_;
     if (std::exchange(refused_, refused) != refused && refused) {
-      log::warning("Cannot look for everybody who could write the same rows: " + database_->last_error());
+      log::warning("Cannot look for every program that could write the same rows: " + database_->last_error());
     }
     const bool sonic = settings_.look_for_sonic && count.integer > 0;
     if (other_.empty() && sonic) other_ = "SONiC's own portsyncd (" + row + " of STATE_DB is there)";
@@ -76,7 +76,7 @@ void SecondWriter::on_closed(std::error_code) {
 }
 
 void SecondWriter::found(const std::string& writer) {
-  // Redis may list a writer that has just been replaced for a moment, so a second check must confirm it.
+  // Redis may list a writer for a moment after it was replaced, so a second check must confirm it.
   const bool suspected = std::exchange(suspect_, writer) == writer;
   if (!writer.empty() && writer != writer_ && !suspected) return loop_.after(second_look, [this] { look(); });
   if (std::exchange(writer_, writer) == writer) return;

@@ -111,11 +111,12 @@ void SonicMode::on_event(const LoaderEvent& event) {
                            .add("ifindex", event.ifindex)
                            .text());
     case LoaderEvent::Kind::links_kept:
-      return log::warning(LogLine("Links of an earlier swss are there and were not set down: taken for the ports'")
-                              .add("links", event.count)
-                              .add("port", event.port)
-                              .add("reason", event.error.message())
-                              .text());
+      return log::warning(
+          LogLine("Links of an earlier swss exist and were not set down: they count as the ports' links")
+              .add("links", event.count)
+              .add("port", event.port)
+              .add("reason", event.error.message())
+              .text());
     case LoaderEvent::Kind::running:
       set_condition(Verdict::healthy, "");
       if (!text.empty()) log::warning(text);
@@ -144,7 +145,7 @@ void SonicMode::on_event(const LoaderEvent& event) {
       return monitor_.set_condition("redis restart", {Verdict::healthy, ""});
     case LoaderEvent::Kind::another_loader:
       log::error("Another portsyncd loads these ports (" + text +
-                 "): this one ends, for two would write over each other; stop the other one first");
+                 "): this one exits, because two would overwrite each other's rows; stop the other one first");
       return loop_.exit(exit_unavailable);
   }
 }

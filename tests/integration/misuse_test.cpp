@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: Apache-2.0
-// What Pollable forbids, for each class that is a Pollable: process() inside a handler of the object, its destruction
+// Tests what Pollable forbids, for each class that is one: process() inside a handler of the object, its destruction
 // there, a second start(). With assertions enabled, a child of this program does these and is expected to abort. Also
 // what Pollable allows: an edge-triggered wait.
 #define BOOST_TEST_MODULE misuse

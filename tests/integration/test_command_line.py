@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: Apache-2.0
-"""What the program does without links and Redis: options, configuration, environment, exit codes."""
+"""The program without links and Redis: options, configuration, environment, exit codes."""
 
 import os
 import resource
@@ -131,7 +131,7 @@ class Options(Program):
             self.skipTest("this machine has a configuration of its own")
         done = self.run_it("--check-config")
         self.assertEqual((done.returncode, done.stdout, done.stderr),
-                         (0, "/etc/sonic/portsyncd.conf: not there, every key has its default\n", ""))
+                         (0, "/etc/sonic/portsyncd.conf: does not exist, every key has its default\n", ""))
 
     def test_the_shipped_file_is_valid_without_a_warning(self) -> None:
         done = self.run_it("--check-config", str(SHIPPED))
@@ -221,7 +221,7 @@ class Files(Program):
             self.assertIn(f"warning: {warning}\n", done.stderr)
         strict = self.run_it("--check-config", path, "--strict")
         self.assertEqual((strict.returncode, strict.stdout), (EX_CONFIG, ""))
-        self.assertEqual(strict.stderr, done.stderr + f"{path}: not valid: --strict takes warnings for errors\n")
+        self.assertEqual(strict.stderr, done.stderr + f"{path}: not valid: --strict treats warnings as errors\n")
         good = self.run_it("--strict", "--check-config", str(SHIPPED))
         self.assertEqual((good.returncode, good.stderr), (0, ""))
         alone = self.run_it("--strict")

@@ -52,7 +52,7 @@ class JsonLines(Case):
         self.daemon.wait_status("standard output refuses")
         self.daemon.wait_status("No space left on device")
         self.assertTrue(self.daemon.alive())
-        self.assertNotIn("Nobody reads", self.daemon.log())
+        self.assertNotIn("Nothing reads", self.daemon.log())
         self.assertEqual(self.daemon.terminate(), 0)
 
     def test_a_full_disk_is_waited_for_and_no_line_is_cut(self) -> None:
@@ -89,5 +89,5 @@ class JsonLines(Case):
         os.close(reader)
         self.dut.ip("link set Ethernet0 mtu 1600")
         self.assertEqual(self.daemon.wait(), 69)
-        self.assertIn("Nobody reads standard output any more", self.daemon.log())
-        self.assertEqual(self.daemon.status(), "Failed: Nobody reads standard output any more: Broken pipe")
+        self.assertIn("Nothing reads standard output any more", self.daemon.log())
+        self.assertEqual(self.daemon.status(), "Failed: Nothing reads standard output any more: Broken pipe")

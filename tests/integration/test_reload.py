@@ -294,10 +294,10 @@ class Password(Case):
 
     def test_a_file_that_everybody_may_read_is_a_warning(self) -> None:
         self.start_with_password(mode=0o644)
-        self.assertIn(f"warning database.redis_password_file: {self.secret}: everybody may read it; chmod o-r {self.secret}",
+        self.assertIn(f"warning database.redis_password_file: {self.secret}: every user may read it; chmod o-r {self.secret}",
                       self.daemon.log())
         self.secret.chmod(0o640)
-        self.assertNotIn("everybody may read it", self.daemon.reload())
+        self.assertNotIn("every user may read it", self.daemon.reload())
 
     def test_it_is_in_no_core(self) -> None:
         soft, hard = resource.getrlimit(resource.RLIMIT_CORE)

@@ -39,7 +39,7 @@ class SecondWriter(Case):
         self.start()
         self.daemon.wait_status("Degraded: a second writer of the same rows: "
                                 "the Redis client portsyncd-mirror-1-0a0b0c0d")
-        refusal = "warning Cannot look for everybody who could write the same rows: "
+        refusal = "warning Cannot look for every program that could write the same rows: "
         self.daemon.wait_for_log(refusal)
         self.daemon.reload()
         self.redis.db.call("ACL", "SETUSER", "default", "+exists")

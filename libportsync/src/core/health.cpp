@@ -80,7 +80,7 @@ void judge_condition(const Health& condition, Judge& judge) {
 // Returns why the listing of the links does not end; "" when it is not known to be late.
 std::string late_listing(const HealthReport& report, Judge& judge) {
   if (judge.overdue(report.listing_silent_since, silent_after)) {
-    return "the kernel does not answer the listing of the links: somebody holds its lock of links (rtnl)";
+    return "the kernel does not answer the listing of the links: another process holds the rtnl lock";
   }
   if (report.interrupted_in_a_row < often_interrupted) return "";
   return "the listing of the links was interrupted " + std::to_string(report.interrupted_in_a_row) +

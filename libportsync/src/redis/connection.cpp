@@ -341,7 +341,7 @@ Connection::Event Connection::on_reply() {
   if (unanswered_.empty()) {
     const Reply extra = reply();
     const Errc code = extra.is_error() ? classify(extra.text()) : Errc::protocol;
-    fail(code, extra.is_error() ? extra.text() : "an answer to nothing");
+    fail(code, extra.is_error() ? extra.text() : "a reply to no command");
     return Event::none;
   }
   answered_at_ = now_;

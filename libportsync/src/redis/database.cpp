@@ -103,7 +103,7 @@ std::error_code RedisDatabase::command(const std::vector<std::string_view>& word
 
 void RedisDatabase::reopen() {
   if (!open()) return;
-  connection_.close(std::make_error_code(std::errc::operation_canceled), "given up to be opened anew");
+  connection_.close(std::make_error_code(std::errc::operation_canceled), "closed to be opened again");
 }
 
 std::error_code RedisDatabase::process() {

@@ -28,7 +28,7 @@ class Category final : public std::error_category {
       case Errc::readonly:
         return "Redis is a read-only replica (READONLY)";
       case Errc::noperm:
-        return "the Redis user may not (NOPERM)";
+        return "the Redis user lacks the permission (NOPERM)";
       case Errc::noauth:
         return "Redis needs a password (NOAUTH)";
       case Errc::wrongpass:
@@ -38,7 +38,7 @@ class Category final : public std::error_category {
       case Errc::busy:
         return "Redis is busy with a script (BUSY)";
       case Errc::misconf:
-        return "Redis cannot persist and takes no writes (MISCONF)";
+        return "Redis cannot persist and accepts no writes (MISCONF)";
       case Errc::noreplicas:
         return "Redis has too few replicas (NOREPLICAS)";
       case Errc::wrongtype:

@@ -30,7 +30,7 @@ void Handshake::start(const ConnectionOptions& options, std::span<const ClientId
 }
 
 Handshake::State Handshake::on_reply(const Reply& reply, CommandBuffer& out) {
-  if (next_ >= count_) return fail(Errc::protocol, "an answer to nothing");
+  if (next_ >= count_) return fail(Errc::protocol, "a reply to no command");
   const Step step = steps_[next_++];
   return reply.is_error() ? on_error(step, reply.text(), out) : on_answer(step, reply, out);
 }

@@ -119,7 +119,7 @@ void RedisStateSink::on_opened() {
   if (close_error_ == portsync::Errc::try_again && (run_id.empty() || run_id != run_id_)) {
     closed_ = true;
     close_error_ = Errc::end_of_file;
-    close_text_ = "Redis was restarted, or is another";
+    close_text_ = "Redis was restarted, or is another server";
   }
   run_id_ = run_id;
 }

@@ -461,7 +461,7 @@ class PortLoaderImpl final : public PortLoader, private PortGate::Observer {
             .count = ports_.size(),
             .text = start_.seen().known()
                         ? ""
-                        : "the server does not say its run_id: whether it has lost its data cannot be told"});
+                        : "the server does not report its run_id, so a loss of its data cannot be detected"});
     ApplWatch::Started started{
         {}, decision.say_init_done, decision.mode == StartMode::warm, start_.seen(), start_.server_was_restarted()};
     for (const redis::TableRow& row : ports_) started.ports.insert(row.name);

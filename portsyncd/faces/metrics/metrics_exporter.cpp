@@ -273,7 +273,7 @@ class MetricsExporter::Impl final : public Control::Observer {
   void register_facts(const Control::Status& status) {
     prometheus::BuildGauge()
         .Name("portsyncd_build_info")
-        .Help("1; its labels say what this portsyncd is made of.")
+        .Help("Always 1; its labels describe this build of portsyncd.")
         .Register(*registry_)
         .Add(build_labels())
         .Set(1);

@@ -207,7 +207,7 @@ bool ControlServer::serve(Client& client, std::uint32_t events) {
 void ControlServer::wait_for_more(Client& client) {
   const bool goes_on = client.connection.unsent_bytes() > 0 || client.role == Role::lists || client.dropped > 0 ||
                        (client.role == Role::asks && client.connection.has_line());
-  if (!client.watch) {  // to the end of what it has said: nothing will tell of that any more
+  if (!client.watch) {  // read to the end now, because no event will come for the descriptor
     client.ready = EPOLLIN;
     return client.role == Role::waits ? void() : want_turn(client);
   }

@@ -160,7 +160,7 @@ BOOST_FIXTURE_TEST_CASE(a_listing_that_the_kernel_does_not_answer_is_degraded_in
   BOOST_TEST(verdict(start + 1s - 1ns) == "Healthy");
   BOOST_TEST((judge(start).next_change == start + 1s));
   BOOST_TEST(verdict(start + 1s) ==
-             "Degraded: the kernel does not answer the listing of the links: somebody holds its lock of links (rtnl)");
+             "Degraded: the kernel does not answer the listing of the links: another process holds the rtnl lock");
 }
 
 BOOST_FIXTURE_TEST_CASE(counters_are_no_trouble, Fixture) {

@@ -158,7 +158,7 @@ BOOST_AUTO_TEST_CASE(the_password_is_the_first_line_of_its_file_and_its_absence_
   BOOST_REQUIRE_EQUAL(read_by_all.size(), 1U);
   BOOST_TEST((read_by_all[0].severity == Problem::Severity::warning));
   BOOST_TEST(read_by_all[0].text ==
-             "database.redis_password_file: " + secret + ": everybody may read it; chmod o-r " + secret);
+             "database.redis_password_file: " + secret + ": every user may read it; chmod o-r " + secret);
   const auto problems = load(folder.write("bad", "[database]\nredis_password_file = \"/does/not/exist\"\n"));
   BOOST_REQUIRE_EQUAL(problems.size(), 1U);
   BOOST_TEST(problems[0].text == "database.redis_password_file: /does/not/exist: No such file or directory");
