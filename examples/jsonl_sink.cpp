@@ -28,7 +28,7 @@ class LineSink final : public StateSink {
     ::close(epoll_);
   }
 
-  // The same descriptor for life. It is readable when there is something to do and when the reader has room again.
+  // The descriptor never changes. It is readable when there is something to do and when the reader has room again.
   int fd() const noexcept override { return epoll_; }
 
   std::error_code start(Observer& observer) override {
@@ -90,7 +90,7 @@ class LineSink final : public StateSink {
     return {};
   }
   std::error_code wake() { return ::eventfd_write(wake_, 1), std::error_code{}; }
-  // A line is shorter than PIPE_BUF, so a writable pipe takes it whole, even if the descriptor is a blocking one.
+  // A line is shorter than PIPE_BUF, so a writable pipe accepts it whole, even if the descriptor is a blocking one.
   static bool writable() {
     pollfd output{STDOUT_FILENO, POLLOUT, 0};
     return ::poll(&output, 1, 0) > 0;

@@ -1,6 +1,6 @@
 #!/usr/bin/env bash
 # SPDX-License-Identifier: Apache-2.0
-# Builds with subprojects/*.wrap alone, without a network, and tries what came of it.
+# Builds with subprojects/*.wrap alone, without a network, and tests the result.
 set -eu
 
 usage() {
@@ -31,7 +31,7 @@ out=$(cd "$1" && pwd)
 source=$out/source
 build=$out/build
 
-# Debian 13 has the wraps' versions. The name of the wrap, and of Debian's source package.
+# Debian 13 has the versions of the wraps. Each entry: the name of a wrap, and of Debian's source package.
 declare -A packages=([cli11]=cli11 [hiredis]=hiredis [nlohmann_json]=nlohmann-json3 [sdbus-cplusplus]=sdbus-cpp
   [spdlog]=spdlog [toml11]=toml11)
 /usr/bin/python3 -B "$tests/support/debian_sources.py" trixie "$out/sources" "${packages[@]}"
@@ -42,7 +42,7 @@ tar -c --exclude='./build*' --exclude=./.git --exclude=__pycache__ --exclude=./s
   tar -x -C "$source"
 cp -r "$top"/subprojects/*.wrap "$top/subprojects/packagefiles" "$source/subprojects/"
 
-# value WRAP KEY
+# value WRAP KEY: prints a value of the wrap file.
 value() {
   sed -n "s/^$2 = //p" "$1"
 }
@@ -52,12 +52,12 @@ provide() {
   local wrap=$1 name package hash tarball folder
   name=$(basename "$wrap" .wrap)
   package=${packages[$name]-}
-  [ -n "$package" ] || fail "which source package of Debian is $name.wrap's?"
+  [ -n "$package" ] || fail "no source package of Debian is known for $name.wrap"
   hash=$(value "$wrap" source_hash)
   for tarball in "$out/sources/$package"_*.orig.tar.*; do
     if [ "$(sha256sum <"$tarball")" = "$hash  -" ]; then
       cp "$tarball" "$source/subprojects/packagecache/$(value "$wrap" source_filename)"
-      echo "$name: ${tarball##*/} is what the wrap names"
+      echo "$name: ${tarball##*/} has the checksum of the wrap"
       return
     fi
   done
@@ -74,7 +74,7 @@ for wrap in "$source"/subprojects/*.wrap; do
   provide "$wrap"
 done
 
-# One namespace without a network for whatever may want one.
+# In a namespace without a network, so that nothing can be downloaded.
 offline=(unshare --net)
 [ "$(id -u)" = 0 ] || offline=(unshare --user --map-root-user --net)
 "${offline[@]}" meson setup "$build" "$source" --wrap-mode=forcefallback --prefix=/usr -Dwerror=true -Ddebug=false \
@@ -82,7 +82,7 @@ offline=(unshare --net)
   -Dexamples=disabled -Dtests=disabled -Dbench=disabled
 "${offline[@]}" meson compile -C "$build"
 
-# The daemon: it carries what the wraps brought, and reads its configuration and command line with it.
+# The daemon contains the libraries of the wraps, and parses its configuration and command line with them.
 daemon=$build/portsyncd/portsyncd
 "$daemon" --version
 "$daemon" --check-config "$top/portsyncd/data/portsyncd.conf"
@@ -94,14 +94,14 @@ for wrap in "$source"/subprojects/*.wrap; do
   grep -q "/subprojects/$(value "$wrap" directory)/" <<<"$read" || fail "nothing of $(basename "$wrap") was read"
 done
 
-# The library: a program outside the tree, shared and static, needs nothing of the wraps.
+# The library: a program outside the source tree, shared or static, needs nothing of the wraps.
 DESTDIR=$out/root meson install -C "$build" --no-rebuild --quiet --skip-subprojects
 headers=$(find "$out/root" -name '*.h*' ! -path '*/include/portsync/*')
 [ -z "$headers" ] || fail "these are installed, too: $headers"
 pc=$(dirname "$(find "$out/root" -name portsync.pc)")
 library=$(dirname "$pc")
 export PKG_CONFIG_PATH=$pc PKG_CONFIG_SYSROOT_DIR=$out/root
-link() { # NAME LIBRARIES: a program of it, and its run
+link() { # NAME LIBRARIES: builds a program and runs it
   # shellcheck disable=SC2046,SC2086 # flags are words
   g++ -std=c++17 $(pkg-config --cflags portsync | sed "s#$out/root/usr/include/libnl3#/usr/include/libnl3#") \
     "$tests/api/consumer.cpp" -o "$out/consumer-$1" $2

@@ -52,7 +52,8 @@ std::string place(const std::string& name, Position at) {
   return name + ":" + std::to_string(at.line) + ":" + std::to_string(at.column);
 }
 
-// Returns the first line of toml11's message, without "[error] toml::function: ". The other lines are a picture.
+// Returns the first line of toml11's message, without "[error] toml::function: ". The other lines show the place in the
+// file.
 std::string headline(std::string_view what) {
   what = what.substr(0, what.find('\n'));
   if (what.starts_with("[error] ")) what.remove_prefix(8);

@@ -16,7 +16,7 @@ struct Surroundings {
   std::uint64_t net_namespace = 0;  // SO_NETNS_COOKIE, or, before Linux 5.14, the inode of /proc/self/ns/net
 };
 
-// Returns those of this process.
+// Returns the surroundings of this process.
 [[nodiscard]] Surroundings surroundings();
 
 // Stores, for each port with a row in STATE_DB, the ifindex of its link. The file outlives the process, so that

@@ -1,6 +1,7 @@
 #!/usr/bin/python3
 # SPDX-License-Identifier: Apache-2.0
-"""All figures in one command: builds a release, measures unpinned, pinned, and pinned with all on, counts instructions and allocations.
+"""Makes all figures with one command. Builds a release and measures it three times: unpinned, pinned, and pinned with D-Bus
+and metrics on. Also counts instructions and allocations.
 
   tests/bench/bench.py [--build DIR] [--json FILE] [--quick] [NAME...]
 

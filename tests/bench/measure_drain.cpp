@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
-// Each round has two halves. The floor: a reader of ours gets the events while the daemon handles its own copies; then
-// the reader drains its backlog. The daemon: stopped while the events queue, then resumed, and alone.
+// Each round has two halves. In the first, a reader of ours gets the events while the daemon handles its own copies;
+// the reader then drains its backlog, which is the floor. In the second, the daemon is stopped while the events queue,
+// and then resumed; nothing else runs.
 #include <time.h>
 #include <stdexcept>
 #include <thread>

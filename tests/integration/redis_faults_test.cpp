@@ -145,7 +145,7 @@ BOOST_AUTO_TEST_CASE(an_index_that_the_user_may_not_write) {
   BOOST_TEST(!last_result());
   BOOST_TEST(admin({"HGETALL", "PORT_TABLE|Ethernet0"}) == row_of_e0);
   BOOST_TEST(admin({"EXISTS", "PORT_TABLE"}) == "0");
-  BOOST_TEST(sink.sink->statistics().index_failures == 3U);  // read, in MULTI, plain
+  BOOST_TEST(sink.sink->statistics().index_failures == 3U);  // in the read-back, in the MULTI, and without MULTI
   BOOST_TEST(sink.sink->statistics().refused == 0U);
   erase(sink, {"Ethernet0"});
   BOOST_TEST(!last_result());

@@ -27,7 +27,7 @@ class RedisFaults(KernelFaults):
 
     def _start_redis(self, *options: str) -> None:
         """
-        Starts Redis. portsyncd, which connects by TCP, is let in once every command is watched. Keys have events, as in
+        Starts Redis. Opens its TCP port, which portsyncd uses, once MONITOR shows every command. Keys have events, as in
         SONiC.
         """
         self.redis.start("--port", "0", "--notify-keyspace-events", "KEA", *options)

@@ -1,10 +1,10 @@
 # SPDX-License-Identifier: Apache-2.0
-"""Adds up what one run of tests/run.sh has done: test cases of all builds, and steps that are not tests.
+"""Adds up the results of one run of tests/run.sh: test cases of all builds, and steps that are not tests.
 
   results.py STEPS_FILE BUILD...
 
 A build's results are its last `meson test` (meson-logs/testlog.json) and the JUnit files that the tests wrote (junit/).
-A test program that died without a word counts as one failed case. STEPS_FILE has lines of name<TAB>passed, failed, or
+A test program that died without a result counts as one failed case. STEPS_FILE has lines of name<TAB>passed, failed, or
 skipped<TAB>reason.
 With CI set, a skip whose name and reason are not in tests/skips.txt fails the run.
 """
@@ -26,7 +26,7 @@ class Sum:
     skipped: list[tuple[str, str]] = field(default_factory=list)  # name, reason
 
     def add_junit(self, path: Path, label: str) -> int:
-        """The number of failed cases in the file."""
+        """Adds the cases of a JUnit file. Returns the number of failed ones."""
         failures = 0
         for case in ElementTree.parse(path).getroot().iter("testcase"):
             name = f"{label}: {case.get('name')}"
@@ -60,7 +60,7 @@ class Sum:
             elif result == "OK":
                 self.passed += 1
             elif result == "SKIP":
-                self.skipped.append((name, "the program says so"))
+                self.skipped.append((name, "the program skipped itself"))
             if result not in ("OK", "SKIP", "EXPECTEDFAIL") and failures == 0:
                 alone = f"meson test -C {os.path.relpath(build)} -v {name}"
                 self.failed.append(f"{label}: {result.lower()} (alone: {alone})")

@@ -22,15 +22,12 @@ class RowWatch:
     connect. On each connection portsyncd reads all rows before it writes, so it never has to write an existing value.
 
     Each write must concern portsyncd's own names and fields. An HSET of a row must change a value, an HSET of the index
-    each
-    value, and an HDEL must remove something. Exceptions are an HDEL of what the test itself removed, and of the index
-    entry
-    of a row that the test made up.
+    each value, and an HDEL must remove something. Exceptions are an HDEL of what the test itself removed, and of the
+    index entry of a row that the test made up.
 
     While rows are refused, `may_repeat` is set: a part of a row may be stored, so portsyncd writes or removes the whole
-    row
-    again. The same applies after lose_sight(), until check() has read all rows. While `reads_refused`, nothing may be
-    written because of the refusal, except by a connection that is opened meanwhile: it cannot know the rows.
+    row again. The same applies after lose_sight(), until check() has read all rows. While `reads_refused`, nothing may
+    be written because of the refusal, except by a connection that is opened meanwhile: it cannot know the rows.
     """
 
     def __init__(self, redis: Redis) -> None:

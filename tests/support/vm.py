@@ -159,7 +159,7 @@ class Vm:
         self._answer(300, "the virtual machine has booted")
 
     def _answer(self, limit: float, what: str) -> tuple[bytes, int]:
-        """Returns the output up to a status, and the status."""
+        """Returns the output of a command and its exit status."""
         came = b""
         deadline = time.monotonic() + limit * process.PATIENCE
         while not (found := STATUS.search(came)):

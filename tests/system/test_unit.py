@@ -23,7 +23,7 @@ class Unit(InstalledCase):
         self.install()
         self.healthy()
         self.assertEqual(self.box.run("journalctl -q -u portsyncd -p warning"), "")
-        # Also without the capability, because the size of the receive buffer is only a wish.
+        # Also without the capability, because the size of the receive buffer is only a request.
         self.box.run("mkdir -p /etc/systemd/system/portsyncd.service.d && printf '[Service]\\nCapabilityBoundingSet=\\nCapabilityBoundingSet=CAP_DAC_OVERRIDE\\n' "
                      "> /etc/systemd/system/portsyncd.service.d/test.conf && systemctl daemon-reload && systemctl restart portsyncd")
         self.healthy()

@@ -14,7 +14,8 @@ namespace portsync::core {
 // The flaps of one port, computed from its link after each message. Pure: the time is an argument.
 class FlapHistory {
  public:
-  // nullptr: the link is gone. The counts stay. Another link counts from its own beginning.
+  // Takes the state of the link after a message. nullptr: the link is gone, and its counts stay. Another link's flaps
+  // count from its own beginning.
   void update(const LinkState* link, TimePoint received);
 
   [[nodiscard]] FlapStatistics statistics(TimePoint now) const;

@@ -11,7 +11,7 @@
 namespace portsync::core {
 
 // Counts over the last `Buckets` times `bucket_length`, to the precision of a bucket. Anything older than the window is
-// dropped; anything younger than the window less one bucket is counted. Content is the counter of one bucket. Times
+// dropped; anything younger than the window minus one bucket is counted. Content is the counter of one bucket. Times
 // never decrease. Pure, allocates nothing.
 template <typename Content, std::size_t Buckets>
 class RingWindow {

@@ -90,7 +90,8 @@ void SinkQueue::on_row(const StoredRow& stored) {
 }
 
 // Returns true when a row that no port has is ours to remove. A row that only looks like ours may belong to another
-// writer, so it stays. It still counts while no link matches, because the filter is then probably wrong.
+// writer, so it stays. likely_ counts such rows: while no link matches, the filter is probably wrong, and they are
+// reported.
 bool SinkQueue::is_stale(const StoredRow& stored) {
   if (context_.ports.filter().matches_name(stored.port)) return true;
   static const PortFilter any_port{{"*"}, std::nullopt};

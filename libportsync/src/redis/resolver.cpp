@@ -56,7 +56,7 @@ void Resolver::start(const std::string& host, std::uint16_t port) {
   try {
     lookup_running_.emplace().start(resolve);
   } catch (...) {
-    lookup_running_.reset();  // there is no thread, so that the lookup would never finish
+    lookup_running_.reset();  // without a thread, the lookup would never finish
     throw;
   }
 }

@@ -13,7 +13,7 @@
 namespace portsync::redis {
 namespace {
 
-constexpr std::size_t max_rows = 512;  // unanswered rows: with more, cache misses cost more time than the saved turns
+constexpr std::size_t max_rows = 512;  // unanswered rows: with more, cache misses cost more than fewer turns save
 
 class RedisStateSink final : public StateSink, public StoreWords {
  public:
@@ -286,7 +286,7 @@ const std::string& RedisStateSink::trouble() const noexcept {
 }
 
 void RedisStateSink::give_up() {
-  connection_.close(Errc::protocol, "an answer that does not fit the command");
+  connection_.close(Errc::protocol, "a reply that does not fit the command");
 }
 
 SinkStatistics RedisStateSink::statistics() const {

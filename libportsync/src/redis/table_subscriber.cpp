@@ -106,7 +106,7 @@ void RedisTableSubscriber::on_message(const Reply& message) {
 }
 
 void RedisTableSubscriber::give_up() {
-  connection_.close(Errc::protocol, "an answer that does not fit the command");
+  connection_.close(Errc::protocol, "a reply that does not fit the command");
 }
 
 }  // namespace

@@ -14,8 +14,8 @@ namespace portsyncd {
 // metrics_exporter.cpp, the only file that uses prometheus-cpp, and metrics_exporter_none.cpp for systems without it.
 class MetricsExporter {
  public:
-  // `listen` is the text of a ListenAddress. Throws std::runtime_error with the reason if it cannot be listened on. The
-  // signals that the loop handles must be connected before.
+  // `listen` is the text of a ListenAddress. Throws std::runtime_error with the reason if it cannot be listened on.
+  // Creates threads, so call the loop's on_signal() before.
   MetricsExporter(const std::string& listen, Control& control, EventLoop& loop);
   MetricsExporter(const MetricsExporter&) = delete;
   MetricsExporter& operator=(const MetricsExporter&) = delete;

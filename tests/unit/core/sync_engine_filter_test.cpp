@@ -106,7 +106,7 @@ BOOST_AUTO_TEST_CASE(rows_left_alone_are_never_followed_by_the_word_that_every_r
   f.settle();
   BOOST_TEST(f.recorder.count(Kind::rows_left_alone) == 1U);
   BOOST_TEST(f.recorder.count(Kind::synchronized) == 0U);
-  BOOST_TEST(f.engine.synchronized());  // as far as possible, so that nothing waits for it in vain
+  BOOST_TEST(f.engine.synchronized());  // so that READY=1 does not wait for rows that are left alone
   f.source.change(make_link(7, "Ethernet4"));
   f.source.drained();
   f.settle();

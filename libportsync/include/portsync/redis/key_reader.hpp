@@ -42,7 +42,7 @@ class PORTSYNC_API KeyReader : public Pollable {
   virtual void refresh() = 0;
 
   // Returns why the latest attempt to connect or to read failed, or why the names are unknown; "" = they are known.
-  // Never holds a password.
+  // Never contains a password.
   [[nodiscard]] virtual std::string last_error() const = 0;
 };
 

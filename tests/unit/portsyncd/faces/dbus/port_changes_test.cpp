@@ -94,7 +94,7 @@ BOOST_FIXTURE_TEST_CASE(nothing_waits_once_cleared, Fixture) {
   BOOST_TEST((take() == Lines{"Ethernet0 down up"}));
 }
 
-// That holds even if the list is never empty.
+// Other ports wait all the time, so that the list is never empty.
 BOOST_FIXTURE_TEST_CASE(a_port_that_has_changed_before_costs_no_allocation, Fixture) {
   const PortRecord up = record("Ethernet0", "up");
   const PortRecord down = record("Ethernet0", "down");
