@@ -1,6 +1,6 @@
 #!/usr/bin/python3
 # SPDX-License-Identifier: Apache-2.0
-"""Writes portsyncd.conf(5) from the shipped configuration file: what a key does is said once, there.
+"""Writes portsyncd.conf(5) from the comments of the shipped configuration file, so that each key is described only there.
 
   conf_to_scdoc.py portsyncd.conf OUTPUT
 """

@@ -16,8 +16,7 @@ class ServiceNotifier {
  public:
   ServiceNotifier();
   // Returns the rest of the 15 s after which READY=1 is sent without Redis, so that a boot does not hang. They count
-  // from the start of the process, because systemd's TimeoutStartSec= does, however often the daemon is made anew in
-  // it.
+  // from the start of the process, as systemd's TimeoutStartSec= does, even if the process makes a new App.
   [[nodiscard]] static std::chrono::milliseconds time_until_ready() noexcept;
 
   ServiceNotifier(const ServiceNotifier&) = delete;

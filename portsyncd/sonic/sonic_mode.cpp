@@ -191,7 +191,8 @@ void SonicMode::on_config_done_gone() {
   }
   const std::string advice = text + "; restart it as a whole";
   log::warning(advice);
-  monitor_.set_condition("swss", {Verdict::unhealthy, advice});  // its own condition, so that events of ports keep it
+  monitor_.set_condition(
+      "swss", {Verdict::unhealthy, advice});  // a separate condition, so that events of ports do not replace it
 }
 
 // Removes the rows of the leftovers. No link belongs to a port now, because swss makes the new links later.

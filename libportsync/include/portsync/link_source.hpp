@@ -63,7 +63,7 @@ struct LinkSourceStatistics {
   // The links may be out of date (after a loss) or incomplete (at the start): a snapshot runs or is about to.
   bool snapshot_pending = false;
   std::optional<TimePoint> deaf_since;  // when the first of the unanswered probes was sent
-  // A listing runs, and the kernel has sent nothing of it since then, because some task holds its lock of links (rtnl).
+  // A listing runs, and the kernel has sent nothing of it since then, because another process holds the rtnl lock.
   std::optional<TimePoint> listing_silent_since;
   std::uint64_t interrupted_in_a_row = 0;  // listings interrupted since the links were last known to be right
 };

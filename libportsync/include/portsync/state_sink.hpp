@@ -51,11 +51,11 @@ struct SinkStatistics {
   std::uint64_t timeouts = 0;               // connections closed because a reply did not come in time
   std::chrono::microseconds round_trip{0};  // of the latest batch or probe, from the first byte sent to the last reply
   bool open = false;                        // between on_open() and on_closed()
-  std::string last_error;  // text of the latest error, for people; "" = none yet. Never holds a password
+  std::string last_error;  // text of the latest error, for people; "" = none yet. Never contains a password
 };
 
-// Stores rows. A sink executes, without a policy or queue of its own: the Synchronizer decides what is written and
-// when.
+// Stores rows. A sink only executes: it has no policy and no queue, because the Synchronizer decides what is written
+// and when.
 //
 // Life: start(), then on_open() whenever rows can be written, and on_closed() whenever they no longer can. A sink that
 // can reconnect does so by itself, without limit. put() and erase() collect a batch; flush() ends and sends it. At most
@@ -82,7 +82,7 @@ class PORTSYNC_API StateSink : public Pollable {
     virtual void on_result(std::string_view port, Revision revision, std::error_code error) = 0;
     // The sink is no longer open, or an attempt to open it failed. Unacknowledged rows may or may not be stored.
     // Errc::try_again: the store closed the connection while no request was outstanding, and the sink reopens it at
-    // once. The knowledge of the store then stays valid, until another on_closed() gives a reason why it does not.
+    // once. What is known about the store then stays valid, until an on_closed() with another error.
     virtual void on_closed(std::error_code error) = 0;
   };
 
@@ -127,7 +127,7 @@ class PORTSYNC_API StoreWords {
  public:
   virtual ~StoreWords();
   // Returns the store's words and the key, for people; "" = the error_code says it all. Valid inside an on_result(),
-  // on_read_back() or on_closed() with an error. Never holds a password.
+  // on_read_back() or on_closed() with an error. Never contains a password.
   [[nodiscard]] virtual const std::string& error_text() const noexcept = 0;
   // Returns a fault that fails no row (an index refused, rows that cannot be read), for people; "" = none.
   [[nodiscard]] virtual const std::string& trouble() const noexcept = 0;

@@ -114,7 +114,7 @@ void judge_sink(const HealthReport& report, const SinkReport& sink, Judge& judge
   const std::string error = sink.error.empty() ? "" : ": " + sink.error;
   const bool refused = judge.overdue(sink.refused_since);
   const bool pending = judge.overdue(sink.pending_since);
-  // A refused row is also pending, and has been so a moment longer. The refusal says more.
+  // A refused row is also pending, and has been pending a moment longer. The refusal is the better reason.
   const bool same_row = sink.refused_since && sink.pending_port == sink.refused_port;
   if (sink.refused_since) {
     const bool too_long = refused || (pending && same_row);

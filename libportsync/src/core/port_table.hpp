@@ -36,8 +36,8 @@ class PortTable {
   void set_filter(PortFilter filter, const Touch& touch);
   // Copies all lasting links, because from here on their removals will not be reported.
   void keep_copies();
-  // Handles a complete snapshot, after which every known name is true. If another link had taken the name of a link
-  // that has it after all, that link gets its port back.
+  // Handles a complete snapshot, after which every known name is true. A link that had lost its port to another link,
+  // but still has the name, gets the port back.
   void on_names_known(const Touch& touch);
 
   [[nodiscard]] const PortFilter& filter() const noexcept { return filter_; }

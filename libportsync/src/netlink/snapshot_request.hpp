@@ -48,7 +48,7 @@ class SnapshotRequest {
     [[maybe_unused]] const bool well_formed = each_message(replies_[next_++], on_message);  // the thread has checked
     return Status::more;
   }
-  // read() has something to say without the thread: a datagram, or that all have been read.
+  // Returns whether read() has a result without the thread: a datagram, or the end.
   [[nodiscard]] bool holds_replies() const noexcept {
     return next_ < replies_.size() || replies_.status != Replies::Status::more;
   }

@@ -27,7 +27,7 @@ class ReadBack {
  public:
   static constexpr std::size_t max_outstanding = 1024;
   static constexpr std::size_t max_rows = std::size_t{1} << 20U;   // of one read-back: no table of ports is larger
-  static constexpr std::size_t max_scans = std::size_t{1} << 20U;  // of one read-back: the cursor of more never ends
+  static constexpr std::size_t max_scans = std::size_t{1} << 20U;  // of one read-back; with more, the cursor never ends
 
   //   none      nothing to report
   //   row       row() was found

@@ -124,7 +124,7 @@ class PortStart {
   std::string another_loader_;
   std::optional<TimePoint> another_loader_since_;
   bool snapshot_ = false;
-  bool uninitialized_ = false;  // on_not_initialized() was the last word of CONFIG_DB
+  bool uninitialized_ = false;  // CONFIG_DB's latest reply was on_not_initialized()
   bool started_ = false;        // and report_started was returned
   bool server_was_restarted_ = false;
 };

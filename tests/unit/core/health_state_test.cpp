@@ -23,7 +23,7 @@ HealthReport all_is_well() {
   return report;
 }
 
-// `told` contains the reports to a listener.
+// `reported` contains the reports to a listener.
 struct Fixture {
   HealthReport report = all_is_well();
   SinkReport& sink = report.sinks[0];

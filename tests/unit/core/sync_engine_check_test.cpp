@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: Apache-2.0
-// check() reads the row of one port now, even if the engine takes it for correct.
+// check() reads the row of one port now, even if the engine considers it correct.
 #define BOOST_TEST_MODULE sync_engine_check
 #include <boost/test/unit_test.hpp>
 

@@ -267,7 +267,7 @@ BOOST_AUTO_TEST_CASE(a_row_removed_while_all_rows_are_read_is_not_removed_again)
   BOOST_REQUIRE(!f.engine.audit(Scope::all));
   f.turn();
   BOOST_REQUIRE(f.sink().operations.size() == 1U);
-  f.sink().operations.pop_front();  // the read: answered by hand, with what was there when it was asked for
+  f.sink().operations.pop_front();  // the test answers this read-back, with the rows of the time of the request
   f.source.remove(101);
   f.source.drained();
   f.turn();

@@ -40,7 +40,7 @@ class PORTSYNC_API Database : public Pollable {
   class PORTSYNC_API Observer {
    public:
     virtual ~Observer();
-    // Commands may be sent. Nothing that was read before is known to be still true.
+    // Commands may be sent. Everything that was read before may be out of date.
     virtual void on_open() = 0;
     // The connection is no longer open, or an attempt to open it failed. Before this call, the handler of each
     // outstanding command gets `error`; Redis may have executed that command or not.
@@ -63,7 +63,7 @@ class PORTSYNC_API Database : public Pollable {
   // the first on_open(), or when the server does not reveal it (ACL).
   [[nodiscard]] virtual const std::string& run_id() const noexcept = 0;
 
-  // Returns the text of the latest error, for people; "" = none yet. Never holds a password.
+  // Returns the text of the latest error, for people; "" = none yet. Never contains a password.
   [[nodiscard]] virtual const std::string& last_error() const noexcept = 0;
 
   // Drops the connection as if it had been lost (std::errc::operation_canceled), and reconnects. It reconnects at once

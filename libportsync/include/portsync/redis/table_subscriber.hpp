@@ -43,7 +43,7 @@ class PORTSYNC_API TableSubscriber : public Pollable {
   // Closes the connection; start() may be called again.
   virtual void stop() = 0;
 
-  // Returns the text of the latest error, for people; "" = none yet. Never holds a password.
+  // Returns the text of the latest error, for people; "" = none yet. Never contains a password.
   [[nodiscard]] virtual const std::string& last_error() const noexcept = 0;
 };
 
