@@ -96,7 +96,7 @@ void Judge::on_command(std::uint64_t, int database, const std::vector<std::strin
   const Hash* hash = server_.hash(state_db, key);
   const bool cannot_know = server_.last_refusal() != 0 && world_.now() - server_.last_refusal() < 60 * second;
   if (hash == nullptr || setup_.whole_key || cannot_know) return;
-  if (key == table && refused_row()) return;  // see README.md, "Known and not mended"
+  if (key == table && refused_row()) return;  // see README.md, "Known and not fixed"
   for (std::size_t i = 2; i + 1 < words.size(); i += 2) {
     const auto found = hash->find(words[i]);
     if (found == hash->end() || found->second != words[i + 1]) return;
@@ -215,7 +215,7 @@ void Judge::check_honesty(const portsync::Health& health, Time slack) {
   }
   if (!healthy_since_) healthy_since_ = world_.now();
   if (wrong_.empty() || world_.now() - *healthy_since_ <= second) return;
-  // Only the index differs, after a refusal of it: see README.md, "Known and not mended".
+  // Only the index differs, after a refusal of it: see README.md, "Known and not fixed".
   const bool index_was_refused = setup_.index && server_.last_refusal() != 0 &&
                                  world_.now() - server_.last_refusal() < setup_.audit_interval * 2 + 2 * second;
   for (const auto& [name, wrong] : wrong_) {

@@ -82,7 +82,7 @@ class PORTSYNC_API StateSink : public Pollable {
     virtual void on_result(std::string_view port, Revision revision, std::error_code error) = 0;
     // The sink is no longer open, or an attempt to open it failed. Unacknowledged rows may or may not be stored.
     // Errc::try_again: the store closed the connection while no request was outstanding, and the sink reopens it at
-    // once. What is known about the store then stays valid, until an on_closed() with another error.
+    // once. The known contents of the store then stay valid, until an on_closed() with another error.
     virtual void on_closed(std::error_code error) = 0;
   };
 
