@@ -86,17 +86,19 @@ void Judge::on_key(int database, const std::string& key, std::uint64_t client) {
 
 // An HSET that changes nothing wakes every subscriber of the switch needlessly. It is excused if another program wrote
 // the same meanwhile, or if the process may not read the row.
-void Judge::on_command(std::uint64_t, int database, const std::vector<std::string_view>& words) {
-  if (database != state_db || words[0] != "HSET") return;
+void Judge::on_command(std::uint64_t client, int database, const std::vector<std::string_view>& words) {
+  if (database != state_db) return;
+  newest_client_ = std::max(newest_client_, client);
+  if (words[0] != "HSET" || client < newest_client_) return;  // late bytes of an abandoned connection
   ++writes_;
   const std::string key(words[1]);
   if (key == table) {
     for (std::size_t i = 2; i + 1 < words.size(); i += 2) touched_.emplace(words[i]);
   }
   const Hash* hash = server_.hash(state_db, key);
-  const bool cannot_know = server_.last_refusal() != 0 && world_.now() - server_.last_refusal() < 60 * second;
-  if (hash == nullptr || setup_.whole_key || cannot_know) return;
-  if (key == table && refused_row()) return;  // see README.md, "Known and not fixed"
+  if (hash == nullptr || setup_.whole_key || server_.is_unread(key)) return;
+  // The index is read with all rows. Entries that change meanwhile are written by what was known before.
+  if (key == table && server_.is_unsure(key)) return;
   for (std::size_t i = 2; i + 1 < words.size(); i += 2) {
     const auto found = hash->find(words[i]);
     if (found == hash->end() || found->second != words[i + 1]) return;
@@ -106,11 +108,9 @@ void Judge::on_command(std::uint64_t, int database, const std::vector<std::strin
   fail("redundant", "HSET " + key + " changes nothing");
 }
 
-bool Judge::refused_row() const {
-  const Keyspace& keys = server_.keyspace(state_db);
-  return std::any_of(keys.begin(), keys.end(), [](const auto& entry) {
-    return entry.first.starts_with(prefix) && !std::holds_alternative<Hash>(entry.second);
-  });
+bool Judge::was_removed_by_others(const std::string& name) const {
+  const auto edited = edited_.find(std::string(prefix) + name);
+  return edited != edited_.end() && world_.now() - edited->second <= setup_.audit_interval + second;
 }
 
 void Judge::add_foreign(const std::string& key, const std::string& field, const std::string& value) {
@@ -192,14 +192,6 @@ bool Judge::has_port() const {
   });
 }
 
-bool Judge::differs_in_index_alone(const std::string& name, const Wrong& wrong) const {
-  Hash is = actual(name);
-  Hash wanted = wrong.wanted.value_or(Hash());
-  is.erase(index_field);
-  wanted.erase(index_field);
-  return is == wanted;
-}
-
 void Judge::look(const std::optional<portsync::Health>& health, Time slack) {
   compare();
   if (!health) healthy_since_.reset();
@@ -215,11 +207,7 @@ void Judge::check_honesty(const portsync::Health& health, Time slack) {
   }
   if (!healthy_since_) healthy_since_ = world_.now();
   if (wrong_.empty() || world_.now() - *healthy_since_ <= second) return;
-  // Only the index differs, after a refusal of it: see README.md, "Known and not fixed".
-  const bool index_was_refused = setup_.index && server_.last_refusal() != 0 &&
-                                 world_.now() - server_.last_refusal() < setup_.audit_interval * 2 + 2 * second;
   for (const auto& [name, wrong] : wrong_) {
-    if (index_was_refused && differs_in_index_alone(name, wrong)) continue;
     const Time audits = wrong.wanted ? setup_.audit_interval : setup_.audit_interval * setup_.full_audit_every;
     if (world_.now() - wrong.since <= audits + second + slack) continue;
     return fail("honesty", "Healthy, though " + describe_wrong());

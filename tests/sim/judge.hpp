@@ -38,6 +38,7 @@ class Judge {
 
   // Marks a link of an earlier swss: it has no row until it is replaced.
   void ignore(std::int32_t ifindex);
+  [[nodiscard]] bool is_ignored(std::int32_t ifindex) const { return ignored_.count(ifindex) != 0; }
   void on_link_gone(const Link& link);
   // A process that starts takes all links as they are, or sets them down itself.
   void on_process_started();
@@ -58,6 +59,9 @@ class Judge {
   [[nodiscard]] std::string describe_wrong();
   [[nodiscard]] bool has_port() const;
 
+  // Returns whether another program has changed this row since what may be the latest audit.
+  [[nodiscard]] bool was_removed_by_others(const std::string& name) const;
+
   void fail(const std::string& rule, const std::string& text);
   [[nodiscard]] const std::optional<Failure>& failure() const noexcept { return failure_; }
   [[nodiscard]] std::uint64_t writes() const noexcept { return writes_; }
@@ -66,8 +70,6 @@ class Judge {
   [[nodiscard]] std::optional<Hash> expected(const std::string& name) const;
   [[nodiscard]] Hash actual(const std::string& name) const;
   [[nodiscard]] bool judged(const std::string& name) const;
-  [[nodiscard]] bool refused_row() const;
-  [[nodiscard]] bool differs_in_index_alone(const std::string& name, const Wrong& wrong) const;
   void compare();
   void check_honesty(const portsync::Health& health, Time slack);
 
@@ -84,6 +86,7 @@ class Judge {
   std::map<std::string, Hash> foreign_;
   std::optional<Failure> failure_;
   std::uint64_t writes_ = 0;
+  std::uint64_t newest_client_ = 0;  // of STATE_DB
 };
 
 }  // namespace sim

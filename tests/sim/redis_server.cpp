@@ -215,7 +215,11 @@ void RedisServer::dispatch(Client& client, const Words& words) {
     complaint = "ERR wrong number of arguments for '" + resp::full_name(command, words) + "' command";
   }
   if (!complaint.empty()) {
-    last_refusal_ = world_.now();
+    if (known != nullptr && known->first_key != 0 && words.size() > known->first_key) {
+      const std::string key(words[known->first_key]);
+      if (known->writes) unsure_[key] = never;
+      if (!known->writes) unread_.insert(key);
+    }
     if (client.in_transaction && command != "exec" && command != "discard") client.aborted = true;
     return resp::error(client.out, complaint);
   }
@@ -229,7 +233,19 @@ void RedisServer::dispatch(Client& client, const Words& words) {
     client.queued.emplace_back(words.begin(), words.end());
     return resp::status(client.out, "QUEUED");
   }
+  if (!known->writes && known->first_key != 0 && &client != &actor_) note_read(std::string(words[known->first_key]));
   execute(client, words);
+}
+
+void RedisServer::note_read(const std::string& key) {
+  unread_.erase(key);
+  const auto unsure = unsure_.find(key);
+  if (unsure != unsure_.end() && unsure->second == never) unsure->second = world_.now() + second;
+}
+
+bool RedisServer::is_unsure(const std::string& key) const {
+  const auto unsure = unsure_.find(key);
+  return unsure != unsure_.end() && world_.now() < unsure->second;
 }
 
 void RedisServer::exec(Client& client) {

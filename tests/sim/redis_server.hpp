@@ -5,6 +5,7 @@
 #include <cstddef>
 #include <cstdint>
 #include <functional>
+#include <limits>
 #include <map>
 #include <memory>
 #include <optional>
@@ -72,8 +73,10 @@ class RedisServer final : public Listener {
   }
   void set_idle_timeout(Time timeout);  // 0 = none
   RedisRefusals refusals;
-  // Returns when a command was last refused; 0 = never.
-  [[nodiscard]] Time last_refusal() const noexcept { return last_refusal_; }
+  // Returns whether a write to this key was refused, and no command has read it since, or not for a second.
+  [[nodiscard]] bool is_unsure(const std::string& key) const;
+  // Returns whether the latest command that should read this key was refused.
+  [[nodiscard]] bool is_unread(const std::string& key) const { return unread_.count(key) != 0; }
   std::size_t max_clients = 10'000;
 
   [[nodiscard]] std::size_t clients() const noexcept { return clients_.size(); }
@@ -114,6 +117,7 @@ class RedisServer final : public Listener {
   void client_command(Client& client, const Words& words);
   void subscribe(Client& client, const Words& words, bool pattern);
   void exec(Client& client);
+  void note_read(const std::string& key);
   void scan(Client& client, const Words& words);
   void eval(Client& client, const Words& words);
   bool stage_row(Client& client, const Words& keys, std::size_t key, const Words& arguments, std::size_t& at,
@@ -142,7 +146,9 @@ class RedisServer final : public Listener {
   std::string run_id_;
   bool running_ = true;
   Time paused_until_ = 0;
-  Time last_refusal_ = 0;
+  std::set<std::string> unread_;        // see is_unread()
+  static constexpr Time never = std::numeric_limits<Time>::max();
+  std::map<std::string, Time> unsure_;  // until when: see is_unsure(). `never` before the key is read
   bool resuming_ = false;
   Time idle_timeout_ = 0;
   bool looks_for_idle_ = false;

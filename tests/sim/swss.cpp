@@ -89,7 +89,7 @@ void Swss::make_netdevs() {
   if (server_.hash(appl_db, "PORT_TABLE:PortConfigDone") == nullptr) return;
   for (const std::string& port : ports()) {
     const Link* link = kernel_.find(port);
-    if (link != nullptr && link->kind == "team") kernel_.remove(link->ifindex);
+    if (link != nullptr && (link->kind == "team" || judge_.is_ignored(link->ifindex))) kernel_.remove(link->ifindex);
     if (kernel_.find(port) == nullptr) kernel_.set_admin(kernel_.add({.name = port, .kind = ""}), true);
   }
 }
@@ -102,12 +102,13 @@ void Swss::check_config_done() {
   }
 }
 
-// A netdev counts as seen even if it has gone since.
+// A netdev counts as seen even if it has gone since. If another program has removed a row, only the next audit finds that.
 void Swss::check_init_done() {
   for (const std::string& port : ports()) {
     const Link* link = kernel_.find(port);
     const auto wrong = judge_.wrong().find(port);
-    const bool row_is_old = wrong != judge_.wrong().end() && world_.now() - wrong->second.since > 2 * second;
+    const bool row_is_old = wrong != judge_.wrong().end() && world_.now() - wrong->second.since > 2 * second &&
+                            !judge_.was_removed_by_others(port);
     const char* missing = seen_.count(port) == 0                                   ? "has no netdev"
                           : server_.hash(appl_db, "PORT_TABLE:" + port) == nullptr ? "is not in APPL_DB"
                           : link != nullptr && row_is_old && server_.hash(state_db, "PORT_TABLE|" + port) == nullptr ? "has no row"

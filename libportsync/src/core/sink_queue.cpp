@@ -54,6 +54,13 @@ void SinkQueue::mark(Slot slot, const Touch& touch) {
   }
   if (touch.bounced) marked.bounced = true;
   move(marked, slot, RowEvent::touched, {touch.when, 1, touch.cause});
+  if (doubted_before_ != 0 && marked.stored == Stored::absent) doubt(marked, slot);
+}
+
+void SinkQueue::on_filter_change() {
+  const bool has_skipped_rows = is_reading(store_) || (is_known(store_) && compared_);
+  if (has_skipped_rows) doubted_before_ = read_id_ + 1;
+  request_audit(Scope::all);
 }
 
 // The only function that changes a row's stage.
@@ -62,6 +69,8 @@ void SinkQueue::move(Row& moved, Slot slot, RowEvent event, const Pending& reaso
   if (step.next != moved.stage) {
     waiting_ += static_cast<std::size_t>(waits(step.next)) - static_cast<std::size_t>(waits(moved.stage));
     in_flight_ += static_cast<std::size_t>(on_its_way(step.next)) - static_cast<std::size_t>(on_its_way(moved.stage));
+    held_back_ +=
+        static_cast<std::size_t>(is_held_back(step.next)) - static_cast<std::size_t>(is_held_back(moved.stage));
     moved.stage = step.next;
   }
   switch (step.reason) {
@@ -112,7 +121,6 @@ void SinkQueue::forget_trouble(Row& row, Slot slot) {
 // Nothing remains to be done for this row.
 void SinkQueue::settle(Slot slot) {
   Row& settled = rows_[slot];
-  if (settled.stage == RowStage::refused) std::erase(refused_, slot);
   settled.bounced = false;
   move(settled, slot, RowEvent::right);
   forget_trouble(settled, slot);
@@ -156,21 +164,21 @@ void SinkQueue::run() {
   if (context_.ready() && (!read_again_at_ || context_.now >= *read_again_at_)) {
     if (store_ == StoreState::unknown) {
       read_back(Reading::all);
-    } else if (store_ == StoreState::known && audit_) {
-      read_back(*audit_ == Scope::all ? Reading::all : Reading::listed);
+    } else if (store_ == StoreState::known && wanted_) {
+      read_back(*wanted_);
     }
   }
   if (store_ == StoreState::known && !checks_.empty()) read_back(Reading::checked);
   if (may_send()) send_batch();
   if (is_known(store_) && first_sync_left_ == 0) synchronized_once_ = true;
-  if (force_ && !audit_ && idle()) force_ = false;
+  if (force_ && !wanted_ && idle()) force_ = false;
 }
 
 std::optional<TimePoint> SinkQueue::deadline() const {
   if (is_shut(store_)) return std::nullopt;
   std::optional<TimePoint> first = retry_at_;
   if (is_known(store_) && waiting_ > 0 && in_flight_ == 0) first = earliest(first, hold_until_);
-  const bool wants_to_read = store_ == StoreState::unknown || (store_ == StoreState::known && audit_);
+  const bool wants_to_read = store_ == StoreState::unknown || (store_ == StoreState::known && wanted_);
   return wants_to_read && context_.ready() ? earliest(first, read_again_at_) : first;
 }
 
@@ -323,6 +331,7 @@ void SinkQueue::on_stored(Slot slot) {
   Sent& sent = sent_[stored.sent];
   const bool erased = sent.ifindex == 0;
   const Pending answered = sent.reason;
+  const Revision revision_of_row = stored.last;
   const bool was_known = stored.stored == Stored::present;
   stored.stored = erased ? Stored::absent : Stored::present;
   stored.known_ifindex = sent.ifindex;
@@ -350,7 +359,7 @@ void SinkQueue::on_stored(Slot slot) {
     // measure the latency of a change.
     if (was_known && !erased) context_.recent_latencies.at(context_.now).add(event.latency);
   }
-  if (erased && is_reading(store_)) erased_.push_back(port);
+  if (erased && is_reading(store_) && revision_of_row > read_revision_) erased_.insert(port);
   if (erased) context_.release_if_unused(slot);
   context_.report(event);
   if (fields_lost_.empty()) return;
@@ -374,7 +383,6 @@ void SinkQueue::refuse(Slot slot, std::error_code error) {
   Row& refused = rows_[slot];
   move(refused, slot, RowEvent::refused);
   refused.attempts = 0;
-  refused_.push_back(slot);
   if (!retry_at_) retry_at_ = context_.now + context_.options.retry_interval;
   ++context_.statistics.failures;
   refusal_words_[slot] = words_of(error);
@@ -389,37 +397,29 @@ void SinkQueue::refuse(Slot slot, std::error_code error) {
   context_.report({.kind = SyncEvent::Kind::row_refused, .sink = name_, .port = port, .error = error, .text = text});
 }
 
+// A refused write may have changed the row in part, and its index entry may be stored. So the row is read first, and
+// only what differs is written: an HSET of an unchanged row would wake every subscriber.
 void SinkQueue::retry_refused() {
   retry_at_.reset();
-  std::vector<Slot> again;
-  again.swap(refused_);
-  for (const Slot slot : again) {
+  for (Slot slot = 0; slot < rows_.size(); ++slot) {
     Row& row = rows_[slot];
     if (row.stage != RowStage::refused) continue;
-    if (may_be_unchanged(slot)) {
-      refused_.push_back(slot);
+    const bool can_be_read = compared_.has_value();  // never set for a write-only sink
+    if (row.stored == Stored::unknown && can_be_read) {
+      doubt(row, slot);
     } else {
-      move(row, slot, RowEvent::retry, row.waiting_for);
+      retry(row, slot);
     }
   }
-  if (!refused_.empty()) request_audit(Scope::listed);  // on_found() and on_missing() then continue with them
 }
 
-void SinkQueue::retry(Row& row, Slot slot) {
-  std::erase(refused_, slot);
-  move(row, slot, RowEvent::retry, row.waiting_for);
-}
-
-// A refused write may have changed the row in part. If the row should again be what it was, read it first, because an
-// HSET of an unchanged row would wake every subscriber.
-bool SinkQueue::may_be_unchanged(Slot slot) {
-  const Row& row = rows_[slot];
-  const LinkState* link = context_.ports.link(slot);
-  if (link == nullptr || row.stored != Stored::unknown || row.bounced || row.known.empty()) return false;
-  if (!compared_ || is_replaced(row, *link)) return false;
-  projection_(*link, projected_);
-  packer_.pack(projected_, packed_);
-  return packed_ == row.known;
+// Holds back a row that waits, or is to be retried, until it has been read. on_found(), on_unreadable() and
+// on_missing() continue with it.
+void SinkQueue::doubt(Row& row, Slot slot) {
+  move(row, slot, RowEvent::doubted);
+  if (row.stage != RowStage::unread) return;
+  row.stored = Stored::unknown;
+  request_reading(Reading::unread);
 }
 
 // Called after every round, which is cheap because the string is nearly always empty.
@@ -430,7 +430,8 @@ void SinkQueue::note_trouble() {
   if (trouble == trouble_) return;
   trouble_ = trouble;
   context_.report_due = true;
-  if (words_ != nullptr && words_->trouble_ends_by_reading() && !audit_) read_again_later();
+  const bool is_audited_soon = wanted_ && *wanted_ != Reading::unread;
+  if (words_ != nullptr && words_->trouble_ends_by_reading() && !is_audited_soon) read_again_later();
   const std::string text = (compare_error_.empty() ? "" : "rows cannot be read back, ") + trouble_;
   context_.report({.kind = SyncEvent::Kind::store_trouble, .sink = name_, .text = text});
 }
@@ -464,13 +465,13 @@ void SinkQueue::on_closed(std::error_code error) {
   queue_.clear();
   stale_.clear();
   retry_at_.reset();
-  refused_.clear();
+  doubted_before_ = 0;  // all rows will be read back
   first_sync_left_ = 0;
   for (Slot slot = 0; slot < rows_.size(); ++slot) {
     Row& lost = rows_[slot];
     lost.first_sync = false;
     if (lost.stored == Stored::present) lost.stored = Stored::unknown;
-    if (lost.stage == RowStage::refused) move(lost, slot, RowEvent::retry, lost.waiting_for);
+    if (is_held_back(lost.stage)) retry(lost, slot);
     if (on_its_way(lost.stage)) {
       lost.stored = Stored::unknown;
       lost.bounced = lost.bounced || sent_[lost.sent].bounced;
@@ -501,7 +502,7 @@ SinkReport SinkQueue::report() const {
     const Row& row = rows_[slot];
     const std::string& port = context_.ports.name(slot);
     std::optional<TimePoint> since;
-    if (waits(row.stage) || row.stage == RowStage::refused) since = row.waiting_for.since;
+    if (waits(row.stage) || is_held_back(row.stage)) since = row.waiting_for.since;
     if (on_its_way(row.stage)) since = earliest(since, sent_[row.sent].reason.since);
     if (since) older(report.pending_since, report.pending_port, *since, port);
     if (row.refusal) {

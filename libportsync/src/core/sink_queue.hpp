@@ -5,11 +5,13 @@
 #include <cstddef>
 #include <cstdint>
 #include <deque>
+#include <functional>
 #include <optional>
 #include <portsync/health_monitor.hpp>
 #include <portsync/port_record.hpp>
 #include <portsync/state_sink.hpp>
 #include <portsync/synchronizer.hpp>
+#include <set>
 #include <string>
 #include <system_error>
 #include <unordered_map>
@@ -41,9 +43,12 @@ class SinkQueue final : public StateSink::Observer, public ErasureObserver {
   [[nodiscard]] std::optional<TimePoint> deadline() const;
 
   // Requests that the rows are read back and compared as soon as possible.
-  void request_audit(Scope scope);
+  void request_audit(Scope scope) { request_reading(scope == Scope::all ? Reading::all : Reading::listed); }
   // Requests the same for all rows, and removes rows without a link even if no link matches.
   void request_forced_audit();
+  // Call it before the filter changes. Read-backs skipped the rows of names that match only now, so these rows are read
+  // before they are sent.
+  void on_filter_change();
   // Records that the link of this port is gone, so that the next one counts as another link, whatever its ifindex.
   void mark_replaced(Slot slot);
 
@@ -62,7 +67,7 @@ class SinkQueue final : public StateSink::Observer, public ErasureObserver {
   // Returns true when the sink is open and its row equals the port's link.
   [[nodiscard]] bool in_sync(Slot slot) const;
   [[nodiscard]] bool synchronized_once() const noexcept { return synchronized_once_; }
-  [[nodiscard]] std::size_t pending() const noexcept { return waiting_ + in_flight_ + refused_.size(); }
+  [[nodiscard]] std::size_t pending() const noexcept { return waiting_ + in_flight_ + held_back_; }
   [[nodiscard]] std::size_t in_flight() const noexcept { return in_flight_; }
   [[nodiscard]] std::size_t rows_left_alone() const noexcept { return rows_left_alone_; }
   [[nodiscard]] SinkReport report() const;
@@ -78,8 +83,9 @@ class SinkQueue final : public StateSink::Observer, public ErasureObserver {
 
  private:
   enum class Stored : std::uint8_t { absent, present, unknown };
-  // The extent of a read-back: every row, the known rows, or the rows of checking_.
-  enum class Reading : std::uint8_t { all, listed, checked };
+  // The extent of a read-back, the widest first: every row, the rows that we know of, the unread rows, or the rows of
+  // checking_.
+  enum class Reading : std::uint8_t { all, listed, unread, checked };
   struct CheckedRow {
     PortRecord record;  // without fields when the row could not be read
     bool readable = true;
@@ -139,6 +145,7 @@ class SinkQueue final : public StateSink::Observer, public ErasureObserver {
   void settle(Slot slot);
 
   void move(StoreEvent event) { store_ = next(store_, event); }
+  void request_reading(Reading reading);
   void read_back(Reading reading);
   [[nodiscard]] std::vector<std::string_view> rows_to_read(Reading reading);
   void answer_checks(const std::vector<std::string>& ports, std::error_code error);
@@ -148,7 +155,9 @@ class SinkQueue final : public StateSink::Observer, public ErasureObserver {
   // `known`: the fields that the row was known to hold, for those that could not be read.
   void project_stored(const StoredRow& stored, const LinkState* link, const PortRecord* known);
   void on_found(Slot slot, const StoredRow& stored);
-  void on_unreadable(Row& row, Slot slot);
+  void on_unreadable(Row& row, Slot slot, const StoredRow& stored);
+  void on_unreadable_without_port(const StoredRow& stored);
+  void note_readable_fields(Row& row, const StoredRow& stored, const LinkState* link);
   void on_missing(Slot slot);
   void remove_stale();
   // Returns false while no link has ever matched: no rows are removed then, because the filter or the namespace is
@@ -174,8 +183,8 @@ class SinkQueue final : public StateSink::Observer, public ErasureObserver {
   void count_outcome(bool failure);
   void refuse(Slot slot, std::error_code error);
   void retry_refused();
-  void retry(Row& row, Slot slot);
-  [[nodiscard]] bool may_be_unchanged(Slot slot);
+  void doubt(Row& row, Slot slot);
+  void retry(Row& row, Slot slot) { move(row, slot, RowEvent::retry, row.waiting_for); }
   [[nodiscard]] std::string words_of(std::error_code error) const;
   void note_trouble();
 
@@ -192,9 +201,8 @@ class SinkQueue final : public StateSink::Observer, public ErasureObserver {
   RecordPacker packer_;
   std::vector<Slot> queue_;       // the waiting rows, while they are few; may hold stale entries
   std::vector<Slot> candidates_;  // scratch
-  std::vector<Slot> refused_;
   std::vector<PortRecord> stale_;      // rows found in the store that no port has
-  std::vector<std::string> erased_;    // rows removed since the read-back under way was requested
+  std::set<std::string, std::less<>> erased_;  // rows whose removal was sent after the read-back under way was requested
   std::vector<std::string> checks_;    // ports whose rows will be read
   std::vector<std::string> checking_;  // ports whose rows are being read
   std::vector<CheckedRow> checked_;    // rows that a check has found
@@ -213,9 +221,11 @@ class SinkQueue final : public StateSink::Observer, public ErasureObserver {
   Revision revision_ = 0;
   Revision read_revision_ = 0;  // the latest revision when the read-back under way was requested
   ReadId read_id_ = 0;
+  ReadId doubted_before_ = 0;  // read-backs of all rows before this one skipped names that match now; 0 = none did
   std::uint64_t drift_ = 0;  // found by the read-back under way
   std::size_t waiting_ = 0;
   std::size_t in_flight_ = 0;
+  std::size_t held_back_ = 0;
   std::size_t first_sync_left_ = 0;
   std::size_t rows_left_alone_ = 0;
   std::size_t likely_ = 0;     // rows left alone that only look like ours, counted by the read-back under way
@@ -225,7 +235,7 @@ class SinkQueue final : public StateSink::Observer, public ErasureObserver {
   std::optional<TimePoint> hold_until_;
   std::optional<TimePoint> retry_at_;       // when refused rows are retried
   std::optional<TimePoint> read_again_at_;  // when a failed read-back is retried
-  std::optional<Scope> audit_;              // the requested audit
+  std::optional<Reading> wanted_;           // the requested read-back; never `checked`
   StoreState store_ = StoreState::closed;
   Reading reading_ = Reading::all;  // the read-back under way
   bool force_ = false;              // remove rows even if no link matches, until all work is done

@@ -7,8 +7,8 @@
 
 namespace portsync::core {
 
-void SinkQueue::request_audit(Scope scope) {
-  if (audit_ != Scope::all) audit_ = scope;
+void SinkQueue::request_reading(Reading reading) {
+  if (!wanted_ || reading < *wanted_) wanted_ = reading;
 }
 
 void SinkQueue::request_forced_audit() {
@@ -34,8 +34,11 @@ std::vector<std::string_view> SinkQueue::rows_to_read(Reading reading) {
       if (const Slot slot = context_.ports.find(port); slot != PortTable::none) ask_for(slot);
     }
   }
-  for (Slot slot = 0; reading == Reading::listed && slot < rows_.size(); ++slot) {
-    if (rows_[slot].stored == Stored::present || rows_[slot].stage == RowStage::refused) ask_for(slot);
+  if (reading != Reading::listed && reading != Reading::unread) return ports;
+  for (Slot slot = 0; slot < rows_.size(); ++slot) {
+    const Row& row = rows_[slot];
+    const bool is_known_of = reading == Reading::listed && row.stored != Stored::absent;
+    if (is_known_of || row.stage == RowStage::unread) ask_for(slot);
   }
   return ports;
 }
@@ -46,7 +49,7 @@ void SinkQueue::read_back(Reading reading) {
   if (error && reading == Reading::checked) return answer_checks(std::exchange(checking_, {}), error);
   if (reading != Reading::checked) read_again_at_.reset();
   if (error == Errc::not_supported) {
-    audit_.reset();
+    wanted_.reset();
     if (store_ == StoreState::unknown) begin_write_only();
     return;
   }
@@ -62,7 +65,7 @@ void SinkQueue::read_back(Reading reading) {
   ++read_id_;
   stale_.clear();
   erased_.clear();
-  if (reading != Reading::checked) audit_.reset();  // done: it covers all rows, or those that the audit requested
+  if (reading != Reading::checked) wanted_.reset();  // done: the read-back has the requested extent, or all rows
 }
 
 // The sink cannot be read. Every port is written, and the rows written for ports that are gone are removed.
@@ -78,12 +81,13 @@ void SinkQueue::begin_write_only() {
 
 void SinkQueue::on_row(const StoredRow& stored) {
   if (!is_reading(store_)) return;
+  if (erased_.find(stored.port) != erased_.end()) return;  // it may have been read before it was removed
   const Slot slot = context_.ports.find(stored.port);
   if (slot != PortTable::none) {
     on_found(slot, stored);
-  } else if (std::find(erased_.begin(), erased_.end(), stored.port) != erased_.end()) {
-    return;  // read before it was removed
-  } else if (stored.readable && is_stale(stored)) {
+  } else if (!stored.readable) {
+    on_unreadable_without_port(stored);
+  } else if (is_stale(stored)) {
     project_stored(stored, nullptr, nullptr);
     stale_.push_back(held_);
   }
@@ -142,7 +146,7 @@ void SinkQueue::on_found(Slot slot, const StoredRow& stored) {
     checked_.push_back({stored.readable ? held_ : PortRecord{std::string(stored.port), {}}, stored.readable});
   }
   if (on_its_way(found.stage) || found.last > read_revision_) return;  // read before the row was last sent
-  if (!stored.readable) return on_unreadable(found, slot);
+  if (!stored.readable) return on_unreadable(found, slot, stored);
   const Stored believed = std::exchange(found.stored, Stored::present);
   const bool needs_known = !stored.unread_field.empty() && believed == Stored::present;
   if (needs_known) packer_.unpack(found.known, before_);
@@ -155,19 +159,35 @@ void SinkQueue::on_found(Slot slot, const StoredRow& stored) {
     if (store_ == StoreState::auditing && believed == Stored::present && packed_ != found.known) ++drift_;
     const bool differs = held_.fields != projected_.fields || is_replaced(found, *link);
     if (differs && !waits(found.stage)) repair(found, slot);
-    if (!differs && found.stage == RowStage::refused && !found.bounced) settle(slot);
+    if (!differs && is_held_back(found.stage) && !found.bounced) settle(slot);
   }
   found.known = packed_;
-  if (found.stage == RowStage::refused) retry(found, slot);
+  if (found.stage == RowStage::unread) retry(found, slot);
 }
 
-// An acknowledged row is not written again only because it cannot be compared. An unacknowledged one is written once.
-void SinkQueue::on_unreadable(Row& row, Slot slot) {
+// An acknowledged row is not written again only because it cannot be compared. An unacknowledged one is written once,
+// without the fields that could be read and are right.
+void SinkQueue::on_unreadable(Row& row, Slot slot, const StoredRow& stored) {
+  const LinkState* link = context_.ports.link(slot);
   if (row.stored != Stored::present) {
-    row.stored = Stored::unknown;
-    if (context_.ports.link(slot) != nullptr && !waits(row.stage)) repair(row, slot);
+    note_readable_fields(row, stored, link);
+    if (link != nullptr && !waits(row.stage)) repair(row, slot);
   }
-  if (row.stage == RowStage::refused) retry(row, slot);
+  if (row.stage == RowStage::unread) retry(row, slot);
+}
+
+void SinkQueue::note_readable_fields(Row& row, const StoredRow& stored, const LinkState* link) {
+  project_stored(stored, link, nullptr);
+  packer_.pack(held_, row.known);
+  row.stored = held_.fields.empty() ? Stored::unknown : Stored::present;
+}
+
+// Keeps the row in the table of ports, so that the audits of the known rows read it, too. It is not removed unread.
+void SinkQueue::on_unreadable_without_port(const StoredRow& stored) {
+  if (!context_.ports.filter().matches_name(stored.port)) return;
+  Row& kept = row(context_.ports.intern(stored.port));
+  note_readable_fields(kept, stored, nullptr);
+  kept.seen = read_id_;
 }
 
 void SinkQueue::on_missing(Slot slot) {
@@ -178,7 +198,7 @@ void SinkQueue::on_missing(Slot slot) {
   missing.known_ifindex = 0;
   if (context_.ports.link(slot) != nullptr) {
     if (!waits(missing.stage)) repair(missing, slot);
-    if (missing.stage == RowStage::refused) retry(missing, slot);
+    if (missing.stage == RowStage::unread) retry(missing, slot);
     return;
   }
   settle(slot);
@@ -195,8 +215,7 @@ void SinkQueue::on_read_back(std::error_code error) {
     last_error_ = error;
     error_words_ = compare_error_ = words_of(error);
     read_again_at_ = context_.now + context_.options.retry_interval;
-    if (!refused_.empty() && !retry_at_) retry_at_ = read_again_at_;
-    if (store_ == StoreState::auditing) request_audit(reading_ == Reading::all ? Scope::all : Scope::listed);
+    if (store_ == StoreState::auditing) request_reading(reading_);
     move(StoreEvent::read_failed);
     stale_.clear();
     context_.report_due = true;
@@ -205,15 +224,21 @@ void SinkQueue::on_read_back(std::error_code error) {
   row_count_at_least(context_.ports.end());
   for (Slot slot = 0; slot < rows_.size(); ++slot) {
     // Not every row that is known now was listed: rows in flight at the time were not.
-    const bool asked_for = reading_ == Reading::all || rows_[slot].asked_for == read_id_;
+    const bool was_skipped = read_id_ < doubted_before_ && rows_[slot].stage == RowStage::unread;
+    const bool asked_for = reading_ == Reading::all ? !was_skipped : rows_[slot].asked_for == read_id_;
     if (context_.ports.in_use(slot) && asked_for && rows_[slot].seen != read_id_) on_missing(slot);
   }
-  if (reading_ == Reading::checked) {
+  if (reading_ == Reading::checked || reading_ == Reading::unread) {
     move(StoreEvent::read_ended);
     context_.statistics.drift_repaired += drift_;
-    return answer_checks(std::exchange(checking_, {}), {});
+    if (reading_ == Reading::checked) return answer_checks(std::exchange(checking_, {}), {});
+    compare_error_.clear();
+    return;
   }
-  if (reading_ == Reading::all) remove_stale();
+  if (reading_ == Reading::all) {
+    remove_stale();
+    if (read_id_ >= doubted_before_) doubted_before_ = 0;
+  }
   count_left_alone();
   compared_ = context_.statistics.last_compared = context_.now;
   compare_error_.clear();
@@ -260,6 +285,7 @@ void SinkQueue::remove_stale() {
   unclaimed_ = likely_;
   const std::vector<PortRecord> rows = std::exchange(stale_, {});
   for (const PortRecord& record : rows) {
+    if (erased_.find(record.port) != erased_.end()) continue;  // its link came and went after the row was read
     const Slot slot = context_.ports.intern(record.port);
     Row& stale = row(slot);
     // A link of this name may have appeared since, and its row may have been written.
@@ -300,7 +326,7 @@ void SinkQueue::finish_first_reading() {
   context_.report_due = true;
   first_sync_left_ = 0;
   for (Row& row : rows_) {
-    row.first_sync = waits(row.stage);
+    row.first_sync = row.stage != RowStage::settled;
     if (row.first_sync) ++first_sync_left_;
   }
 }

@@ -15,8 +15,9 @@ enum class RowStage : std::uint8_t {
   sent,              // in flight
   sent_and_waiting,  // in flight, and to be compared again after the reply
   refused,           // not to be sent before the retry, however often its link changes
+  unread,            // its contents are unknown: to be read before it is sent
 };
-constexpr std::size_t row_stage_count = 5;
+constexpr std::size_t row_stage_count = 6;
 
 enum class RowEvent : std::uint8_t {
   touched,     // it may differ from the store
@@ -24,10 +25,11 @@ enum class RowEvent : std::uint8_t {
   stored,      // the sink's reply
   not_stored,  // the sink's reply, or the connection was lost
   refused,     // by the sink, or not stored too many times
-  retry,       // the pause after a refusal is over
+  doubted,     // it waits, or is to be retried, and its contents are unknown
+  retry,       // the pause after a refusal is over, or the row was read
   right,       // compared, and nothing needs to be done
 };
-constexpr std::size_t row_event_count = 7;
+constexpr std::size_t row_event_count = 8;
 
 // The effect of a step on the reason for which the row waits.
 enum class ReasonStep : std::uint8_t {
@@ -50,14 +52,20 @@ struct RowStep {
   using enum RowStage;
   using enum ReasonStep;
   constexpr std::array<std::array<RowStep, row_stage_count>, row_event_count> table{{
-      // settled          waiting            sent                     sent_and_waiting           refused
-      {{{waiting, set}, {waiting, merge}, {sent_and_waiting, set}, {sent_and_waiting, merge}, {refused, merge}}},
-      {{{settled}, {sent}, {sent}, {sent_and_waiting}, {refused}}},           // sent
-      {{{settled}, {waiting}, {settled}, {waiting}, {refused}}},              // stored
-      {{{settled}, {waiting}, {waiting, set}, {waiting, merge}, {refused}}},  // not_stored
-      {{{settled}, {refused}, {sent}, {sent_and_waiting}, {refused}}},        // refused
-      {{{settled}, {waiting}, {sent}, {sent_and_waiting}, {waiting, set}}},   // retry
-      {{{settled}, {settled}, {sent}, {sent_and_waiting}, {settled}}},        // right
+      // settled, waiting, sent, sent_and_waiting, refused, unread
+      {{{waiting, set},
+        {waiting, merge},
+        {sent_and_waiting, set},
+        {sent_and_waiting, merge},
+        {refused, merge},
+        {unread, merge}}},                                                                // touched
+      {{{settled}, {sent}, {sent}, {sent_and_waiting}, {refused}, {unread}}},             // sent
+      {{{settled}, {waiting}, {settled}, {waiting}, {refused}, {unread}}},                // stored
+      {{{settled}, {waiting}, {waiting, set}, {waiting, merge}, {refused}, {unread}}},    // not_stored
+      {{{settled}, {refused}, {sent}, {sent_and_waiting}, {refused}, {unread}}},          // refused
+      {{{settled}, {unread}, {sent}, {sent_and_waiting}, {unread}, {unread}}},            // doubted
+      {{{settled}, {waiting}, {sent}, {sent_and_waiting}, {waiting, set}, {waiting, set}}},  // retry
+      {{{settled}, {settled}, {sent}, {sent_and_waiting}, {settled}, {settled}}},         // right
   }};
   return table[static_cast<std::size_t>(event)][static_cast<std::size_t>(stage)];
 }
@@ -65,6 +73,10 @@ struct RowStep {
 // Returns true when the row is to be compared as soon as possible.
 [[nodiscard]] constexpr bool waits(RowStage stage) noexcept {
   return stage == RowStage::waiting || stage == RowStage::sent_and_waiting;
+}
+// Returns true when the row is to be sent, but not yet.
+[[nodiscard]] constexpr bool is_held_back(RowStage stage) noexcept {
+  return stage == RowStage::refused || stage == RowStage::unread;
 }
 // Returns true when the sink has not replied yet.
 [[nodiscard]] constexpr bool on_its_way(RowStage stage) noexcept {

@@ -187,8 +187,8 @@ void SyncEngine::set_options(SynchronizerOptions options) {
     if (context_.first_snapshot) plan_audit();
   }
   if (context_.options.filter == before.filter) return;
+  for (const auto& queue : context_.queues) queue->on_filter_change();
   context_.ports.set_filter(context_.options.filter, {context_.now, Cause::resync});
-  for (const auto& queue : context_.queues) queue->request_audit(Scope::all);  // rows of names that match only now
 }
 
 void SyncEngine::stop() {

@@ -31,7 +31,7 @@ std::size_t Batch::put(const PortRecord& record, const PortRecord* stored) {
     remove_missing_fields(record, stored);
     commands = rows_.commands() - before;
   }
-  if (!options_.index) return commands;
+  if (!writes_index()) return commands;
   const std::string* value = find_field(record, index_field);
   const std::string* old = stored == nullptr ? nullptr : find_field(*stored, index_field);
   if (value != nullptr && (old == nullptr || *old != *value)) change_index(record.port, value);
@@ -48,7 +48,7 @@ std::size_t Batch::erase(std::string_view port) {
     words_.insert(words_.end(), own_fields.begin(), own_fields.end());
   }
   rows_.add(words_);
-  if (options_.index) change_index(port, nullptr);
+  if (writes_index()) change_index(port, nullptr);
   return looks() ? 2 : 1;
 }
 

@@ -19,6 +19,9 @@ class Batch {
  public:
   explicit Batch(const StateSinkOptions& options) : options_(options) {}
 
+  // While the index is suspended, changes of it are dropped. Initially it is not.
+  void suspend_index(bool suspended) noexcept { index_suspended_ = suspended; }
+
   // Add the commands of one row and return their number: 0 if only the index changes, or nothing; 2 if some fields are
   // set and others are deleted.
   std::size_t put(const PortRecord& record, const PortRecord* stored);
@@ -51,7 +54,10 @@ class Batch {
   std::size_t add_index_commands(CommandBuffer& out);
   std::string_view key(std::string_view port);
 
+  [[nodiscard]] bool writes_index() const noexcept { return options_.index && !index_suspended_; }
+
   const StateSinkOptions& options_;
+  bool index_suspended_ = false;
   CommandBuffer rows_;
   std::vector<IndexChange> index_;
   std::size_t index_size_ = 0;  // used elements of index_; the others are kept for their memory

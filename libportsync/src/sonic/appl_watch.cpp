@@ -193,10 +193,14 @@ ApplWatch::Tasks ApplWatch::on_rows_stored(TimePoint now) {
   return {Task::look_before_init};
 }
 
-ApplWatch::Tasks ApplWatch::on_looked_before_init(bool config_done, TimePoint now) {
+ApplWatch::Tasks ApplWatch::on_looked_before_init(bool config_done, bool rows_stored, TimePoint now) {
   if (!config_done) {
     init_done_ = InitDone::wanted;
     look_at_ = now;  // PortConfigDone is gone: the next look reports that
+    return {};
+  }
+  if (!rows_stored) {
+    init_done_ = InitDone::wanted;
     return {};
   }
   init_done_ = InitDone::writing;

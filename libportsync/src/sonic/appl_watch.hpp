@@ -115,7 +115,8 @@ class ApplWatch {
   void on_look_failed(TimePoint now);
   // The sink has stored the rows of all links that passed.
   [[nodiscard]] Tasks on_rows_stored(TimePoint now);
-  [[nodiscard]] Tasks on_looked_before_init(bool config_done, TimePoint now);
+  // `rows_stored`: as for on_rows_stored(), now. More links may have passed during the look.
+  [[nodiscard]] Tasks on_looked_before_init(bool config_done, bool rows_stored, TimePoint now);
   [[nodiscard]] Tasks on_init_written();
   void on_init_failed(bool refused, TimePoint now);
   // `count` consumers are subscribed. Pass 0 if the number is unknown: only a consumer that was seen counts.

@@ -59,6 +59,8 @@ class PortGate final : public LinkSource {
   // Admits the link of this name as a port, until that link is removed or renamed. Once the gate has opened, this has
   // an effect only while a link waits under the name.
   void admit(std::string_view name);
+  // Returns whether process() will pass links that wait, because their names were admitted.
+  [[nodiscard]] bool will_pass() const noexcept { return due_; }
   // Begins to pass events, beginning with the links that exist now.
   void open();
 

@@ -220,7 +220,10 @@ class PortLoaderImpl final : public PortLoader, private PortGate::Observer {
     }
   }
 
-  [[nodiscard]] bool rows_are_stored() const { return !options_.rows_are_stored || options_.rows_are_stored(); }
+  [[nodiscard]] bool rows_are_stored() const {
+    if (gate_.will_pass()) return false;
+    return !options_.rows_are_stored || options_.rows_are_stored();
+  }
 
   // ---- reports
 
@@ -576,7 +579,7 @@ class PortLoaderImpl final : public PortLoader, private PortGate::Observer {
     look_for(port_config_done, [this](std::error_code error, bool there) {
       if (!running()) return;
       if (error) return watch_.on_init_failed(report_if_refused("read", error), now_);
-      perform(watch_.on_looked_before_init(there, now_));
+      perform(watch_.on_looked_before_init(there, rows_are_stored(), now_));
     });
   }
 

@@ -7,6 +7,7 @@
 #include <portsync/link_source.hpp>
 #include <portsync/port_record.hpp>
 #include <portsync/state_sink.hpp>
+#include <set>
 #include <string>
 #include <utility>
 #include <vector>
@@ -189,6 +190,7 @@ class FakeSink final : public StateSink {
   std::deque<Operation> operations;  // without a result yet
   std::map<std::string, Fields> rows;
   std::map<std::string, StoredRow::Owner> owners;  // the owner that a read-back reports for a row
+  std::set<std::string> unreadable;                // rows that may not be read
   std::vector<std::string> fields_lost;            // reported with every erase
   std::vector<std::string> log;                    // the applied operations: "put Ethernet0", "erase Ethernet0"
   std::size_t capacity = 1024;
@@ -219,6 +221,11 @@ class FakeSink final : public StateSink {
       }
       const auto owner = owners.find(port);
       if (own.empty()) continue;
+      if (unreadable.count(port) != 0) {
+        own.clear();
+        observer_->on_row({port, &own, StoredRow::Owner::unknown, {}, false});
+        continue;
+      }
       observer_->on_row({port, &own, owner == owners.end() ? StoredRow::Owner::unknown : owner->second});
     }
   }

@@ -24,15 +24,20 @@ const std::vector<RowCase> row_cases{
     {RowStage::sent, RowEvent::touched, RowStage::sent_and_waiting, ReasonStep::set},
     {RowStage::sent_and_waiting, RowEvent::touched, RowStage::sent_and_waiting, ReasonStep::merge},
     {RowStage::refused, RowEvent::touched, RowStage::refused, ReasonStep::merge},
+    {RowStage::unread, RowEvent::touched, RowStage::unread, ReasonStep::merge},
     {RowStage::waiting, RowEvent::sent, RowStage::sent},
     {RowStage::sent, RowEvent::stored, RowStage::settled},
     {RowStage::sent_and_waiting, RowEvent::stored, RowStage::waiting},
     {RowStage::sent, RowEvent::not_stored, RowStage::waiting, ReasonStep::set},
     {RowStage::sent_and_waiting, RowEvent::not_stored, RowStage::waiting, ReasonStep::merge},
     {RowStage::waiting, RowEvent::refused, RowStage::refused},
+    {RowStage::waiting, RowEvent::doubted, RowStage::unread},
+    {RowStage::refused, RowEvent::doubted, RowStage::unread},
     {RowStage::refused, RowEvent::retry, RowStage::waiting, ReasonStep::set},
+    {RowStage::unread, RowEvent::retry, RowStage::waiting, ReasonStep::set},
     {RowStage::waiting, RowEvent::right, RowStage::settled},
     {RowStage::refused, RowEvent::right, RowStage::settled},
+    {RowStage::unread, RowEvent::right, RowStage::settled},
 };
 
 struct StoreCase {
@@ -91,6 +96,16 @@ BOOST_AUTO_TEST_CASE(a_row_on_its_way_may_wait_as_well) {
   BOOST_TEST(!on_its_way(RowStage::settled));
   BOOST_TEST(!on_its_way(RowStage::waiting));
   BOOST_TEST(!on_its_way(RowStage::refused));
+  BOOST_TEST(!on_its_way(RowStage::unread));
+}
+
+BOOST_AUTO_TEST_CASE(a_row_that_is_held_back_does_not_wait) {
+  for (const auto stage : {RowStage::refused, RowStage::unread}) {
+    BOOST_TEST(is_held_back(stage));
+    BOOST_TEST(!waits(stage));
+  }
+  for (const auto stage : {RowStage::settled, RowStage::waiting, RowStage::sent, RowStage::sent_and_waiting})
+    BOOST_TEST(!is_held_back(stage));
 }
 
 BOOST_AUTO_TEST_CASE(every_state_of_the_store_with_every_event) {

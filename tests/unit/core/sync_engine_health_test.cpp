@@ -68,6 +68,8 @@ BOOST_FIXTURE_TEST_CASE(health_is_reported_when_it_may_have_changed_and_every_se
   BOOST_TEST(last_sink().refused_port == "Ethernet0");
   BOOST_TEST(last_sink().error == refused.message());
   turn(2s);
+  sink().answer();  // a refused row is read before its retry
+  turn();
   sink().answer();
   turn();
   BOOST_TEST((!last_sink().refused_since));
@@ -186,6 +188,8 @@ BOOST_FIXTURE_TEST_CASE(a_refused_row_is_one_failure_however_often_it_is_tried_a
   for (int i = 0; i < 5; ++i) {
     sink().answer(refused);
     turn(2s);
+    sink().answer();  // a refused row is read before its retry
+    turn();
   }
   BOOST_TEST(engine.statistics().failures == 5U);
   BOOST_TEST(last_sink().failures == 1U);

@@ -88,6 +88,16 @@ BOOST_AUTO_TEST_CASE(without_an_index_there_is_neither_entry_nor_multi) {
   check(finish(), {hset("E0"), "HDEL PORT_TABLE|E4 state netdev_oper_status admin_status mtu"});
 }
 
+BOOST_AUTO_TEST_CASE(while_the_index_is_suspended_rows_alone_are_written) {
+  batch.suspend_index(true);
+  batch.put(record("E0"), nullptr);
+  batch.erase("E4");
+  check(finish(), {hset("E0"), "HDEL PORT_TABLE|E4 state netdev_oper_status admin_status mtu"});
+  batch.suspend_index(false);
+  batch.put(record("E0", "down"), nullptr);
+  BOOST_TEST(finish().at(2) == "HSET PORT_TABLE E0 down");
+}
+
 BOOST_AUTO_TEST_CASE(erasing_removes_our_fields_and_the_entry) {
   BOOST_TEST(batch.erase("E0") == 1U);
   check(finish(), {"MULTI", hdel_e0, "HDEL PORT_TABLE E0", "EXEC"});

@@ -69,7 +69,7 @@ struct Fixture {
     if (state == InitDone::wanted) return;
     (void)watch.on_rows_stored(now);
     if (state == InitDone::asking) return;
-    (void)watch.on_looked_before_init(true, now);
+    (void)watch.on_looked_before_init(true, true, now);
     if (state == InitDone::writing) return;
     state == InitDone::unsure ? watch.on_init_failed(false, now) : (void)watch.on_init_written();
   }
@@ -388,11 +388,19 @@ BOOST_FIXTURE_TEST_CASE(port_init_done_needs_every_port_and_its_row, Fixture) {
   BOOST_TEST(watch.on_rows_stored(now) == Tasks{Task::look_before_init});
   BOOST_TEST(watch.init_done() == InitDone::asking);
   BOOST_TEST(!watch.wants_rows());
-  BOOST_TEST(watch.on_looked_before_init(true, now) == Tasks{Task::write_init_done});
+  BOOST_TEST(watch.on_looked_before_init(true, true, now) == Tasks{Task::write_init_done});
   BOOST_TEST(watch.init_done() == InitDone::writing);
   BOOST_TEST(watch.on_init_written() == Tasks{Task::report_init_done});
   BOOST_TEST(watch.init_done() == InitDone::done);
   BOOST_TEST(!watch.wants_rows());
+}
+
+BOOST_FIXTURE_TEST_CASE(port_init_done_waits_for_the_rows_of_links_that_pass_during_the_look, Fixture) {
+  go_to(InitDone::asking);
+  BOOST_TEST(watch.on_looked_before_init(true, false, now) == Tasks{});
+  BOOST_TEST(watch.init_done() == InitDone::wanted);
+  BOOST_TEST(watch.on_rows_stored(now) == Tasks{Task::look_before_init});
+  BOOST_TEST(watch.on_looked_before_init(true, true, now) == Tasks{Task::write_init_done});
 }
 
 BOOST_FIXTURE_TEST_CASE(port_init_done_that_was_there_is_not_written, Fixture) {
@@ -403,7 +411,7 @@ BOOST_FIXTURE_TEST_CASE(port_init_done_that_was_there_is_not_written, Fixture) {
 
 BOOST_FIXTURE_TEST_CASE(a_swss_that_was_started_anew_gets_no_port_init_done, Fixture) {
   go_to(InitDone::asking);
-  BOOST_TEST(watch.on_looked_before_init(false, now) == Tasks{});
+  BOOST_TEST(watch.on_looked_before_init(false, true, now) == Tasks{});
   BOOST_TEST(watch.init_done() == InitDone::wanted);
   BOOST_TEST(watch.on_time(now) == Tasks{Task::look});  // at once, so that it is reported
   BOOST_TEST(watch.on_looked(both_absent, "a", now) == Tasks{Task::report_config_gone});

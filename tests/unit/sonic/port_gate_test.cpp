@@ -127,8 +127,11 @@ BOOST_FIXTURE_TEST_CASE(a_link_waits_for_its_name_and_comes_as_it_is_then, Fixtu
   source.change(make_link(2, "Ethernet0", true));
   BOOST_TEST(take().empty());
   BOOST_TEST(seen() == Lines{"waiting Ethernet0"});
+  BOOST_TEST(!gate.will_pass());
   gate.admit("Ethernet0");
+  BOOST_TEST(gate.will_pass());
   process();
+  BOOST_TEST(!gate.will_pass());
   BOOST_TEST(take() == Lines{"Ethernet0 comes notified"});
   BOOST_TEST(seen() == (Lines{"settled Ethernet0", "port Ethernet0"}));
   source.change(make_link(2, "Ethernet0", false));
