@@ -90,6 +90,7 @@ void log_hold(const Config::Performance& performance) {
 App::App(const LoadedConfig& loaded, const RestartMarker& restart_marker, LoadConfig load, Output output)
     : config_(loaded.config),
       databases_(loaded.databases),
+      description_(loaded.description),
       password_(loaded.password),
       client_name_(make_client_name(config_)),
       load_(std::move(load)),
@@ -157,9 +158,13 @@ bool App::rows_are_stored() const {
   return sync_->all_stored();
 }
 
-bool App::databases_have_changed() const {
+// Only SONiC's files are read each second. The operator's file is loaded again once they have changed, as by a restart.
+bool App::databases_have_changed() {
+  if (!description_.has_changed()) return false;
   const LoadedConfig wanted = load_();
-  return !any_error(wanted.problems) && wanted.databases_unknown.empty() && !(wanted.databases == databases_);
+  if (any_error(wanted.problems) || !wanted.databases_unknown.empty()) return false;
+  description_ = wanted.description;
+  return !(wanted.databases == databases_);
 }
 
 // Checks the file again until the first row is stored. SONiC may write it late and writes it in place, so until then

@@ -54,7 +54,7 @@ class App {
   void make_sonic_mode();
   void begin_again();
   [[nodiscard]] bool rows_are_stored() const;
-  [[nodiscard]] bool databases_have_changed() const;
+  [[nodiscard]] bool databases_have_changed();
   void look_at_databases_later();
   void keep_management_ports();
   void know_ifindexes();
@@ -96,6 +96,7 @@ class App {
 
   Config config_;
   const Databases databases_;
+  SonicDescription description_;   // as it led to databases_
   std::string password_;           // as last read from its file
   const std::string client_name_;  // in Redis' CLIENT LIST; unique to this process
   const LoadConfig load_;

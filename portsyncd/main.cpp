@@ -90,7 +90,11 @@ std::optional<int> run(const LoadedConfig& loaded, const RestartMarker& marker, 
 int run(int argc, const char* const* argv) {
   Options options;
   if (const auto status = parse_options(argc, argv, options)) return *status;
-  const auto load = [&options] { return load_config(options, process_environment()); };
+  const auto load = [&options] {
+    LoadedConfig loaded = load_config(options, process_environment());
+    if (!loaded.password.empty()) ::prctl(PR_SET_DUMPABLE, 0);  // no core with the password in it
+    return loaded;
+  };
   LoadedConfig loaded = load();
   if (options.check_config || options.show_config) return report_config(loaded, options);
   const bool valid = !any_error(loaded.problems);
@@ -99,7 +103,6 @@ int run(int argc, const char* const* argv) {
   if (!valid) return failed(exit_config, without_control_characters(first_error(loaded.problems)->text));
   const RestartMarker marker(runtime_directory());
   for (;;) {
-    if (!loaded.password.empty()) ::prctl(PR_SET_DUMPABLE, 0);  // no core with the password in it
     if (!loaded.databases_unknown.empty() && !options.json_lines) {
       auto known = wait_for_databases(loaded, load);
       if (!known) {

@@ -74,7 +74,10 @@ class ConfigLoader {
   void load_sonic_db_config() {
     SonicDbConfig sonic;
     sonic_file_ = find_sonic_db_config();
-    if (!sonic_file_.empty()) sonic = read_sonic_db_config(sonic_file_);
+    if (!sonic_file_.empty()) {
+      loaded_.description.add(sonic_file_);  // first: a file that changes meanwhile then differs
+      sonic = read_sonic_db_config(sonic_file_);
+    }
     add_problems(sonic.problems);
     if (const SonicDatabase* state_db = sonic.find("STATE_DB")) take_server(*state_db);
     loaded_.databases.config_db = locate(sonic, "CONFIG_DB", "config_db_number", "|");
@@ -89,6 +92,7 @@ class ConfigLoader {
     const Config::Database& database = loaded_.config.database;
     const std::string& path = database.sonic_db_config;
     if (database.name_space.empty() || path.empty()) return path;
+    loaded_.description.add(database_global_beside(path));
     std::string found = sonic_db_config_of(database.name_space, path, loaded_.problems);
     if (found.empty()) {
       loaded_.databases_unknown = "database_global.json beside " + path + " does not list the namespace " +

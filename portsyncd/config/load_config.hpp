@@ -8,6 +8,7 @@
 #include "config/config.hpp"
 #include "config/databases.hpp"
 #include "config/options.hpp"
+#include "config/sonic_db_config.hpp"
 
 namespace portsyncd {
 
@@ -21,6 +22,7 @@ struct LoadedConfig {
   // Why the addresses of the databases are not known yet; "" = they are known. SONiC's database_config.json will have
   // them.
   std::string databases_unknown;
+  SonicDescription description;   // what `databases` is from, if the operator does not set it
   std::vector<Problem> problems;  // in the order of the sources; those of the file by line
 };
 

@@ -135,9 +135,24 @@ SonicDbConfig read_sonic_db_config(const std::string& path) {
   return parse_sonic_db_config(*text, path);
 }
 
+void SonicDescription::add(const std::string& path) {
+  std::vector<Problem> known;  // to whoever loads the configuration
+  files_.emplace_back(path, read_file(path, known));
+}
+
+bool SonicDescription::has_changed() const {
+  std::vector<Problem> known;
+  return std::any_of(files_.begin(), files_.end(),
+                     [&known](const auto& file) { return read_file(file.first, known) != file.second; });
+}
+
+std::string database_global_beside(const std::string& path) {
+  return std::filesystem::path(path).parent_path() / "database_global.json";
+}
+
 std::string sonic_db_config_of(const std::string& name_space, const std::string& path, std::vector<Problem>& problems) {
   const std::filesystem::path directory = std::filesystem::path(path).parent_path();
-  const std::string global = directory / "database_global.json";
+  const std::string global = database_global_beside(path);
   const auto text = read_file(global, problems);
   std::string found;
   if (!text) return found;

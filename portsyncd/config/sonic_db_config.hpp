@@ -7,6 +7,7 @@
 #include <map>
 #include <optional>
 #include <string>
+#include <utility>
 #include <vector>
 
 #include "config/config.hpp"
@@ -33,11 +34,27 @@ struct SonicDbConfig {
 // Reads the file. Throws nothing. Members that are missing or malformed become problems or are left out.
 [[nodiscard]] SonicDbConfig read_sonic_db_config(const std::string& path);
 
+// Returns the path of database_global.json in the directory of `path`.
+[[nodiscard]] std::string database_global_beside(const std::string& path);
+
 // Returns the path of the database_config.json of a namespace. Looks it up in database_global.json, in the same
 // directory as `path`. Returns "" if that file is missing or does not list the namespace. Adds its faults to
 // `problems`.
 [[nodiscard]] std::string sonic_db_config_of(const std::string& name_space, const std::string& path,
                                              std::vector<Problem>& problems);
+
+// The contents of the files that describe the databases, as they were when the configuration was loaded. Comparing them
+// costs less than loading the configuration again, and ignores the operator's file, which only a reload applies.
+class SonicDescription {
+ public:
+  // Reads a file. A file that cannot be read counts as another content than any that can.
+  void add(const std::string& path);
+  // Reads the files again, and returns whether any of them differs.
+  [[nodiscard]] bool has_changed() const;
+
+ private:
+  std::vector<std::pair<std::string, std::optional<std::string>>> files_;  // path and content
+};
 
 // Parses a text as read_sonic_db_config() does. Messages name `name` as the file.
 [[nodiscard]] SonicDbConfig parse_sonic_db_config(const std::string& text, const std::string& name);

@@ -111,8 +111,13 @@ std::optional<portsync::PortStatus> Control::port(std::string_view name) const {
 std::uint64_t Control::check(std::string_view name, CheckHandler handler) {
   const std::uint64_t number = ++checks_made_;
   checks_.push_back({number, std::string(name), std::move(handler)});
-  if (const std::error_code error = daemon_.synchronizer.check(name)) {
-    on_checked({.kind = portsync::SyncEvent::Kind::row_checked, .port = name, .error = error});
+  try {
+    if (const std::error_code error = daemon_.synchronizer.check(name)) {
+      on_checked({.kind = portsync::SyncEvent::Kind::row_checked, .port = name, .error = error});
+    }
+  } catch (...) {  // no memory: the caller has no number to forget it by
+    forget(number);
+    throw;
   }
   return number;
 }

@@ -109,7 +109,8 @@ class Control {
   [[nodiscard]] std::vector<std::string> names(const std::string& pattern) const;
   [[nodiscard]] std::optional<portsync::PortStatus> port(std::string_view name) const;
   // Reads the row of this port from the store. Calls the handler once: before check() returns, or from the loop when
-  // the store has replied. The handler must not throw. Returns a number for forget().
+  // the store has replied. The handler must not throw. Returns a number for forget(). If it throws (no memory), the
+  // handler is forgotten.
   using CheckHandler = std::function<void(const RowCheck& check)>;
   std::uint64_t check(std::string_view name, CheckHandler handler);
   // Drops the handler of this check(). It is not called any more.

@@ -3,9 +3,8 @@
 sync.mode = "mirror", and a database_config.json of SONiC that is empty, cut or late: the wrong server gets no row.
 """
 
-import time
-
 from support import process
+from support.file_watch import FileWatch
 from support.sonic import SonicCase, Switch, database_config, port
 
 
@@ -23,9 +22,11 @@ class MirrorCase(SonicCase):
         self.text = database_config({"APPL_DB": switch.redis, "CONFIG_DB": switch.redis, "STATE_DB": switch.appl_redis})
         self.right = switch.appl_redis.connect(6)
         self.addCleanup(self.right.close)
+        self.watch = FileWatch(switch.config_file)
+        self.addCleanup(self.watch.close)
 
     def start(self, switch: Switch, **options: object) -> None:
-        switch.start(environment={"PORTSYNCD_SYNC_MODE": "mirror"}, host=True, **options)
+        switch.start({"sync": {"audit_interval_secs": 1}}, environment={"PORTSYNCD_SYNC_MODE": "mirror"}, host=True, **options)
 
     def wait_right(self) -> None:
         """Waits for rows on the server that the file names. No other server has any."""
@@ -35,10 +36,16 @@ class MirrorCase(SonicCase):
         self.remove(self.switch)
 
     def nothing_yet(self) -> None:
-        """Waits so long that a daemon which does not wait would have written its rows."""
-        time.sleep(0.3 * process.PATIENCE)
+        """Waits until portsyncd has looked at the file as it is now. It has written no row."""
+        self.watch.forget()
+        self.watch.wait_read(4)  # a look reads it twice
         self.assertTrue(self.switch.daemon.alive())
         self.assertEqual(self.switch.row(port(0)), {})
+
+    def wait_audits(self, count: int) -> None:
+        """Waits for so many seconds of the daemon's own clock: in mirror mode, it would look once in each."""
+        done = self.switch.daemon.log().count("Audit of ")
+        process.wait_for(lambda: self.switch.daemon.log().count("Audit of ") >= done + count, 20, f"{count} audits")
 
     def test_an_empty_one_is_waited_for(self) -> None:
         switch = self.switch
@@ -80,8 +87,8 @@ class MirrorCase(SonicCase):
         self.start(switch)
         process.wait_for(lambda: self.right.hash(f"PORT_TABLE|{port(0)}"), 20, "a row")
         switch.config_file.write_text(database_config(dict.fromkeys(("APPL_DB", "CONFIG_DB", "STATE_DB"), switch.redis)))
-        self.nothing_yet()
-        time.sleep(1.5)
+        self.wait_audits(3)
+        self.assertNotIn("beginning again", switch.daemon.log())
         self.wait_right()
 
     def test_after_rows_that_were_right_it_stays_where_it_is(self) -> None:
@@ -94,8 +101,22 @@ class MirrorCase(SonicCase):
         self.assertEqual(switch.daemon.terminate(), 0)
         self.start(switch)
         switch.daemon.wait_for_log("Synchronized")
-        time.sleep(1.5)
+        self.wait_audits(2)
         switch.config_file.write_text(database_config(dict.fromkeys(("APPL_DB", "CONFIG_DB", "STATE_DB"), switch.redis)))
-        time.sleep(2.5)
+        self.wait_audits(3)
         self.assertNotIn("beginning again", switch.daemon.log())
+        self.wait_right()
+
+    def test_an_edited_configuration_waits_for_a_reload_or_a_restart(self) -> None:
+        """Of the files that are looked at before the first row, only SONiC's begin again."""
+        switch = self.switch
+        self.start(switch)
+        switch.daemon.wait_for_log("Synchronized")
+        switch.daemon.configure({"database": {"redis_socket": switch.appl_redis.socket}})
+        self.watch.forget()
+        self.watch.wait_read(3)  # a look that finds no change reads it once
+        self.assertNotIn("beginning again", switch.daemon.log())
+        switch.config_file.write_text(self.text)
+        switch.daemon.wait_for_log("The databases are described anew: beginning again", 20)
+        switch.plug()
         self.wait_right()

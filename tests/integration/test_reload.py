@@ -309,6 +309,11 @@ class Password(Case):
         self.assertTrue(self.leaves_a_core(), "without a password, a core is written")
         self.start_with_password()
         self.assertFalse(self.leaves_a_core())
+        self.start({"database": {}})
+        self.daemon.configure({**self.effective_config, "database": {**self.effective_config["database"],
+                                                                     "redis_password_file": str(self.secret)}})
+        self.assertIn("needs a restart: database.redis_password_file", self.daemon.reload())
+        self.assertFalse(self.leaves_a_core(), "a reload that cannot use the password has read it")
         self.start()
 
     def leaves_a_core(self) -> bool:

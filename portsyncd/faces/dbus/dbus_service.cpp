@@ -238,7 +238,13 @@ class Object final : public sdbus::AdaptorInterfaces<org::sonic::PortSync1_adapt
           } catch (const std::exception&) {  // the bus is lost, which the next turn detects
           }
         });
-    if (!question->answered) checks_.insert(question->check);
+    if (question->answered) return;
+    try {
+      checks_.insert(question->check);
+    } catch (...) {  // no memory: the destructor would not forget it
+      control_.forget(question->check);
+      throw;
+    }
   }
   std::map<std::string, std::uint64_t> GetStatistics() override {
     return guarded([this] {

@@ -221,3 +221,23 @@ BOOST_FIXTURE_TEST_CASE(a_bad_list_of_namespaces_is_a_warning, Fixture) {
     BOOST_TEST(!loaded.databases_unknown.empty(), text);
   }
 }
+
+BOOST_AUTO_TEST_CASE(a_description_has_changed_when_a_file_comes_changes_or_goes) {
+  const portsync::test::TemporaryFolder folder;
+  const std::string path = folder.file("database_config.json");
+  SonicDescription absent;
+  absent.add(path);
+  BOOST_TEST(!absent.has_changed());
+  folder.write("database_config.json", "{}");
+  BOOST_TEST(absent.has_changed());
+  SonicDescription description;
+  description.add(folder.file("database_global.json"));
+  description.add(path);
+  BOOST_TEST(!description.has_changed());
+  folder.write("database_config.json", "[]");  // of the same size, perhaps within one tick of the file's times
+  BOOST_TEST(description.has_changed());
+  folder.write("database_config.json", "{}");
+  BOOST_TEST(!description.has_changed());
+  std::filesystem::remove(path);
+  BOOST_TEST(description.has_changed());
+}

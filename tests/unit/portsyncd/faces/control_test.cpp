@@ -14,6 +14,7 @@
 #include <vector>
 
 #include "log/log.hpp"
+#include "support/cpp/allocations.hpp"
 #include "support/cpp/fakes.hpp"
 #include "support/cpp/recorder.hpp"
 
@@ -189,4 +190,24 @@ BOOST_FIXTURE_TEST_CASE(a_resync_asks_the_source_and_a_reload_the_daemon, Fixtur
   BOOST_TEST(source.resyncs == 2);
   BOOST_REQUIRE(control.reload(tester).has_value());
   BOOST_TEST(control.reload(tester)->text == "nothing has changed: why");
+}
+
+// The caller has no number to forget the handler by, and what the handler refers to may be gone when the store replies.
+BOOST_FIXTURE_TEST_CASE(a_check_without_memory_leaves_no_handler, Fixture) {
+  const std::string name = "a-name-that-a-string-keeps-on-the-heap";
+  int calls = 0;
+  std::size_t failed = 0;
+  for (bool stored = false; !stored; ++failed) {
+    Control::CheckHandler handler = [&calls, name](const Control::RowCheck&) { ++calls; };
+    failing_allocation = allocations + failed + 1;
+    try {
+      control.check(name, std::move(handler));
+      stored = true;
+    } catch (const std::bad_alloc&) {
+    }
+    failing_allocation = 0;
+  }
+  BOOST_TEST(failed > 2U);
+  control.on_event({.kind = SyncEvent::Kind::row_checked, .port = name});
+  BOOST_TEST(calls == 1);
 }
