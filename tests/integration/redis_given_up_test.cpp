@@ -78,6 +78,17 @@ BOOST_AUTO_TEST_CASE(a_large_answer_over_a_slow_link_is_no_silence) {
   BOOST_TEST(harness->observer.rows.size() == 1000U);
 }
 
+// It was once waited for as long as a link of 1 KiB per second would have needed for the bytes that had arrived.
+BOOST_AUTO_TEST_CASE(a_large_answer_that_stalls_is_given_up) {
+  open();
+  answers["HGETALL"] = answers["SCAN"] = "";
+  BOOST_TEST(!harness->sink->read_back(Scope::all, {}));
+  BOOST_REQUIRE(harness->run([&] { return server.count("SCAN") > 0; }));
+  server.say("*2\r\n$1048576\r\n" + std::string(std::size_t{512} << 10U, 'a'));
+  BOOST_REQUIRE(harness->run_until_closed());
+  BOOST_TEST(harness->observer.closed.at(0) == make_error_code(redis::Errc::timeout));
+}
+
 BOOST_AUTO_TEST_CASE(many_answers_one_after_the_other_are_no_silence) {
   open();
   answers["HMGET"] = "";

@@ -113,6 +113,10 @@ bool Judge::was_removed_by_others(const std::string& name) const {
   return edited != edited_.end() && world_.now() - edited->second <= setup_.audit_interval + second;
 }
 
+bool Judge::may_be_unheard(const Wrong& wrong) const {
+  return wrong.since <= kernel_.deaf_end() && world_.now() - kernel_.deaf_end() <= setup_.audit_interval + second;
+}
+
 void Judge::add_foreign(const std::string& key, const std::string& field, const std::string& value) {
   foreign_[key][field] = value;
 }

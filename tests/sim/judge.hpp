@@ -62,6 +62,9 @@ class Judge {
   // Returns whether another program has changed this row since what may be the latest audit.
   [[nodiscard]] bool was_removed_by_others(const std::string& name) const;
 
+  // Returns whether the notification of what makes this row wrong may be lost, and no audit has found that yet.
+  [[nodiscard]] bool may_be_unheard(const Wrong& wrong) const;
+
   void fail(const std::string& rule, const std::string& text);
   [[nodiscard]] const std::optional<Failure>& failure() const noexcept { return failure_; }
   [[nodiscard]] std::uint64_t writes() const noexcept { return writes_; }

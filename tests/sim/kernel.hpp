@@ -118,6 +118,8 @@ class Kernel {
   // Until then, no message arrives and no request gets a reply.
   void deaf_until(Time until) { deaf_until_ = std::max(deaf_until_, until); }
   [[nodiscard]] bool deaf() const noexcept { return world_.now() < deaf_until_; }
+  // Returns when the latest deafness ends, or ended; 0 = there was none.
+  [[nodiscard]] Time deaf_end() const noexcept { return deaf_until_; }
 
   KernelFaults faults;
   [[nodiscard]] KernelStyle& style() noexcept { return style_; }

@@ -108,7 +108,7 @@ void Swss::check_init_done() {
     const Link* link = kernel_.find(port);
     const auto wrong = judge_.wrong().find(port);
     const bool row_is_old = wrong != judge_.wrong().end() && world_.now() - wrong->second.since > 2 * second &&
-                            !judge_.was_removed_by_others(port);
+                            !judge_.was_removed_by_others(port) && !judge_.may_be_unheard(wrong->second);
     const char* missing = seen_.count(port) == 0                                   ? "has no netdev"
                           : server_.hash(appl_db, "PORT_TABLE:" + port) == nullptr ? "is not in APPL_DB"
                           : link != nullptr && row_is_old && server_.hash(state_db, "PORT_TABLE|" + port) == nullptr ? "has no row"

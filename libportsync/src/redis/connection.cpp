@@ -26,8 +26,6 @@ constexpr std::size_t max_units = 1024;
 constexpr std::size_t units_per_look_at_the_clock = 32;
 constexpr std::chrono::milliseconds max_turn{1};
 constexpr std::size_t max_received = std::size_t{256} << 10U;  // bytes in one turn
-// A reply at this rate or faster is given the time that it needs. A slower one counts as no reply.
-constexpr std::size_t slowest_link = 1024;  // bytes per second
 constexpr int refusals_limit = 3;  // times options.timeout: the connection then leaves a server that only refuses
 constexpr std::chrono::milliseconds shortest_probe_interval{250};
 
@@ -344,7 +342,7 @@ Connection::Event Connection::on_reply() {
     fail(code, extra.is_error() ? extra.text() : "a reply to no command");
     return Event::none;
   }
-  answered_at_ = now_;
+  clock_.on_reply(now_);
   auto& oldest = unanswered_.front();
   const Unanswered answered = oldest;
   if (--oldest.count == 0) unanswered_.pop_front();
@@ -428,6 +426,7 @@ void Connection::receive() {
   const ssize_t size = os::recv(socket_.get(), data.data(), data.size(), 0);
   if (size > 0) {
     reader_.feed(data.data(), static_cast<std::size_t>(size));
+    clock_.on_bytes(reader_.incomplete_bytes(), now_);
     readable_ = static_cast<std::size_t>(size) == data.size();
     received_ += static_cast<std::size_t>(size);
     last_traffic_ = now_;
@@ -441,12 +440,9 @@ void Connection::receive() {
   }
 }
 
-// Returns when the oldest request times out. A large reply over a slow link gets more time, and each complete reply
-// restarts the time limit.
 std::optional<TimePoint> Connection::answer_deadline() const noexcept {
   if (unanswered_.empty()) return std::nullopt;
-  const std::chrono::seconds needed(reader_.incomplete_bytes() / slowest_link);
-  return std::max(unanswered_.front().since, answered_at_) + options_.timeout + needed;
+  return clock_.deadline(unanswered_.front().since, options_.timeout);
 }
 
 // Sends a probe if the connection is quiet. If a lost connection is still to be killed, the probe is another CLIENT

@@ -17,6 +17,7 @@
 
 #include "os/descriptor.hpp"
 #include "os/event_set.hpp"
+#include "redis/answer_clock.hpp"
 #include "redis/handshake.hpp"
 #include "redis/resolver.hpp"
 #include "redis/resp.hpp"
@@ -191,7 +192,7 @@ class Connection {
   TimePoint retry_at_;
   TimePoint opened_at_;
   TimePoint last_traffic_;
-  TimePoint answered_at_;                    // when the latest complete reply arrived
+  AnswerClock clock_;
   std::optional<TimePoint> refusing_since_;  // since when all replies are refusals: see refuses_all()
   std::chrono::milliseconds probe_interval_;
   std::optional<std::chrono::milliseconds> idle_limit_;  // quiet time before the server's latest close
