@@ -9,7 +9,7 @@ usage: tests/packages.sh [--of BUILD] DIRECTORY
 
 Leaves the .deb files, and what dpkg-buildpackage writes beside them, in DIRECTORY. They are made again when a file of
 the checkout has changed. --of: nothing is compiled, the programs are those of a build folder, and there are neither
-debug symbols nor a reference: for tests of an installation. DEB_BUILD_OPTIONS goes to dpkg-buildpackage.
+debug symbols nor a reference: for tests of an installation. DEB_BUILD_OPTIONS and DEB_BUILD_PROFILES go to dpkg-buildpackage.
 END_OF_USAGE
 }
 
@@ -39,7 +39,7 @@ flock 9  # tests that run at once want the same ones
 
 sources=(tar -c --sort=name --mtime=@1767225600 --owner=0 --group=0 --numeric-owner --exclude=./build* --exclude=./.git
   --exclude=__pycache__ -C "$top" .)
-made_of="$options $("${sources[@]}" | cat - ${build:+"$build"/portsyncd/portsyncd "$build"/portsyncd/portsyncctl} | sha256sum)"
+made_of="$options ${DEB_BUILD_PROFILES-} $("${sources[@]}" | cat - ${build:+"$build"/portsyncd/portsyncd "$build"/portsyncd/portsyncctl} | sha256sum)"
 [ "$(cat "$out/made-of" 2>/dev/null)" != "$made_of" ] || exit 0
 
 rm -rf "$out"

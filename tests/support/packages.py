@@ -18,14 +18,22 @@ def folder() -> Path:
     Returns their folder: those that tests/packages.sh makes of the build under test, or those of PORTSYNC_PACKAGES.
     """
     given = os.environ.get("PORTSYNC_PACKAGES")
-    if given:
-        return Path(given)
+    return Path(given) if given else _made_of_the_build("packages")
+
+
+def for_swss() -> Path:
+    """The package for SONiC's swss container, of the build under test."""
+    return next(_made_of_the_build("swss-packages", "pkg.portsync.swss").glob("portsyncd-swss_*.deb"))
+
+
+def _made_of_the_build(name: str, profiles: str = "") -> Path:
     if shutil.which("dh") is None or shutil.which("dpkg-buildpackage") is None:
         raise unittest.SkipTest("debhelper is not installed")
     build = Path(os.environ["PORTSYNC_BUILD"])
-    packages = build / "packages"
+    packages = build / name
     script = Path(__file__).resolve().parents[1] / "packages.sh"
-    done = subprocess.run([script, "--of", build, packages], capture_output=True, text=True, check=False)
+    done = subprocess.run([script, "--of", build, packages], capture_output=True, text=True, check=False,
+                          env={**os.environ, "DEB_BUILD_PROFILES": profiles})
     if done.returncode != 0:
         raise AssertionError(f"the packages are not made:\n{done.stdout[-3000:]}{done.stderr[-3000:]}")
     return packages

@@ -1,0 +1,117 @@
+#!/usr/bin/env python3
+# SPDX-License-Identifier: Apache-2.0
+"""
+Sets sonic mode in the section [program:portsyncd] of a supervisord template of docker-orchagent, in place.
+
+  section.py add FILE [NAME=VALUE]...    PORTSYNCD_SYNC_MODE=sonic and these variables into the section's environment
+  section.py remove FILE                 takes what `add` put there out again
+  section.py check FILE                  ends with 0 if the section is as `add` leaves it, with 1 if not
+
+The section keeps all its other lines: priority, what it waits for, and lines of jinja. `add` again replaces what it
+added before. Exit status 2: there is no such section, or a value cannot be written.
+"""
+
+import os
+import re
+import sys
+from pathlib import Path
+
+SECTION = "[program:portsyncd]"
+MODE = 'PORTSYNCD_SYNC_MODE="sonic"'
+OURS = re.compile(rf"{MODE}(?:,PORTSYNCD_\w+=\"[^\"]*\")*")
+CAPTURE = "stdout_capture_maxbytes=1MB"  # so that supervisord reads heartbeats, if they are on
+NOTE = "# Added by section.py of portsyncd:"
+
+
+class CannotEdit(Exception):
+    """The file or the variables are not as they must be."""
+
+
+def section_of(lines: list[str]) -> tuple[int, int]:
+    """The lines of the section: its first, and the one behind its last."""
+    starts = [number for number, line in enumerate(lines) if line.strip() == SECTION]
+    if len(starts) != 1:
+        raise CannotEdit(f"expected one section {SECTION}, found {len(starts)}")
+    end = starts[0] + 1
+    while end < len(lines) and not lines[end].startswith("["):
+        end += 1
+    return starts[0], end
+
+
+def removed(text: str) -> str:
+    lines = text.splitlines(keepends=True)
+    start, end = section_of(lines)
+    kept: list[str] = []
+    ours = 0  # how many lines after a note
+    for line in lines[start:end]:
+        if line.startswith(NOTE):
+            ours = int(line[len(NOTE):].split()[0])
+        elif ours:
+            ours -= 1
+        elif line.startswith("environment="):
+            kept.append("environment=" + re.sub(rf"^{OURS.pattern},", "", line[len("environment="):]))
+        else:
+            kept.append(line)
+    return "".join(lines[:start] + kept + lines[end:])
+
+
+def added(text: str, variables: list[str]) -> str:
+    words = [MODE]
+    for variable in variables:
+        name, equals, value = variable.partition("=")
+        if not equals or not re.fullmatch(r"PORTSYNCD_[A-Z_]+", name) or re.search(r'["%{}\n]', value):
+            raise CannotEdit(f'{variable}: expected PORTSYNCD_NAME=VALUE without ", %, {{ and }} in the value')
+        words.append(f'{name}="{value}"')
+    environment = ",".join(words)
+    lines = removed(text).splitlines(keepends=True)
+    start, end = section_of(lines)
+    section = lines[start:end]
+    command = next((number for number, line in enumerate(section) if line.startswith("command=")), None)
+    if command is None:
+        raise CannotEdit(f"{SECTION} has no line command=")
+    # If jinja leaves a later environment= in, for a build with ASan, that one is valid, so it has ours, too.
+    section = [f"environment={environment},{line[len('environment='):]}" if line.startswith("environment=") else line
+               for line in section]
+    ours = [f"environment={environment}\n"]
+    if not any(line.startswith("stdout_capture_maxbytes=") for line in section):
+        ours.append(f"{CAPTURE}\n")
+    section[command + 1:command + 1] = [f"{NOTE} {len(ours)} line{'s' if len(ours) > 1 else ''}\n", *ours]
+    return "".join(lines[:start] + section + lines[end:])
+
+
+def is_added(text: str) -> bool:
+    lines = text.splitlines()
+    start, end = section_of(lines)
+    found = [line for line in lines[start:end] if line.startswith("environment=")]
+    return bool(found) and all(line.startswith("environment=" + MODE) for line in found)
+
+
+def replace(path: Path, text: str) -> None:
+    """Whole or not at all, with the file's mode."""
+    new = path.with_name(path.name + ".portsyncd-new")
+    new.write_text(text)
+    os.chmod(new, path.stat().st_mode & 0o7777)
+    os.replace(new, path)
+
+
+def main(words: list[str]) -> int:
+    what, name, *variables = words + ["", ""][len(words):] if len(words) < 2 else words
+    if what not in ("add", "remove", "check") or not name or (variables and what != "add"):
+        print(__doc__, file=sys.stderr)
+        return 2
+    path = Path(name)
+    try:
+        text = path.read_text()
+        if what == "check":
+            return 0 if is_added(text) else 1
+        new = added(text, variables) if what == "add" else removed(text)
+        if new != text:
+            replace(path, new)
+    except (CannotEdit, OSError) as e:
+        print(f"section.py: {name}: {e}", file=sys.stderr)
+        return 2
+    return 0
+
+
+if __name__ == "__main__":
+    sys.exit(main(sys.argv[1:]))
