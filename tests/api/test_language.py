@@ -40,7 +40,8 @@ FORMS = {
     "a word for decoration": (r"\b(?:[Jj]ust|[Ss]imply|[Oo]f course|as it were)\b", "It simply works."),
 }
 LONGEST = 40  # words of a sentence, or of its part up to a colon or a semicolon, without parentheses; the aim is 25
-NAME = r"(?:\b|_)(?:tell|tells|told|telling)(?:\b|_)|[a-z](?:Tell|Told)"
+NAME = (r"(?:\b|_)(?:tell|tells|told|telling|somebody|everybody|everybodys|whoever|mended)(?:\b|_)"
+        r"|[a-z](?:Tell|Told)|_nobody|nobody_")
 
 
 def python_prose(text: str) -> Iterator[tuple[int, str]]:

@@ -230,7 +230,7 @@ BOOST_AUTO_TEST_CASE(an_answer_that_waited_for_us_is_not_late) {
   BOOST_TEST(followed.statistics().probe_failures == 0U);
 }
 
-BOOST_AUTO_TEST_CASE(an_answered_probe_wakes_nobody_before_the_next) {
+BOOST_AUTO_TEST_CASE(an_answered_probe_causes_no_wakeup_before_the_next) {
   Followed followed(rtnl, with_probes(400ms, 100ms));
   followed.start();
   const auto probes = followed.statistics().probes;

@@ -117,9 +117,9 @@ struct ConnectionFixture {
 BOOST_FIXTURE_TEST_SUITE(addresses, ConnectionFixture)
 
 BOOST_AUTO_TEST_CASE(each_address_of_a_name_is_tried) {
-  const std::uint16_t nobody = free_tcp_port();
+  const std::uint16_t closed_port = free_tcp_port();
   redis::Connection connection(options, [&](const std::string&, std::uint16_t) {
-    return redis::Resolution{{address(nobody), address(nobody), address(port)}, ""};
+    return redis::Resolution{{address(closed_port), address(closed_port), address(port)}, ""};
   });
   connection.start();
   BOOST_TEST(run(connection, [&] { return opened == 1; }));

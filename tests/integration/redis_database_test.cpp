@@ -122,7 +122,7 @@ BOOST_FIXTURE_TEST_CASE(what_the_user_may_not_is_noperm, Fixture) {
   answer_to({"GET", "k"});
 }
 
-BOOST_FIXTURE_TEST_CASE(a_replica_is_left_for_who_may_be_master_by_then, Fixture) {
+BOOST_FIXTURE_TEST_CASE(a_replica_is_left_for_the_next_master, Fixture) {
   open();
   server({"REPLICAOF", "127.0.0.1", "1"});
   ask({"SET", "k", "v"});

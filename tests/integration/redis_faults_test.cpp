@@ -87,7 +87,7 @@ BOOST_AUTO_TEST_CASE(a_missing_password) {
   BOOST_TEST(sink.observer.opens == 0);
 }
 
-BOOST_AUTO_TEST_CASE(a_password_that_nobody_asked_for) {
+BOOST_AUTO_TEST_CASE(a_password_that_the_server_does_not_require) {
   options.connection.password = "s3cret";
   auto& sink = begin();
   BOOST_REQUIRE(sink.run_until_closed());
@@ -502,7 +502,7 @@ BOOST_AUTO_TEST_CASE(a_server_killed_and_started_with_its_data) {
 }
 
 // After a restart client ids begin again, so the id of our lost connection now belongs to another client.
-BOOST_AUTO_TEST_CASE(after_a_restart_nobody_is_killed_for_our_old_id) {
+BOOST_AUTO_TEST_CASE(after_a_restart_no_client_is_killed_for_our_old_id) {
   auto& sink = open();
   const std::string list = server({"CLIENT", "LIST"});
   const auto name = list.find("name=portsyncd");

@@ -167,7 +167,7 @@ BOOST_AUTO_TEST_CASE(a_kill_that_is_refused_is_a_trouble_until_it_is_not) {
   BOOST_TEST(server.count("PING") > 0U);  // then the probe is a PING again
 }
 
-BOOST_AUTO_TEST_CASE(a_lost_connection_whose_server_did_not_say_who_it_is_is_a_trouble) {
+BOOST_AUTO_TEST_CASE(a_lost_connection_to_a_server_without_a_run_id_is_a_fault) {
   const std::string refused = "-NOPERM this user has no permissions to run the 'info' command\r\n";
   server.script = [refused](const std::string& command) {
     return command.starts_with("INFO") ? std::optional(refused) : std::nullopt;
@@ -180,7 +180,7 @@ BOOST_AUTO_TEST_CASE(a_lost_connection_whose_server_did_not_say_who_it_is_is_a_t
              std::string::npos);
 }
 
-BOOST_AUTO_TEST_CASE(nobody_is_killed_when_nothing_was_on_its_way) {
+BOOST_AUTO_TEST_CASE(no_client_is_killed_when_nothing_was_on_its_way) {
   open();
   server.close();
   reopen();

@@ -151,7 +151,7 @@ BOOST_AUTO_TEST_CASE(too_many_answers) {
   check_given_up_for(redis::Errc::protocol);
 }
 
-BOOST_AUTO_TEST_CASE(an_error_that_nobody_asked_for) {
+BOOST_AUTO_TEST_CASE(an_unsolicited_error) {
   open();
   server.say("-ERR Protocol error: too big inline request\r\n");
   check_given_up_for(redis::Errc::other);

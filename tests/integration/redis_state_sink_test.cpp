@@ -384,7 +384,7 @@ BOOST_AUTO_TEST_CASE(a_stale_socket_file) {
   BOOST_TEST(sink.run_until_open());
 }
 
-BOOST_AUTO_TEST_CASE(nobody_listens_on_the_port) {
+BOOST_AUTO_TEST_CASE(no_server_listens_on_the_port) {
   options.connection.socket_path.clear();
   options.connection.host = "127.0.0.1";
   options.connection.port = free_tcp_port();
@@ -440,7 +440,7 @@ BOOST_AUTO_TEST_CASE(a_quiet_connection_is_probed) {
   BOOST_TEST(sink.sink->statistics().round_trip.count() > 0);
 }
 
-BOOST_AUTO_TEST_CASE(an_answered_probe_wakes_nobody_before_the_next) {
+BOOST_AUTO_TEST_CASE(an_answered_probe_causes_no_wakeup_before_the_next) {
   options.connection.probe_interval = 400ms;
   options.connection.timeout = 100ms;
   auto& sink = open();

@@ -411,7 +411,7 @@ BOOST_FIXTURE_TEST_CASE(a_user_with_these_keys_and_this_channel_may, ProducerFix
   BOOST_TEST(channel.messages().size() == 2U);
 }
 
-BOOST_FIXTURE_TEST_CASE(a_row_whose_message_is_refused_waits_for_nobody_until_it_is_sent, ProducerFixture) {
+BOOST_FIXTURE_TEST_CASE(a_row_whose_message_is_refused_notifies_no_consumer_until_it_is_sent, ProducerFixture) {
   server({"ACL", "SETUSER", "default", "-publish"});  // "resetchannels" would close the test's own channel, too
   for (int attempt = 0; attempt < 2; ++attempt) {
     BOOST_TEST(static_cast<bool>(done(producer().set(ports(2, 1), keep()))));

@@ -269,7 +269,7 @@ class Files(Program):
         path.write_bytes(content)
         return str(path)
 
-    def test_database_config_json_gives_what_nobody_else_gives(self) -> None:
+    def test_database_config_json_gives_what_no_other_source_gives(self) -> None:
         sonic = self.file("""{"INSTANCES": {"redis": {"hostname": "127.0.0.1", "port": 6379,
                                                          "unix_socket_path": "/var/run/redis/redis.sock"}},
                               "DATABASES": {"STATE_DB": {"id": 16, "separator": "|", "instance": "redis"}}}""", "sonic.json")

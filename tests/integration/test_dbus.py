@@ -263,7 +263,7 @@ class Refused(DbusCase):
             self.skipTest("no other users in a user namespace")
         super().setUp()
 
-    def test_who_may_what(self) -> None:
+    def test_callers_permissions(self) -> None:
         changing = (("Resync", "boolean:false"), ("Audit",), ("Reload",), ("SetLogLevel", "string:debug"))
         for call in changing:
             self.assertIn(DENIED, self.bus.refusal(*call, user="nobody"), call)
@@ -279,7 +279,7 @@ class Refused(DbusCase):
         self.assertIsNone(self.bus.call("Resync", "b", "false", user="games"))
         self.assertIsNone(self.bus.call("SetLogLevel", "s", "debug", user="games"))
 
-    def test_who_may_have_the_name(self) -> None:
+    def test_an_unprivileged_user_may_not_own_the_name(self) -> None:
         self.assertEqual(self.daemon.terminate(), 0)
         request = ["dbus-send", "--system", "--print-reply", "--dest=org.freedesktop.DBus", "/org/freedesktop/DBus",
                    "org.freedesktop.DBus.RequestName", f"string:{NAME}", "uint32:4"]

@@ -127,7 +127,7 @@ class HostileQuestions(Case):
                 check=True, capture_output=True, text=True, timeout=20 * process.PATIENCE)
             self.assertTrue(json.loads(answer.stdout)["ok"], answer.stdout)
 
-    def test_one_list_serves_all_who_ask_within_a_moment(self) -> None:
+    def test_one_list_serves_all_requests_within_a_moment(self) -> None:
         answers = subprocess.run(
             ["setpriv", f"--reuid={NOBODY}", "--clear-groups", "/usr/bin/python3", "-c",
              "import socket, sys\n"

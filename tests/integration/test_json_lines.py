@@ -82,7 +82,7 @@ class JsonLines(Case):
         self.daemon.wait_status("Healthy")
         self.assertEqual(self.daemon.terminate(), 0)
 
-    def test_nobody_who_reads_is_the_end(self) -> None:
+    def test_no_reader_ends_the_daemon(self) -> None:
         reader, writer = os.pipe()
         with os.fdopen(writer, "wb") as output:
             self.start_to(output)

@@ -124,7 +124,7 @@ class Readiness(Case):
         self.wait_equal()
         self.assertEqual(daemon.notifications, [])
 
-    def test_a_notify_socket_that_nobody_reads_does_not_stop_the_loop(self) -> None:
+    def test_a_notify_socket_without_a_reader_does_not_stop_the_loop(self) -> None:
         daemon = self.start(ready=False, environment={"WATCHDOG_USEC": "30000"}, read_notifications=False)
         self.wait_equal()
         for mtu in range(1600, 1640):  # meanwhile pings are due: more than the socket's queue holds

@@ -296,7 +296,7 @@ class Listening(Scraped):
     def listen(self, address: str) -> None:
         self.start({"metrics": {"listen": address}})
 
-    def test_nobody_listens_and_no_thread_runs_unless_asked(self) -> None:
+    def test_no_socket_listens_and_no_thread_runs_unless_configured(self) -> None:
         self.start()
         self.assertEqual(len(self.tasks()), 1)
         with self.assertRaises(ConnectionRefusedError):

@@ -216,7 +216,7 @@ class Change(Ctl):
         self.assertEqual(self.json()["log_level"], "error")
         self.assertIn('found the level "loud", expected trace', self.ctl("log-level", "loud", status=1))
 
-    def test_who_asked_is_in_the_log_and_off_says_so_last(self) -> None:
+    def test_the_caller_is_in_the_log_and_off_is_logged_last(self) -> None:
         for command, said in ((("resync",), "Resync"), (("resync", "--force"), "Resync with force"), (("audit",), "Audit"),
                               (("reload",), "Reload"), (("log-level", "error"), "Log level error, was debug"),
                               (("log-level", "off"), "Log level off, was error")):
@@ -370,7 +370,7 @@ class SlowMonitor(Follow):
 
 
 class Callers(Ctl):
-    def test_who_may_not_change_anything(self) -> None:
+    def test_an_unprivileged_caller_may_not_change_anything(self) -> None:
         if "4294967295" not in Path("/proc/self/uid_map").read_text():
             self.skipTest("only one user here")
         self.directory.chmod(0o711)
@@ -388,7 +388,7 @@ class Callers(Ctl):
         self.socket.chmod(0o600)
         self.assertIn("Permission denied", self.ctl("status", status=5, before=nobody, binary=binary))
 
-    def test_readers_leave_room_for_who_has_to_act(self) -> None:
+    def test_readers_leave_room_for_privileged_callers(self) -> None:
         if "4294967295" not in Path("/proc/self/uid_map").read_text():
             self.skipTest("only one user here")
         self.directory.chmod(0o711)

@@ -238,7 +238,7 @@ class Signals(Case):
 class NoArguments(Case):
     autostart = False
 
-    def test_no_option_no_file_and_a_log_that_nobody_reads(self) -> None:
+    def test_no_option_no_file_and_a_log_without_a_reader(self) -> None:
         """Redis is at the default address, inside the namespace. Standard error is a pipe whose reader goes away."""
         if Path("/etc/sonic/portsyncd.conf").exists():
             self.skipTest("this machine has a configuration of its own")
@@ -284,7 +284,7 @@ class Password(Case):
         self.assertNotIn(self.SECRET, shown)
         self.assertIn("Reload: nothing has changed", self.daemon.reload())
 
-    def test_a_wrong_password_is_mended_by_a_reload(self) -> None:
+    def test_a_wrong_password_is_corrected_by_a_reload(self) -> None:
         self.start_with_password(ready=False, secret="wrong")
         self.daemon.wait_status("Degraded: ")
         self.daemon.wait_for_log("WRONGPASS")
@@ -292,7 +292,7 @@ class Password(Case):
         self.daemon.reload()
         self.daemon.wait_status("Healthy")
 
-    def test_a_file_that_everybody_may_read_is_a_warning(self) -> None:
+    def test_a_file_that_every_user_may_read_is_a_warning(self) -> None:
         self.start_with_password(mode=0o644)
         self.assertIn(f"warning database.redis_password_file: {self.secret}: every user may read it; chmod o-r {self.secret}",
                       self.daemon.log())

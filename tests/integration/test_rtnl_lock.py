@@ -39,12 +39,12 @@ class LockOfLinks(Case):
             return any(" D " in (task / "stat").read_text() for task in tasks.iterdir())
         process.wait_for(sleeps, 2, "a thread that sleeps in the kernel", 0.01)
 
-    def test_the_watchdog_is_pinged_and_health_says_who_is_waited_for(self) -> None:
+    def test_the_watchdog_is_pinged_and_health_names_the_lock(self) -> None:
         self.restart()
         with self.held():
             self.wait_for_a_listing_that_waits()
             before = self.pings()
-            process.wait_for(lambda: "lock of links" in self.daemon.status(), 2.5, "a reason that names the lock", 0.02)
+            process.wait_for(lambda: "rtnl lock" in self.daemon.status(), 2.5, "a reason that names the lock", 0.02)
             self.assertGreater(self.pings(), before + 3)
         self.wait_equal()
         process.wait_for(lambda: self.daemon.status() == "Healthy", 10, "Healthy again")

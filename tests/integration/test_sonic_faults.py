@@ -69,7 +69,7 @@ class Pace(SonicCase):
         switch.create("Ethernet0")
         orchagent.wait_popped("PortInitDone")
 
-    def test_nobody_pops(self) -> None:
+    def test_no_consumer_pops(self) -> None:
         switch = self.switch
         switch.start()
         switch.wait_loaded("PortConfigDone")

@@ -60,7 +60,7 @@ class Rows(UpCase):
         process.wait_for(lambda: self.switch.row("Ethernet0")["netdev_oper_status"] == "up", 10, "the row says up")
         self.assertEqual(self.seen_of(subscriber), [("Ethernet0", "hset"), ("Ethernet0", "hset")])
 
-    def test_what_is_no_change_wakes_nobody(self) -> None:
+    def test_a_row_without_a_change_wakes_no_consumer(self) -> None:
         portmgrd, teammgrd = self.subscribe(Portmgrd), self.subscribe(Teammgrd)
         seen = self.changes(
             "link set Ethernet0 address 02:00:00:00:00:07", "link set Ethernet0 alias uplink", "link set Ethernet0 mtu 1500",
@@ -99,7 +99,7 @@ class Rows(UpCase):
     def test_moved_to_another_namespace(self) -> None:
         self.assertEqual(self.changes(f"link set Ethernet4 netns {self.switch.far.path}")[-1], ("Ethernet4", "del"))
 
-    def test_a_row_that_somebody_removed_comes_back_whole(self) -> None:
+    def test_a_row_that_another_client_removed_comes_back_whole(self) -> None:
         self.switch.state_db.call("DEL", "PORT_TABLE|Ethernet0")
         self.switch.dut.ip("link set Ethernet0 mtu 2000")
         self.switch.wait_equal()

@@ -214,7 +214,7 @@ class Replay(SonicCase):
         if run == "b":  # the others are so short that connecting takes most commands
             self.assertLess(ours, theirs)
 
-    def test_nobody_pops_at_first(self) -> None:
+    def test_no_consumer_pops_at_first(self) -> None:
         self.replay("a")
 
     def test_orchagent_pops_at_once(self) -> None:

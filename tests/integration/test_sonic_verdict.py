@@ -123,7 +123,7 @@ class ManagementPort(SonicCase):
         switch.redis.start()
         process.wait_for(lambda: self.state() == {"oper_status": "down"}, 20, "it is down")
 
-    def test_by_default_it_is_nobodys(self) -> None:
+    def test_by_default_it_is_not_written(self) -> None:
         self.switch.dut.ip("link add eth0 type veth peer name e0", "link set eth0 up")
         self.come_up()
         self.switch.dut.ip("link set e0 up", "link set Ethernet0 mtu 2000")

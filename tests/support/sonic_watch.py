@@ -118,7 +118,7 @@ class Watch:
             return "writes into CONFIG_DB what is not its own"
         stored = self._fields(CONFIG_DB, args[0])
         over = [field for field, value in zip(args[1::2], args[2::2]) if stored.get(field, value) != value]
-        return "writes over somebody's LOGGER" if over else ""
+        return "writes over another program's LOGGER" if over else ""
 
     def _judge_appl(self, name: str, args: tuple[str, ...]) -> str:
         if name == "publish":

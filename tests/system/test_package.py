@@ -174,7 +174,7 @@ class Package(PackageCase, BoxCase):
         self.far.ip("link set p0 down")
         self.wait_for("redis-cli -n 6 HGET 'PORT_TABLE|Ethernet0' netdev_oper_status", "down")
 
-    def test_who_may_do_what_on_the_bus(self) -> None:
+    def test_callers_permissions_on_the_bus(self) -> None:
         self.install()
         self.healthy()
         call = "busctl call org.sonic.PortSync1 /org/sonic/PortSync1 org.sonic.PortSync1 Resync b false"

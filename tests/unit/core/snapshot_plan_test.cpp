@@ -233,7 +233,7 @@ BOOST_AUTO_TEST_CASE(a_stream_of_losses_is_answered_ever_more_rarely) {
 
 // ---- Requests, and snapshots that cannot begin
 
-BOOST_AUTO_TEST_CASE(one_snapshot_serves_all_who_ask) {
+BOOST_AUTO_TEST_CASE(one_snapshot_serves_all_requests) {
   Planned p(Known::surely);
   p.plan.on_request(p.now);
   p.plan.on_request(p.now + 1s);

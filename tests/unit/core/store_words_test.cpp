@@ -45,13 +45,13 @@ class Store final : public StateSink, public StoreWords {
   [[nodiscard]] std::size_t room() const noexcept override { return open ? 8 : 0; }
   [[nodiscard]] SinkStatistics statistics() const override { return {}; }
   [[nodiscard]] const std::string& error_text() const noexcept override { return text; }
-  [[nodiscard]] const std::string& trouble() const noexcept override { return amiss; }
+  [[nodiscard]] const std::string& trouble() const noexcept override { return fault; }
   [[nodiscard]] bool trouble_ends_by_reading() const noexcept override { return ends_by_reading; }
 
   Observer* observer = nullptr;
   bool open = false;
   std::string text;
-  std::string amiss;
+  std::string fault;
   bool ends_by_reading = false;
   std::vector<Scope> scopes;
   std::vector<std::string> puts;
@@ -184,19 +184,19 @@ BOOST_AUTO_TEST_CASE(a_read_back_that_fails_is_a_trouble_until_one_does_not) {
 
 BOOST_AUTO_TEST_CASE(a_trouble_without_a_failed_row_is_an_event_and_a_trouble_once) {
   begin();
-  store.amiss = "the index cannot be kept, PORT_TABLE: WRONGTYPE";
+  store.fault = "the index cannot be kept, PORT_TABLE: WRONGTYPE";
   turn();
   turn();
   BOOST_TEST(recorder.count(Kind::store_trouble) == 1U);
-  BOOST_TEST(report().trouble == store.amiss);
-  store.amiss.clear();
+  BOOST_TEST(report().trouble == store.fault);
+  store.fault.clear();
   BOOST_TEST(report().trouble == "");
   BOOST_TEST(recorder.count(Kind::store_trouble) == 2U);
 }
 
 // Late writes of a lost connection may be executed after the read-back that follows.
 BOOST_AUTO_TEST_CASE(a_store_with_a_trouble_is_compared_once_more_soon_after_it_opened) {
-  store.amiss = "late writes of a lost connection cannot be prevented, CLIENT KILL: NOPERM";
+  store.fault = "late writes of a lost connection cannot be prevented, CLIENT KILL: NOPERM";
   begin();
   turn(1s);
   BOOST_TEST(store.scopes.empty());
@@ -308,7 +308,7 @@ BOOST_AUTO_TEST_SUITE_END()
 
 BOOST_FIXTURE_TEST_CASE(a_trouble_that_reading_may_end_is_read_until_it_is_over, Fixture) {
   begin();
-  store.amiss = "the index cannot be kept";
+  store.fault = "the index cannot be kept";
   store.ends_by_reading = true;
   turn();
   BOOST_TEST(store.scopes.empty());  // not at once
@@ -319,7 +319,7 @@ BOOST_FIXTURE_TEST_CASE(a_trouble_that_reading_may_end_is_read_until_it_is_over,
   read();
   turn(2s);
   BOOST_REQUIRE(store.scopes.size() == 2U);  // again, for as long as it lasts
-  store.amiss.clear();
+  store.fault.clear();
   store.ends_by_reading = false;
   found(as_it_is);
   read();
@@ -329,7 +329,7 @@ BOOST_FIXTURE_TEST_CASE(a_trouble_that_reading_may_end_is_read_until_it_is_over,
 
 BOOST_FIXTURE_TEST_CASE(a_trouble_that_reading_does_not_end_is_not_read_for_ever, Fixture) {
   begin();
-  store.amiss = "late writes";
+  store.fault = "late writes";
   turn(2s);
   turn(2s);
   BOOST_TEST(store.scopes.empty());

@@ -205,7 +205,7 @@ BOOST_AUTO_TEST_CASE(before_the_ports_are_known_nothing_is_read_written_or_left_
   BOOST_TEST(f.engine.synchronized());
 }
 
-BOOST_AUTO_TEST_CASE(a_read_back_that_waits_for_the_ports_to_be_known_again_keeps_nobody_awake) {
+BOOST_AUTO_TEST_CASE(a_read_back_that_waits_for_the_ports_to_be_known_again_causes_no_wakeups) {
   Fixture f;
   f.begin(ports(1));
   BOOST_TEST(!f.engine.audit(Scope::all));

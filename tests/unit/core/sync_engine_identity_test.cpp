@@ -223,7 +223,7 @@ BOOST_FIXTURE_TEST_CASE(a_bounce_whose_write_was_lost_or_refused_is_written_agai
   BOOST_TEST((sink().log == Log{"put Ethernet0", "put Ethernet0"}));
 }
 
-BOOST_AUTO_TEST_CASE(a_bounce_costs_nothing_where_nobody_asked_for_it) {
+BOOST_AUTO_TEST_CASE(a_bounce_costs_nothing_without_write_bounces) {
   Fixture f;
   f.begin({port(3)});
   f.source.change(make_link(100, "Ethernet0", false));

@@ -154,7 +154,7 @@ BOOST_AUTO_TEST_CASE(after_a_reconnect_rows_are_read_back_and_only_what_differs_
   }
 }
 
-BOOST_AUTO_TEST_CASE(a_store_that_came_back_empty_or_with_old_rows_is_mended) {
+BOOST_AUTO_TEST_CASE(a_store_that_came_back_empty_or_with_old_rows_is_corrected) {
   Fixture f;
   f.begin(ports(3));
   f.sink().close(lost);
@@ -217,7 +217,7 @@ BOOST_AUTO_TEST_CASE(an_audit_repairs_and_counts_rows_that_others_deleted_or_edi
   BOOST_TEST(f.engine.statistics().audits == 2U);
 }
 
-BOOST_AUTO_TEST_CASE(an_audit_finds_rows_that_nobody_knows_of_only_when_asked_for_all) {
+BOOST_AUTO_TEST_CASE(an_audit_finds_unknown_rows_only_when_asked_for_all) {
   Fixture f;
   f.begin(ports(1));
   f.sink().rows["Ethernet99"] = up;

@@ -135,7 +135,7 @@ BOOST_AUTO_TEST_CASE(one_descriptor_drives_source_sinks_and_timers) {
 }
 
 // The synchronizer calls the source before it polls, because nearly always the source is ready.
-BOOST_AUTO_TEST_CASE(a_source_that_always_has_more_keeps_nobody_else_waiting) {
+BOOST_AUTO_TEST_CASE(a_source_that_always_has_more_does_not_starve_the_others) {
   Fixture f;
   DueMonitor monitor;
   f.synchronizer.set_health_monitor(monitor);

@@ -125,7 +125,7 @@ BOOST_AUTO_TEST_CASE(a_reader_that_is_gone_closes_it_for_good) {
   BOOST_TEST(!readable(*f.sink));
 }
 
-BOOST_AUTO_TEST_CASE(a_terminal_that_nobody_reads_does_not_block) {
+BOOST_AUTO_TEST_CASE(a_terminal_without_a_reader_does_not_block) {
   const int master = ::posix_openpt(O_RDWR | O_NOCTTY | O_CLOEXEC);
   BOOST_REQUIRE(master >= 0);
   BOOST_REQUIRE(::grantpt(master) == 0 && ::unlockpt(master) == 0);

@@ -16,7 +16,7 @@ BOOST_AUTO_TEST_CASE(libnl_s_words_are_kept) {
   }
 }
 
-BOOST_AUTO_TEST_CASE(what_a_caller_can_act_on_compares_with_errc_whoever_failed) {
+BOOST_AUTO_TEST_CASE(an_error_that_a_caller_can_act_on_compares_with_errc_whatever_its_category) {
   const auto is = [](int code, std::errc condition) { return std::error_code(code, error_category()) == condition; };
   BOOST_TEST(is(NLE_AF_NOSUPPORT, std::errc::address_family_not_supported));
   BOOST_TEST(is(NLE_PROTO_MISMATCH, std::errc::protocol_not_supported));

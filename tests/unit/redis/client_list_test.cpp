@@ -23,7 +23,7 @@ BOOST_AUTO_TEST_CASE(clients_are_listed_in_order_but_for_those_without_a_name) {
              "3 portsyncd-sonic-1-a\n41 orchagent\n7 portsyncd-mirror-3-c\n");
 }
 
-BOOST_AUTO_TEST_CASE(nonsense_lists_nobody) {
+BOOST_AUTO_TEST_CASE(a_malformed_reply_lists_no_client) {
   for (const char* text : {"", "\n\n", "name", " name=", "name=\n", "lib-name=hiredis", "="}) {
     BOOST_TEST(named(text) == "", text);
   }

@@ -174,14 +174,14 @@ BOOST_AUTO_TEST_CASE(a_kill_that_could_be_done_later_is_not_given_up) {
 }
 
 // A restarted server counts ids anew, so that the same id may belong to an unrelated client.
-BOOST_AUTO_TEST_CASE(after_a_restart_of_the_server_nobody_is_killed) {
+BOOST_AUTO_TEST_CASE(after_a_restart_of_the_server_no_client_is_killed) {
   lost = {{"other", "3"}};
   (void)start();
   BOOST_CHECK(answer_all() == State::done);
   BOOST_TEST(out.commands() == 0U);
 }
 
-BOOST_AUTO_TEST_CASE(without_a_run_id_nobody_is_killed) {
+BOOST_AUTO_TEST_CASE(without_a_run_id_no_client_is_killed) {
   lost = {{"", "3"}};
   (void)start();
   BOOST_CHECK(answer_all(":5\r\n", bulk("# Server\r\n")) == State::done);

@@ -461,7 +461,7 @@ BOOST_AUTO_TEST_CASE(what_a_reconnect_makes_of_port_init_done_whose_answer_was_l
   }
 }
 
-BOOST_FIXTURE_TEST_CASE(a_port_init_done_that_nobody_of_ours_wrote_does_not_count, Fixture) {
+BOOST_FIXTURE_TEST_CASE(a_port_init_done_of_another_writer_does_not_count, Fixture) {
   go_to(InitDone::wanted);
   (void)reconnect(both_there);
   BOOST_TEST(watch.init_done() == InitDone::wanted);

@@ -13,7 +13,7 @@
 
 using namespace portsyncd;
 
-BOOST_AUTO_TEST_CASE(root_the_daemon_s_user_and_its_group_may_change_and_nobody_else) {
+BOOST_AUTO_TEST_CASE(only_root_the_daemon_s_user_and_its_group_may_change) {
   constexpr uid_t user = 400;
   constexpr gid_t group = 500;
   BOOST_TEST(may_change({0, {}}, user, group));
@@ -24,7 +24,7 @@ BOOST_AUTO_TEST_CASE(root_the_daemon_s_user_and_its_group_may_change_and_nobody_
   BOOST_TEST(!may_change(Peer(), user, group));           // the kernel did not report the peer
 }
 
-BOOST_AUTO_TEST_CASE(the_kernel_says_who_is_at_the_other_end) {
+BOOST_AUTO_TEST_CASE(the_kernel_identifies_the_peer) {
   std::array<int, 2> ends{};
   BOOST_REQUIRE(::socketpair(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC, 0, ends.data()) == 0);
   const Peer peer = peer_of(ends[0]);
@@ -38,7 +38,7 @@ BOOST_AUTO_TEST_CASE(the_kernel_says_who_is_at_the_other_end) {
   for (const int end : ends) ::close(end);
 }
 
-BOOST_AUTO_TEST_CASE(what_is_no_unix_socket_has_nobody_at_its_end) {
+BOOST_AUTO_TEST_CASE(a_descriptor_that_is_no_unix_socket_has_no_peer) {
   const Peer peer = peer_of(-1);
   BOOST_TEST(peer.uid == static_cast<uid_t>(-1));
   BOOST_TEST(peer.groups.empty());

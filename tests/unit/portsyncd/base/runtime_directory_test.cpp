@@ -40,7 +40,7 @@ BOOST_FIXTURE_TEST_CASE(it_is_the_first_of_those_that_systemd_sets, Fixture) {
   BOOST_TEST(runtime_directory() == "/run/a");
 }
 
-BOOST_FIXTURE_TEST_CASE(it_is_made_for_everybody_to_enter_whatever_the_umask, Fixture) {
+BOOST_FIXTURE_TEST_CASE(every_user_may_enter_it_whatever_the_umask, Fixture) {
   const std::string path = folder.file("made");
   set(path);
   BOOST_TEST(make_runtime_directory() == path);

@@ -81,7 +81,7 @@ BOOST_FIXTURE_TEST_CASE(a_variable_that_cannot_be_parsed_leaves_what_the_file_sa
   BOOST_TEST(problem(loaded).starts_with("REDIS_PORT: "));
 }
 
-BOOST_FIXTURE_TEST_CASE(the_index_is_off_in_sonic_mode_unless_somebody_wants_it, Fixture) {
+BOOST_FIXTURE_TEST_CASE(the_index_is_off_in_sonic_mode_unless_it_is_configured, Fixture) {
   const std::string sonic = "[database]\nredis_port = 6380\n[sync]\nmode = \"sonic\"\n";
   BOOST_TEST(!load(sonic).config.sync.port_index);
   BOOST_TEST(origin(load(sonic), "sync", "port_index") == "sync.mode");

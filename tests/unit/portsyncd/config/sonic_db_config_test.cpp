@@ -101,7 +101,7 @@ BOOST_AUTO_TEST_CASE(control_characters_in_the_name_of_a_database_do_not_reach_t
              "f: DATABASES.?[31m: instance: expected one of INSTANCES; ignored");
 }
 
-BOOST_AUTO_TEST_CASE(it_gives_the_keys_that_nobody_else_gives) {
+BOOST_AUTO_TEST_CASE(it_gives_the_keys_that_no_other_source_gives) {
   const Fixture f;
   const LoadedConfig loaded = f.load();
   BOOST_TEST(loaded.problems.empty());
@@ -202,7 +202,7 @@ BOOST_FIXTURE_TEST_CASE(a_namespace_has_the_file_that_database_global_json_lists
   BOOST_TEST(loaded.problems.empty());
 }
 
-BOOST_FIXTURE_TEST_CASE(a_server_that_is_set_is_everybodys_whatever_the_namespace, Fixture) {
+BOOST_FIXTURE_TEST_CASE(a_configured_server_serves_all_databases_whatever_the_namespace, Fixture) {
   const LoadedConfig loaded = load("namespace = \"asic0\"\nredis_socket = \"/run/r.sock\"\n");
   BOOST_TEST(loaded.databases.state_db.socket == "/run/r.sock");
   const std::string wanted = "database.namespace asic0 has no effect: " + folder.file("portsyncd.conf") +

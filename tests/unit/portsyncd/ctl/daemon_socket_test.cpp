@@ -131,7 +131,7 @@ BOOST_FIXTURE_TEST_CASE(what_the_daemon_said_before_it_hung_up_is_heard, Fixture
   BOOST_TEST(socket.answer() == "{\"ok\":false}");
 }
 
-BOOST_FIXTURE_TEST_CASE(nothing_more_comes_when_nobody_reads_the_output, Fixture) {
+BOOST_FIXTURE_TEST_CASE(nothing_more_comes_when_the_output_has_no_reader, Fixture) {
   DaemonSocket socket(path);
   accept();
   const UnreadOutput unread;

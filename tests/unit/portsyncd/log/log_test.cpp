@@ -73,7 +73,7 @@ BOOST_FIXTURE_TEST_CASE(lines_of_a_level_and_above_are_written, Fixture) {
   BOOST_TEST(text() == "warning wanted\nerror wanted too\nwarning The log level is off: this is the last line\n");
 }
 
-BOOST_FIXTURE_TEST_CASE(nobody_forges_a_line, Fixture) {
+BOOST_FIXTURE_TEST_CASE(a_message_cannot_forge_a_line, Fixture) {
   open();
   log::info("a\nerror b\x1b[31m");
   BOOST_TEST(text() == "info a?error b?[31m\n");

@@ -50,7 +50,7 @@ struct Fixture {
 
 }  // namespace
 
-BOOST_FIXTURE_TEST_CASE(a_signal_says_who_sent_it, Fixture) {
+BOOST_FIXTURE_TEST_CASE(a_signal_names_its_sender, Fixture) {
   EventLoop::Sender from{-1, -1};
   loop.on_signal(SIGUSR2, [&](const EventLoop::Sender& sender) {
     from = sender;

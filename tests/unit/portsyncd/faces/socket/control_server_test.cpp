@@ -345,7 +345,7 @@ BOOST_FIXTURE_TEST_CASE(a_client_that_goes_in_the_middle_of_an_answer_is_forgott
   });
 }
 
-BOOST_AUTO_TEST_CASE(the_socket_is_everybodys_and_goes_with_its_owner) {
+BOOST_AUTO_TEST_CASE(the_socket_is_open_to_every_user_and_goes_with_its_owner) {
   const TemporaryFolder folder;
   const std::string path = folder.path / "s";
   {

@@ -63,7 +63,7 @@ struct Fixture {
 
 }  // namespace
 
-BOOST_FIXTURE_TEST_CASE(everybody_may_connect_whatever_the_umask, Fixture) {
+BOOST_FIXTURE_TEST_CASE(every_user_may_connect_whatever_the_umask, Fixture) {
   const mode_t before = ::umask(0077);
   const ControlSocket socket(path);
   ::umask(before);
@@ -93,21 +93,21 @@ BOOST_FIXTURE_TEST_CASE(the_file_goes_with_the_socket, Fixture) {
 }
 
 // Such a file remains of an instance that was killed.
-BOOST_FIXTURE_TEST_CASE(a_file_that_nobody_listens_at_is_replaced, Fixture) {
+BOOST_FIXTURE_TEST_CASE(a_socket_without_a_listener_is_replaced, Fixture) {
   { Other(path).listen(1); }
   BOOST_REQUIRE(std::filesystem::exists(path));
   const ControlSocket socket(path);
   BOOST_TEST(Other(path).connect());
 }
 
-BOOST_FIXTURE_TEST_CASE(a_socket_that_somebody_listens_at_is_left_alone, Fixture) {
+BOOST_FIXTURE_TEST_CASE(a_socket_with_a_listener_is_left_alone, Fixture) {
   const Other other(path);
   other.listen(8);
   BOOST_TEST((refusal(path) == std::errc::address_in_use));
   BOOST_TEST(Other(path).connect());
 }
 
-BOOST_FIXTURE_TEST_CASE(somebody_who_is_too_busy_to_be_connected_to_listens_too, Fixture) {
+BOOST_FIXTURE_TEST_CASE(a_listener_with_a_full_queue_counts_as_one, Fixture) {
   const Other other(path);
   other.listen(0);
   const Other client(path);
