@@ -2,21 +2,18 @@
 #define BOOST_TEST_MODULE control
 #include "faces/control.hpp"
 
-#include <sys/eventfd.h>
 #include <unistd.h>
 
 #include <algorithm>
 #include <boost/test/unit_test.hpp>
 #include <cstdio>
 #include <fstream>
-#include <memory>
 #include <string>
 #include <vector>
 
 #include "log/log.hpp"
 #include "support/cpp/allocations.hpp"
-#include "support/cpp/fakes.hpp"
-#include "support/cpp/recorder.hpp"
+#include "support/cpp/control_fixture.hpp"
 
 using namespace portsync;
 using namespace portsync::test;
@@ -43,42 +40,12 @@ struct Observer final : Control::Observer {
   Names received;
 };
 
-struct Fixture {
-  Fixture() {
-    source.descriptor = ::eventfd(0, EFD_CLOEXEC);
-    sync.add_sink(*sink, test_projection(), "sink");
-    sync.set_listener([this](const SyncEvent& event) { control.on_event(event); });
-    BOOST_REQUIRE(!sync.start());
-  }
-  Fixture(const Fixture&) = delete;
-  Fixture& operator=(const Fixture&) = delete;
-  ~Fixture() { ::close(source.descriptor); }
-
+struct Fixture : ControlFixture {
   Names ports(const std::string& pattern) {
     Names names;
     for (const PortStatus& port : control.ports(pattern)) names.emplace_back(port.name);
     return names;
   }
-  void snapshot(const Names& names) {
-    source.snapshot_begin(Cause::initial);
-    std::int32_t ifindex = 100;
-    for (const std::string& name : names) source.change(make_link(++ifindex, name), Cause::initial);
-    source.snapshot_end(Cause::initial);
-  }
-
-  FakeSource source;
-  std::unique_ptr<StateSink> sink = make_callback_sink([](const PortRecord&) { return std::error_code(); },
-                                                       [](std::string_view) { return std::error_code(); });
-  RecordingMonitor monitor;
-  Synchronizer sync{source, {}};
-  Control control{{sync, monitor,
-                   [this] {
-                     return Statistics{sync.statistics(), {}, {}, 0};
-                   },
-                   [] {
-                     return ControlError{ControlError::Kind::failed, "nothing has changed: why"};
-                   },
-                   "Redis at /run/redis.sock", "mirror"}};
 };
 
 }  // namespace

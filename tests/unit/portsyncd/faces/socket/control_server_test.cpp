@@ -23,8 +23,7 @@
 #include <vector>
 
 #include "base/peer.hpp"
-#include "support/cpp/fakes.hpp"
-#include "support/cpp/recorder.hpp"
+#include "support/cpp/control_fixture.hpp"
 #include "support/cpp/temporary_folder.hpp"
 
 using namespace portsync;
@@ -90,17 +89,9 @@ struct Client {
 };
 
 // Runs the server in a loop of the main thread. The test's body is a client in another thread.
-struct Fixture {
-  explicit Fixture(std::int32_t ports = 256) {
-    source.descriptor = ::eventfd(0, EFD_CLOEXEC);
-    sync.add_sink(*sink, test_projection(), "sink");
-    BOOST_REQUIRE(!sync.start());
-    source.snapshot_begin(Cause::initial);
-    for (std::int32_t i = 0; i < ports; ++i) {
-      source.change(make_link(i + 1, "Ethernet" + std::to_string(i)), Cause::initial);
-    }
-    source.snapshot_end(Cause::initial);
-    sync.set_listener([this](const SyncEvent& event) { control.on_event(event); });
+struct Fixture : ControlFixture {
+  explicit Fixture(int ports = 256) {
+    snapshot(ports);
     loop.after(100s, [this] { loop.exit(99); });
     loop.on_readable(wake, [this] {
       std::uint64_t count = 0;
@@ -110,10 +101,7 @@ struct Fixture {
   }
   Fixture(const Fixture&) = delete;
   Fixture& operator=(const Fixture&) = delete;
-  ~Fixture() {
-    ::close(source.descriptor);
-    ::close(wake);
-  }
+  ~Fixture() { ::close(wake); }
 
   void serve(const std::function<void()>& body, ControlServer::Options options = {}) {
     server = std::make_unique<ControlServer>(loop, control, path, options);
@@ -154,19 +142,6 @@ struct Fixture {
 
   TemporaryFolder folder;
   std::string path = folder.path / "control.sock";
-  FakeSource source;
-  std::unique_ptr<StateSink> sink = make_callback_sink([](const PortRecord&) { return std::error_code(); },
-                                                       [](std::string_view) { return std::error_code(); });
-  RecordingMonitor monitor;
-  Synchronizer sync{source, {}};
-  Control control{{sync, monitor,
-                   [this] {
-                     return Statistics{sync.statistics(), {}, {}, 0};
-                   },
-                   [] {
-                     return ControlError{ControlError::Kind::failed, "nothing has changed: why"};
-                   },
-                   "Redis at /run/redis.sock", "mirror"}};
   EventLoop loop;
   int wake = ::eventfd(0, EFD_CLOEXEC | EFD_NONBLOCK);
   std::function<void()> posted;

@@ -2,16 +2,11 @@
 #define BOOST_TEST_MODULE port_listing
 #include "faces/socket/port_listing.hpp"
 
-#include <sys/eventfd.h>
-#include <unistd.h>
-
 #include <boost/test/unit_test.hpp>
-#include <memory>
 #include <string>
 #include <vector>
 
-#include "support/cpp/fakes.hpp"
-#include "support/cpp/recorder.hpp"
+#include "support/cpp/control_fixture.hpp"
 
 using namespace portsync;
 using namespace portsync::test;
@@ -19,29 +14,8 @@ using namespace portsyncd;
 
 namespace {
 
-struct Fixture {
-  explicit Fixture(int ports) {
-    source.descriptor = ::eventfd(0, EFD_CLOEXEC);
-    sync.add_sink(*sink, test_projection(), "sink");
-    BOOST_REQUIRE(!sync.start());
-    source.snapshot_begin(Cause::initial);
-    for (int i = 0; i < ports; ++i) source.change(make_link(i + 1, "Ethernet" + std::to_string(i)), Cause::initial);
-    source.snapshot_end(Cause::initial);
-  }
-  Fixture(const Fixture&) = delete;
-  Fixture& operator=(const Fixture&) = delete;
-  ~Fixture() { ::close(source.descriptor); }
-
-  FakeSource source;
-  std::unique_ptr<StateSink> sink = make_callback_sink([](const PortRecord&) { return std::error_code(); },
-                                                       [](std::string_view) { return std::error_code(); });
-  RecordingMonitor monitor;
-  Synchronizer sync{source, {}};
-  Control control{{sync, monitor,
-                   [this] {
-                     return Statistics{sync.statistics(), {}, {}, 0};
-                   },
-                   [] { return Control::Outcome(); }, "store", "mirror"}};
+struct Fixture : ControlFixture {
+  explicit Fixture(int ports) { snapshot(ports); }
 };
 
 // Returns the names in the order of the text.
