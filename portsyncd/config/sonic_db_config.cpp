@@ -136,7 +136,7 @@ SonicDbConfig read_sonic_db_config(const std::string& path) {
 }
 
 void SonicDescription::add(const std::string& path) {
-  std::vector<Problem> known;  // to whoever loads the configuration
+  std::vector<Problem> known;  // ignored: the loader of the configuration reports them
   files_.emplace_back(path, read_file(path, known));
 }
 

@@ -126,7 +126,7 @@ class Container:
         path.chmod(0o755)
 
     def prepare(self) -> None:
-        """What is in the image beside Debian: swss, a package, and its templates and scripts."""
+        """Adds what the image has besides Debian: swss, a package, and its templates and scripts."""
         upper, switch = self.folder / "upper", self._switch
         (upper / switch.directory.relative_to("/")).mkdir(parents=True)
         self._program(upper / "usr/bin/docker-init.sh", INIT)
@@ -157,7 +157,7 @@ class Container:
         return done.stdout
 
     def files(self) -> dict[str, bytes]:
-        """Of the image's programs and templates, and dpkg's list of diversions."""
+        """Returns the contents of the image's programs and templates, and dpkg's list of diversions."""
         names = self.docker("exec", "swss", "sh", "-c", "ls -d /usr/bin/portsync* /usr/local/bin/portsync* /tmp/*").split()
         names += [SECTION, "/var/lib/dpkg/diversions"]
         return {name: self.docker("exec", "swss", "cat", name).encode() for name in names}

@@ -108,7 +108,7 @@ class MirrorCase(SonicCase):
         self.wait_right()
 
     def test_an_edited_configuration_waits_for_a_reload_or_a_restart(self) -> None:
-        """Of the files that are looked at before the first row, only SONiC's begin again."""
+        """Before the first row, only a change of SONiC's files begins the start again."""
         switch = self.switch
         self.start(switch)
         switch.daemon.wait_for_log("Synchronized")

@@ -158,7 +158,7 @@ class Buildimage(TemplateCase):
                 for path in self.tree.rglob("*") if path.is_file()}
 
     def make(self, text: str, *words: str, environment: Optional[dict[str, str]] = None) -> subprocess.CompletedProcess:
-        """Of a Makefile that has what slave.mk and the rules before ours give."""
+        """Runs make on a Makefile that has what slave.mk and the rules before ours give."""
         head = ("SRC_PATH = src\nCONFIGURED_ARCH = amd64\nDOCKER_ORCHAGENT = docker-orchagent.gz\nSWSS = swss_1.0.0_amd64.deb\n"
                 "$(DOCKER_ORCHAGENT)_DEPENDS += $(SWSS)\nLIBNL3 = libnl-3-200.deb\nLIBNL_ROUTE3 = libnl-route-3-200.deb\n"
                 "LIBNL3_DEV = libnl-3-dev.deb\nLIBNL_ROUTE3_DEV = libnl-route-3-dev.deb\n"

@@ -215,7 +215,7 @@ BOOST_AUTO_TEST_CASE(unreadable_rows_are_left_alone_too_while_no_link_matches) {
   BOOST_TEST(f.engine.statistics().rows_left_alone == 1U);
 }
 
-// What is left of a row (an index entry) when its removal was sent before the read-back began.
+// The rest of a row (an index entry) whose removal was sent before the read-back began.
 BOOST_AUTO_TEST_CASE(what_a_removal_left_is_what_a_new_link_is_compared_with) {
   Fixture f;
   f.begin(ports(2));
