@@ -33,6 +33,7 @@ constexpr seconds stop_limit = 5s;
 constexpr seconds default_audit_interval = 60s;
 constexpr seconds statistics_interval = 60s;
 constexpr seconds databases_interval = 1s;
+constexpr seconds namespace_interval = 1s;
 constexpr seconds flush_interval = 1s;  // between attempts to log or report what was held back
 
 portsync::TimePoint now() {
@@ -87,7 +88,8 @@ void log_hold(const Config::Performance& performance) {
 
 }  // namespace
 
-App::App(const LoadedConfig& loaded, const RestartMarker& restart_marker, LoadConfig load, Output output)
+App::App(const LoadedConfig& loaded, const RestartMarker& restart_marker, const NetworkNamespace& network_namespace,
+         LoadConfig load, Output output)
     : config_(loaded.config),
       databases_(loaded.databases),
       description_(loaded.description),
@@ -97,6 +99,7 @@ App::App(const LoadedConfig& loaded, const RestartMarker& restart_marker, LoadCo
       output_(output),
       filter_{config_.ports.match, std::nullopt},
       restart_marker_(restart_marker),
+      network_namespace_(network_namespace),
       event_log_(microseconds(config_.performance.max_latency_us), seconds(config_.database.retry_interval_secs)),
       report_(now()) {
   connect_signals();
@@ -186,6 +189,21 @@ void App::keep_management_ports() {
   auto options = connection(state_db);
   options.client_name += "-mgmt";
   management_ports_ = std::make_unique<ManagementPorts>(loop_, *monitor_, std::move(options), state_db.separator);
+}
+
+// Reports when the network namespace has lost its name, because the rows are then those of links that nobody else sees.
+// A process without CAP_SYS_ADMIN cannot enter the new namespace.
+void App::watch_network_namespace() {
+  if (!network_namespace_.has_name()) return;
+  loop_.every(namespace_interval, [this] {
+    portsync::Health condition{portsync::Verdict::healthy, ""};
+    if (network_namespace_.has_lost_its_name()) {
+      condition = {portsync::Verdict::degraded,
+                   network_namespace_.path() +
+                       " is another network namespace than the one of this process, or is gone: restart portsyncd"};
+    }
+    monitor_->set_condition("network namespace", condition);
+  });
 }
 
 // Loads the known ifindexes. If a netdev was recreated while portsyncd was not running, its row must be written with
@@ -332,6 +350,7 @@ std::optional<int> App::run_until_end() {
   if (!error) keep_management_ports();
   look_for_second_writer();
   look_at_databases_later();
+  watch_network_namespace();
   if (error) {
     fail("Cannot start: " + error.message());
     return exit_unavailable;

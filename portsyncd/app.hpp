@@ -21,6 +21,7 @@
 #include "log/event_log.hpp"
 #include "log/statistics_report.hpp"
 #include "loop/event_loop.hpp"
+#include "service/network_namespace.hpp"
 #include "service/restart_marker.hpp"
 #include "service/service_notifier.hpp"
 #include "sonic/known_ifindexes.hpp"
@@ -38,9 +39,11 @@ class App {
 
   using LoadConfig = std::function<LoadedConfig()>;
 
-  // `restart_marker` is borrowed. It belongs to the process, which may run one App after another. `load` loads the
-  // configuration again for a reload. Throws std::system_error, which names what could not be opened.
-  App(const LoadedConfig& loaded, const RestartMarker& restart_marker, LoadConfig load, Output output);
+  // `restart_marker` and `network_namespace` are borrowed. They belong to the process, which may run one App after
+  // another. `load` loads the configuration again for a reload. Throws std::system_error, which names what could not be
+  // opened.
+  App(const LoadedConfig& loaded, const RestartMarker& restart_marker, const NetworkNamespace& network_namespace,
+      LoadConfig load, Output output);
 
   // Runs the loop and returns the process's exit status. Returns std::nullopt if the caller must load the configuration
   // again and make a new App from it.
@@ -57,6 +60,7 @@ class App {
   [[nodiscard]] bool databases_have_changed();
   void look_at_databases_later();
   void keep_management_ports();
+  void watch_network_namespace();
   void know_ifindexes();
   void note_ifindexes(const portsync::SyncEvent& event);
   void look_for_second_writer();
@@ -103,6 +107,7 @@ class App {
   const Output output_;
   portsync::PortFilter filter_;
   const RestartMarker& restart_marker_;
+  const NetworkNamespace& network_namespace_;
   EventLoop loop_;
   ServiceNotifier notifier_;
   EventLog event_log_;

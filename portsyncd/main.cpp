@@ -18,6 +18,7 @@
 #include "config/load_config.hpp"
 #include "config/options.hpp"
 #include "log/log.hpp"
+#include "service/network_namespace.hpp"
 #include "service/restart_marker.hpp"
 #include "service/service_notifier.hpp"
 #include "sonic/database_wait.hpp"
@@ -73,10 +74,10 @@ int failed(int status, const std::string& why) {
 }
 
 // Makes an App and returns the result of App::run(). If the App cannot be made, logs why and returns an exit status.
-std::optional<int> run(const LoadedConfig& loaded, const RestartMarker& marker, App::LoadConfig load,
-                       App::Output output) {
+std::optional<int> run(const LoadedConfig& loaded, const RestartMarker& marker,
+                       const NetworkNamespace& network_namespace, App::LoadConfig load, App::Output output) {
   try {
-    App app(loaded, marker, std::move(load), output);
+    App app(loaded, marker, network_namespace, std::move(load), output);
     return app.run();
   } catch (const std::invalid_argument& error) {
     log::error(error.what());
@@ -102,6 +103,7 @@ int run(int argc, const char* const* argv) {
   log_start(loaded);
   if (!valid) return failed(exit_config, without_control_characters(first_error(loaded.problems)->text));
   const RestartMarker marker(runtime_directory());
+  const NetworkNamespace network_namespace("/run/netns/" + loaded.config.database.name_space);
   for (;;) {
     if (!loaded.databases_unknown.empty() && !options.json_lines) {
       auto known = wait_for_databases(loaded, load);
@@ -112,7 +114,7 @@ int run(int argc, const char* const* argv) {
       loaded = *std::move(known);
     }
     const auto output = options.json_lines ? App::Output::json_lines : App::Output::redis;
-    if (const auto status = run(loaded, marker, load, output)) return *status;
+    if (const auto status = run(loaded, marker, network_namespace, load, output)) return *status;
     // Loads the configuration as a restart would. If it has an error by now, keeps the old one.
     LoadedConfig again = load();
     if (any_error(again.problems)) {

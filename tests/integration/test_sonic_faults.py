@@ -3,6 +3,7 @@
 sync.mode = "sonic": orchagent at any pace, Redis that ends and returns, portsyncd killed at any point, two portsyncds.
 """
 
+import os
 import threading
 from pathlib import Path
 from typing import Any, Callable
@@ -462,6 +463,30 @@ class TwoNamespaces(SonicCase):
         self.assertTrue(second.daemon.alive())
         self.write_global(folder, {"": self.switch, "asic0": self.switch, "asic1": second})
         second.wait_loaded("PortConfigDone")
+
+    def test_a_network_namespace_that_is_made_anew(self) -> None:
+        """The process stays in the old one, whose links nobody else sees."""
+        name = f"portsync-test-{os.getpid()}"
+        path = Path("/run/netns") / name
+        if not os.access("/run", os.W_OK):
+            self.skipTest("/run/netns cannot be written")
+        path.parent.mkdir(exist_ok=True)
+        self.addCleanup(path.unlink, missing_ok=True)
+        switch = self.switch
+        path.symlink_to(switch.dut.path)
+        folder = self.directory / "sonic-db"
+        folder.mkdir()
+        self.write_global(folder, {"": switch, name: switch})
+        orchagent = switch.orchagent()
+        switch.start(host=True, environment={"PORTSYNCD_DATABASE_NAMESPACE": name,
+                                             "PORTSYNCD_DATABASE_SONIC_DB_CONFIG": str(folder / "database_config.json")})
+        orchagent.wait_popped("PortInitDone")
+        switch.daemon.wait_status("Healthy")
+        for make_anew in (lambda: None, lambda: path.symlink_to(switch.far.path)):
+            path.unlink(missing_ok=True)
+            make_anew()
+            switch.daemon.wait_status(f"Degraded: {path} is another network namespace")
+        self.assertTrue(switch.daemon.alive())
 
     def write_global(self, folder: Path, switches: dict[str, Switch]) -> None:
         includes = []

@@ -137,6 +137,11 @@ class Package(PackageCase, BoxCase):
         self.wait_for("systemctl show -p StatusText portsyncd@asic0", "StatusText=Healthy\n")
         self.assertEqual(self.show("portsyncd@asic1", "MainPID"), before)
         self.assertIn("crash", self.box.run("journalctl -q -u portsyncd@asic0 | grep Restart"))
+        # The mount of the new name reaches the instance in its sandbox.
+        self.box.run("ip netns del asic1; ip netns add asic1")
+        self.wait_for("systemctl show -p StatusText portsyncd@asic1",
+                      "StatusText=Degraded: /run/netns/asic1 is another network namespace than the one of this process, "
+                      "or is gone: restart portsyncd\n")
 
     def test_an_asic_whose_namespace_comes_late(self) -> None:
         """The instance waits for longer than the start limit allows attempts, and then starts by itself."""
