@@ -58,6 +58,10 @@ SonicLogger::SonicLogger(EventLoop& loop, const portsync::redis::ConnectionOptio
   std::ignore = subscriber_->start(*this);
 }
 
+void SonicLogger::on_refused(std::error_code /*error*/) {
+  log::warning("Cannot subscribe to LOGGER|portsyncd of CONFIG_DB: " + subscriber_->last_error());
+}
+
 void SonicLogger::take_again() {
   level_.clear();
   output_.clear();

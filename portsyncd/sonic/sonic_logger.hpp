@@ -38,6 +38,7 @@ class SonicLogger final : private portsync::redis::Database::Observer,
   void on_open() override { read(); }
   void on_closed(std::error_code) override {}
   void on_subscribed() override { read(); }
+  void on_refused(std::error_code error) override;
   void on_event(std::string_view, std::string_view) override { read(); }
 
   void read();

@@ -143,6 +143,8 @@ void SonicMode::on_event(const LoaderEvent& event) {
     case LoaderEvent::Kind::consumers_heard:
       log::info("A consumer of PORT_TABLE has subscribed since Redis was restarted: swss was restarted, too");
       return monitor_.set_condition("redis restart", {Verdict::healthy, ""});
+    case LoaderEvent::Kind::subscription_refused:
+      return log::warning(text + ": ports that appear there are found by reading, up to a minute late");
     case LoaderEvent::Kind::another_loader:
       log::error("Another portsyncd loads these ports (" + text +
                  "): this one exits, because two would overwrite each other's rows; stop the other one first");

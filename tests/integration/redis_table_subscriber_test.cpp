@@ -34,6 +34,10 @@ struct Follower : redis::TableSubscriber::Observer {
     ++subscribed;
     if (when_subscribed) when_subscribed();
   }
+  void on_refused(std::error_code error) override {
+    BOOST_TEST((error == redis::Errc::noperm || error == redis::Errc::loading));
+    refused.push_back(subscriber->last_error());
+  }
   void on_event(std::string_view name, std::string_view event) override {
     events.push_back(std::string(name) + ' ' + std::string(event));
     if (when_event) when_event();
@@ -43,6 +47,7 @@ struct Follower : redis::TableSubscriber::Observer {
   std::unique_ptr<redis::TableSubscriber> subscriber;
   int subscribed = 0;
   Strings events;
+  Strings refused;
   std::function<void()> when_subscribed, when_event;
 };
 
@@ -116,6 +121,19 @@ BOOST_FIXTURE_TEST_CASE(events_of_the_tables_rows_are_reported_in_order, Fixture
              boost::test_tools::per_element());
   process_until_idle(*subscriber);
   BOOST_TEST(subscriber->last_error() == "");
+}
+
+BOOST_FIXTURE_TEST_CASE(a_refused_subscription_is_reported_once_for_each_reason, FakeFixture) {
+  int asked = 0;
+  server.script = [&](const std::string& command) -> std::optional<std::string> {
+    if (!command.starts_with("PSUBSCRIBE ") || ++asked > 4) return usual(command);
+    return asked <= 3 ? "-NOPERM this user has no permissions to access one of the channels\r\n" : "-LOADING now\r\n";
+  };
+  follow();
+  BOOST_TEST(asked == 5);
+  BOOST_REQUIRE(refused.size() == 2U);
+  BOOST_TEST(refused[0].find("NOPERM this user has no permissions") != std::string::npos);
+  BOOST_TEST(refused[1].find("LOADING now") != std::string::npos);
 }
 
 BOOST_FIXTURE_TEST_CASE(only_the_rows_that_are_named_are_followed, Fixture) {

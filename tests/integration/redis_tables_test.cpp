@@ -412,7 +412,7 @@ BOOST_FIXTURE_TEST_CASE(a_user_with_these_keys_and_this_channel_may, ProducerFix
 }
 
 BOOST_FIXTURE_TEST_CASE(a_row_whose_message_is_refused_notifies_no_consumer_until_it_is_sent, ProducerFixture) {
-  server({"ACL", "SETUSER", "default", "-publish"});  // "resetchannels" would close the test's own channel, too
+  server({"ACL", "SETUSER", "default", "-srem", "-publish"});  // "resetchannels" would close the test's own channel, too
   for (int attempt = 0; attempt < 2; ++attempt) {
     BOOST_TEST(static_cast<bool>(done(producer().set(ports(2, 1), keep()))));
     BOOST_TEST(database->last_error().find("(PUBLISH PORT_TABLE_CHANNEL@0)") != std::string::npos);

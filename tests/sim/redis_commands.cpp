@@ -230,7 +230,7 @@ void RedisServer::scan(Client& client, const Words& words) {
 // KEYS: the waiting keys, the keys to delete, each row's staged hash. ARGV: the channel, and for each row its name,
 // the number of words that follow, and these words.
 void RedisServer::eval(Client& client, const Words& words) {
-  if (words[1].find("not call('PUBLISH', ARGV[1], 'G') then call('SREM'") == std::string_view::npos) {
+  if (words[1].find("call('PUBLISH', ARGV[1], 'G') then call('SADD'") == std::string_view::npos) {
     return resp::error(client.out, "ERR the simulated server does not know this script");
   }
   const std::size_t count = to_number(words[2]);
@@ -274,9 +274,9 @@ bool RedisServer::stage_row(Client& client, const Words& keys, std::size_t key, 
                  arguments.begin() + static_cast<std::ptrdiff_t>(end));
     done = done && call(words);
   }
-  if (!done || !call({"SADD", keys[0], name})) return false;
-  if (client.out != ":1\r\n" || call({"PUBLISH", arguments[0], "G"})) return true;
-  return call({"SREM", keys[0], name}) && false;
+  if (!done || !call({"SISMEMBER", keys[0], name})) return false;
+  if (client.out != ":0\r\n") return true;
+  return call({"PUBLISH", arguments[0], "G"}) && call({"SADD", keys[0], name});
 }
 
 }  // namespace sim

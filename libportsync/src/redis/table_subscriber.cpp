@@ -33,6 +33,7 @@ class RedisTableSubscriber final : public TableSubscriber {
   void subscribe();
   void on_reply(const Reply& reply);
   void on_message(const Reply& message);
+  void on_refused(const Reply& reply);
   void give_up();
 
   const TableSubscriberOptions options_;
@@ -40,6 +41,7 @@ class RedisTableSubscriber final : public TableSubscriber {
   Connection connection_;
   Observer* observer_ = nullptr;  // nullptr: stopped
   std::size_t awaited_ = 0;       // outstanding replies to the subscriptions
+  std::string refusal_;           // as it was reported; "" = the latest subscription was not refused
   os::ProcessFlag processing_;
 };
 
@@ -86,13 +88,22 @@ void RedisTableSubscriber::subscribe() {
   awaited_ = out.commands();
 }
 
-// Closes the connection after an error. The next one, after the pause, tries again, because an error may pass (LOADING,
-// NOPERM).
 void RedisTableSubscriber::on_reply(const Reply& reply) {
-  if (reply.is_error()) return connection_.close(classify(reply.text()), reply.text());
+  if (reply.is_error()) return on_refused(reply);
   const std::string_view expected = options_.names.empty() ? "psubscribe" : "subscribe";
   if (reply.size() != 3 || reply[0].text() != expected) return give_up();
-  if (--awaited_ == 0) observer_->on_subscribed();
+  if (--awaited_ > 0) return;
+  refusal_.clear();
+  observer_->on_subscribed();
+}
+
+// Closes the connection. The next one, after the pause, tries again, because an error may pass (LOADING, NOPERM).
+void RedisTableSubscriber::on_refused(const Reply& reply) {
+  const std::error_code error = classify(reply.text());
+  const bool is_new = refusal_ != reply.text();
+  refusal_ = reply.text();
+  connection_.close(error, reply.text());
+  if (is_new) observer_->on_refused(error);
 }
 
 // Ignores messages before the last reply, because the observer reads the table after that.
@@ -112,6 +123,7 @@ void RedisTableSubscriber::give_up() {
 }  // namespace
 
 TableSubscriber::Observer::~Observer() = default;
+void TableSubscriber::Observer::on_refused(std::error_code /*error*/) {}
 
 std::unique_ptr<TableSubscriber> make_table_subscriber(TableSubscriberOptions options) {
   return std::make_unique<RedisTableSubscriber>(std::move(options));

@@ -160,8 +160,8 @@ class Reading : public std::enable_shared_from_this<Reading> {
 // Stages rows. If a command of a row is refused, the script still stages the other rows. It returns the first refusal.
 //
 // The script adds a name to the set of waiting names only after the rest of the row is staged, because a consumer fails
-// on a name without its row. If PUBLISH is refused, the script removes the name again: a name that is already in the
-// set gets no message, and so would never get one. Apart from refusals the order does not matter, because a script is
+// on a name without its row. It publishes before that: a name that is already in the set gets no message, so a name
+// whose PUBLISH was refused must not get into it. Apart from refusals the order does not matter, because a script is
 // atomic. Fields are set 500 at a time, because Lua unpacks no more than some thousands of words.
 //
 // KEYS: the set of waiting names, the set of names to delete, and each row's staged hash. ARGV: the channel (which is
@@ -181,7 +181,7 @@ for row = 3, #KEYS do
   for first = at + 2, last, 1000 do
     done = done and call('HSET', KEYS[row], unpack(ARGV, first, math.min(first + 999, last)))
   end
-  if done and call('SADD', KEYS[1], name) == 1 and not call('PUBLISH', ARGV[1], 'G') then call('SREM', KEYS[1], name) end
+  if done and call('SISMEMBER', KEYS[1], name) == 0 and call('PUBLISH', ARGV[1], 'G') then call('SADD', KEYS[1], name) end
   at = last + 1
 end
 return refusal or redis.status_reply('OK'))";

@@ -31,7 +31,11 @@ void ApplWatch::on_closed() {
   if (check_ == Check::asking) check_ = Check::idle;
   if (check_ == Check::asking_again) check_ = Check::refused;
   retry_at_.reset();
-  if (consumers_ != Consumers::listening && !count_at_) count_at_ = TimePoint();  // the reply is lost
+  on_count_lost();
+}
+
+void ApplWatch::on_count_lost() {
+  if (consumers_ != Consumers::listening && !count_at_) count_at_ = TimePoint();
 }
 
 void ApplWatch::on_waiting(const std::string& name) {

@@ -121,6 +121,8 @@ class ApplWatch {
   void on_init_failed(bool refused, TimePoint now);
   // `count` consumers are subscribed. Pass 0 if the number is unknown: only a consumer that was seen counts.
   [[nodiscard]] Tasks on_consumers(std::size_t count, TimePoint now);
+  // The connection was lost before the reply: they are counted once APPL_DB is open again.
+  void on_count_lost();
   [[nodiscard]] Tasks on_time(TimePoint now);
 
   // Returns when to call on_time(); std::nullopt: not before another event.

@@ -156,6 +156,10 @@ class PortLoaderImpl final : public PortLoader, private PortGate::Observer {
     explicit Subscription(PortLoaderImpl& its_loader) : loader(its_loader) {}
     void on_subscribed() override { loader.watch_.on_subscribed(); }
     void on_event(std::string_view name, std::string_view event) override { loader.watch_.on_row_event(name, event); }
+    void on_refused(std::error_code error) override {
+      const std::string text = "cannot subscribe to " + loader.appl_.name + ": " + loader.subscriber_->last_error();
+      loader.report({.kind = LoaderEvent::Kind::subscription_refused, .text = text, .error = error});
+    }
     PortLoaderImpl& loader;
   };
 
@@ -570,6 +574,7 @@ class PortLoaderImpl final : public PortLoader, private PortGate::Observer {
     std::ignore = appl_.database->command(
         {"PUBSUB", "NUMSUB", channel_}, [this](std::error_code error, const redis::Answer& answer) {
           if (!running()) return;
+          if (error && !appl_.database->open()) return watch_.on_count_lost();
           const bool counted = !error && answer.elements.size() == 2;
           perform(watch_.on_consumers(counted ? static_cast<std::size_t>(answer.elements[1].integer) : 0, now_));
         });

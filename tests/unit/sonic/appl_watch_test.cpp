@@ -348,6 +348,19 @@ BOOST_FIXTURE_TEST_CASE(a_restart_while_the_ports_were_loaded_counts_too, Fixtur
   BOOST_TEST(watch.on_time(now + 1s) == Tasks{Task::count_consumers});
 }
 
+BOOST_FIXTURE_TEST_CASE(a_count_that_is_lost_with_its_connection_is_no_absence_of_consumers, Fixture) {
+  begin({}, false);
+  (void)reconnect(config_there, "b");
+  BOOST_TEST(watch.on_time(now + 1s) == Tasks{Task::count_consumers});
+  watch.on_count_lost();
+  watch.on_closed();
+  BOOST_TEST(watch.consumers() == Consumers::doubted);
+  (void)reconnect(config_there, "b");
+  const Tasks tasks = watch.on_time(now + 2s);
+  BOOST_TEST((std::count(tasks.begin(), tasks.end(), Task::count_consumers) == 1));
+  BOOST_TEST(watch.on_consumers(1, now + 2s) == Tasks{});
+}
+
 BOOST_FIXTURE_TEST_CASE(consumers_that_came_back_were_never_deaf, Fixture) {
   begin({}, false);
   (void)reconnect(config_there, "b");

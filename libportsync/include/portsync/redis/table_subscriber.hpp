@@ -35,6 +35,9 @@ class PORTSYNC_API TableSubscriber : public Pollable {
     virtual void on_subscribed() = 0;
     // The row had this event: "hset", "del", "expired", …. Read the row to learn its present contents.
     virtual void on_event(std::string_view name, std::string_view event) = 0;
+    // Redis refused the subscription: last_error() says why. It is tried again after a pause, and no event arrives
+    // before on_subscribed(). Called once for each reason. Does nothing by default.
+    virtual void on_refused(std::error_code error);
   };
 
   // Subscribes, and does so again after every loss of the connection, until stop(). Returns Errc::already_started

@@ -88,6 +88,9 @@ struct LoaderEvent {
     // missing_interval.
     consumers_deaf,
     consumers_heard,  // a consumer has subscribed
+    // text, error: APPL_DB refuses the subscription to its table, which is tried again. Until then ports that appear
+    // there are found by reading, with pauses of up to a minute.
+    subscription_refused,
   };
   Kind kind = Kind::waiting;                        // decides which other members are set
   StartMode mode = StartMode::cold;                 // how the loader starts
