@@ -191,7 +191,7 @@ void App::keep_management_ports() {
   management_ports_ = std::make_unique<ManagementPorts>(loop_, *monitor_, std::move(options), state_db.separator);
 }
 
-// Reports when the network namespace has lost its name, because the rows are then those of links that nobody else sees.
+// Reports when the network namespace has lost its name, because no other program then sees the links of the rows.
 // A process without CAP_SYS_ADMIN cannot enter the new namespace.
 void App::watch_network_namespace() {
   if (!network_namespace_.has_name()) return;

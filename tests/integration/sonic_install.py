@@ -298,7 +298,7 @@ class Install(SonicCase):
         done = self.install("--limit", int(20 * process.PATIENCE), package=self.altered(script))
         self.assertEqual(done.returncode, 1, done.stdout)
         self.assertRegex(done.stderr, "container swss: swss is not up after [0-9]+ s; it is undone")
-        self.assertNotIn("after the undoing either", done.stderr)
+        self.assertNotIn("after the changes were undone either", done.stderr)
         self.assertEqual(self.container.files(), before)
         self.wait_old()
 

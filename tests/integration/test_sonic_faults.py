@@ -465,7 +465,7 @@ class TwoNamespaces(SonicCase):
         second.wait_loaded("PortConfigDone")
 
     def test_a_network_namespace_that_is_made_anew(self) -> None:
-        """The process stays in the old one, whose links nobody else sees."""
+        """The process stays in the old namespace, whose links no other program sees."""
         name = f"portsync-test-{os.getpid()}"
         path = Path("/run/netns") / name
         if not os.access("/run", os.W_OK):

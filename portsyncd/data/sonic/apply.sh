@@ -7,12 +7,12 @@ usage() {
   cat <<'END_OF_USAGE'
 usage: apply.sh [--rules-only] DIRECTORY
 
-DIRECTORY is a checkout of sonic-buildimage. This writes, and writes again when it is called again:
+DIRECTORY is a checkout of sonic-buildimage. apply.sh writes these files. A second call replaces them:
 
-  rules/portsyncd.mk, rules/portsyncd.dep           the package portsyncd-swss, and docker-orchagent depends on it
+  rules/portsyncd.mk, rules/portsyncd.dep           the package portsyncd-swss, and docker-orchagent's dependency on it
   src/portsyncd/                                    a Makefile, this source as a tar archive, and its checksum
   dockers/docker-orchagent/supervisord.conf*.j2     PORTSYNCD_SYNC_MODE=sonic in the section of portsyncd
-  sonic-slave-*/Dockerfile.j2                       the packages that the build needs beside what the slave has
+  sonic-slave-*/Dockerfile.j2                       the packages that the build needs besides those of the slave
 
 Look at the result with `git diff`, and commit it. --rules-only: only the first two.
 END_OF_USAGE
@@ -32,7 +32,7 @@ done
 here=$(cd "$(dirname "${BASH_SOURCE[0]}")" && pwd)
 top=$(cd "$here/../../.." && pwd)
 to=$1
-# The other packages of the build are in SONiC's slaves already.
+# SONiC's slaves already have the other packages that the build needs.
 slave_packages=(libcli11-dev libspdlog-dev libtoml11-dev)
 
 fail() {

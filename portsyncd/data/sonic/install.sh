@@ -1,6 +1,6 @@
 #!/usr/bin/env bash
 # SPDX-License-Identifier: Apache-2.0
-# Installs portsyncd in the swss containers of a SONiC switch that runs, or removes it again.
+# Installs portsyncd in the swss containers of a running SONiC switch, or removes it again.
 set -euE
 
 usage() {
@@ -9,16 +9,16 @@ usage: install.sh [--dry-run] [--any-release] [--limit SECONDS] portsyncd-swss_V
        remove.sh [--dry-run] [--limit SECONDS]
 
 On the switch, as root, with section.py beside it. In each container swss, swss0, swss1, ... it installs the package,
-sets sonic mode in supervisord's template, and restarts swss. A restart of swss restarts syncd, teamd and what else
+sets sonic mode in supervisord's template, and restarts swss. A restart of swss restarts syncd, teamd and everything else that
 depends on it: traffic stops until they are up again.
 
 Before it changes anything it checks the release, the container's Debian, architecture and libraries, and that swss is
-up. If swss is not up again after the limit, by default 300 seconds, it undoes all and restarts swss once more.
+up. If swss is not up again after the limit, by default 300 seconds, it undoes everything and restarts swss once more.
 
   --dry-run       checks, and prints what it would do
-  --any-release   for a release that portsyncd was not tried with
+  --any-release   accepts a release that portsyncd was not tested with
 
-What is installed is lost when SONiC makes the container anew: after an upgrade of the image or another HwSKU.
+The installed files are lost when SONiC recreates the container: after an upgrade of the image, or with another HwSKU.
 
 Exit status: 0, or 1 if a check failed or everything was undone, or 2 for a bad command line.
 END_OF_USAGE
@@ -54,7 +54,7 @@ fail() {
   exit 1
 }
 
-# change COMMAND...: what alters the switch.
+# change COMMAND...: runs a command that alters the switch, or prints it with --dry-run.
 change() {
   if [ -n "$dry" ]; then
     echo "would run: $*"
@@ -64,14 +64,14 @@ change() {
   fi
 }
 
-# --- what is there ---
+# --- the switch as it is ---
 
 # field NAME: of SONiC's version file.
 field() {
   sed -n "s/^$1: *'\{0,1\}\([^']*\)'\{0,1\}\$/\1/p" /etc/sonic/sonic_version.yml
 }
 
-# Prints the variables that portsyncd needs with this release, beside the mode.
+# Prints the variables that portsyncd needs with this release, besides the mode.
 variables_of_release() {
   local release
   [ -r /etc/sonic/sonic_version.yml ] || fail "/etc/sonic/sonic_version.yml: not there; is this a SONiC switch?"
@@ -88,15 +88,15 @@ other_release() {
   [ -n "$any_release" ] || fail "$1: expected 202411, 202505, 202511, 202605 or master; --any-release installs it anyway"
 }
 
-# A container that portsyncd keeps from running can still be freed of it.
+# remove.sh also needs containers that do not run, because portsyncd may be the reason.
 containers() {
   local all=()
   [ $what = install ] || all=(--all)
   docker ps "${all[@]+"${all[@]}"}" --format '{{.Names}}' | grep -E '^swss[0-9]*$' | sort
 }
 
-# start_for_exec CONTAINER: docker can run a command only in a container that runs. One that supervisord ends, because
-# portsyncd is a critical process, runs for some seconds.
+# start_for_exec CONTAINER: starts the container if necessary, because docker runs a command only in a running one. A
+# container that supervisord ends, because portsyncd is a critical process, runs for some seconds.
 start_for_exec() {
   local end=$((SECONDS + 60))
   [ -z "$dry" ] || return 0
@@ -194,7 +194,7 @@ put() {
 take_out() {
   start_for_exec "$1"
   edit "$1" remove
-  # Also what is installed in part only.
+  # Also a package that is only installed in part.
   if docker exec "$1" dpkg-query --show portsyncd-swss >/dev/null 2>&1; then
     start_for_exec "$1"
     change docker exec "$1" dpkg --purge portsyncd-swss
@@ -224,12 +224,12 @@ undo() {
   set +e
   echo "install.sh: $1; it is undone" >&2
   for container in $changed; do
-    systemctl stop "$(service "$container")"  # it would be started again and again meanwhile
+    systemctl stop "$(service "$container")"  # so that systemd does not start it again and again meanwhile
     take_out "$container"
     restart "$container"
   done
   for container in $changed; do
-    wait_up "$container" || echo "install.sh: container $container: swss is not up after the undoing either; see \
+    wait_up "$container" || echo "install.sh: container $container: swss is not up after the changes were undone either; see \
 'docker exec $container supervisorctl status' and /var/log/syslog" >&2
   done
   exit 1

@@ -4,11 +4,11 @@
 Sets sonic mode in the section [program:portsyncd] of a supervisord template of docker-orchagent, in place.
 
   section.py add FILE [NAME=VALUE]...    PORTSYNCD_SYNC_MODE=sonic and these variables into the section's environment
-  section.py remove FILE                 takes what `add` put there out again
+  section.py remove FILE                 removes what `add` put there
   section.py check FILE                  ends with 0 if the section is as `add` leaves it, with 1 if not
 
 The section keeps all its other lines: priority, what it waits for, and lines of jinja. `add` again replaces what it
-added before. Exit status 2: there is no such section, or a value cannot be written.
+added before. Exit status 2: there is no such section, or the environment cannot hold a value.
 """
 
 import os
@@ -24,11 +24,11 @@ NOTE = "# Added by section.py of portsyncd:"
 
 
 class CannotEdit(Exception):
-    """The file or the variables are not as they must be."""
+    """The file has no such section, or a variable cannot be written."""
 
 
 def section_of(lines: list[str]) -> tuple[int, int]:
-    """The lines of the section: its first, and the one behind its last."""
+    """Returns the index of the section's first line, and of the line after its last."""
     starts = [number for number, line in enumerate(lines) if line.strip() == SECTION]
     if len(starts) != 1:
         raise CannotEdit(f"expected one section {SECTION}, found {len(starts)}")
@@ -42,7 +42,7 @@ def removed(text: str) -> str:
     lines = text.splitlines(keepends=True)
     start, end = section_of(lines)
     kept: list[str] = []
-    ours = 0  # how many lines after a note
+    ours = 0  # lines after a note that are ours and still to come
     for line in lines[start:end]:
         if line.startswith(NOTE):
             ours = int(line[len(NOTE):].split()[0])
@@ -69,7 +69,7 @@ def added(text: str, variables: list[str]) -> str:
     command = next((number for number, line in enumerate(section) if line.startswith("command=")), None)
     if command is None:
         raise CannotEdit(f"{SECTION} has no line command=")
-    # If jinja leaves a later environment= in, for a build with ASan, that one is valid, so it has ours, too.
+    # In a build with ASan, jinja keeps a later environment=, and supervisord uses the last one: so it needs ours, too.
     section = [f"environment={environment},{line[len('environment='):]}" if line.startswith("environment=") else line
                for line in section]
     ours = [f"environment={environment}\n"]
@@ -87,7 +87,7 @@ def is_added(text: str) -> bool:
 
 
 def replace(path: Path, text: str) -> None:
-    """Whole or not at all, with the file's mode."""
+    """Replaces the whole file or nothing, and keeps its mode."""
     new = path.with_name(path.name + ".portsyncd-new")
     new.write_text(text)
     os.chmod(new, path.stat().st_mode & 0o7777)

@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: Apache-2.0
-# portsyncd for docker-orchagent, in the place of sonic-swss's.
+# portsyncd for docker-orchagent, in place of sonic-swss's.
 
 PORTSYNCD_VERSION = 0.1.0
 PORTSYNCD_REVISION = 1
@@ -18,6 +18,6 @@ $(eval $(call add_derived_package,$(PORTSYNCD),$(PORTSYNCD_DBG)))
 
 export PORTSYNCD_VERSION PORTSYNCD_SOURCE PORTSYNCD PORTSYNCD_DBG
 
-# Dockerfile.j2 installs what its image depends on; docker-sonic-vs takes it from docker-orchagent.
+# Dockerfile.j2 installs the packages that its image depends on; docker-sonic-vs takes it from docker-orchagent.
 $(DOCKER_ORCHAGENT)_DEPENDS += $(PORTSYNCD)
 $(DOCKER_ORCHAGENT)_DBG_DEPENDS += $(PORTSYNCD_DBG)
