@@ -42,6 +42,15 @@ class HealthCase(Case):
         return f"Redis at {self.redis.socket}"
 
 
+class ShortestStall(Case):
+    config = {"health": {"max_stall_seconds": 1}, "sync": {"audit_interval_secs": 1}}
+
+    def test_rows_that_are_stored_in_time_are_never_overdue(self) -> None:
+        """The first report says that rows wait. They are stored a millisecond later, and a second later that must be known."""
+        process.wait_for(lambda: self.daemon.log().count("debug Audit of ") >= 3, 20, "three seconds of it")
+        self.assertNotIn("Unhealthy", self.daemon.log())
+
+
 class RedisAway(HealthCase):
     config = {**HealthCase.config, "sync": {"audit_interval_secs": 1}}
 

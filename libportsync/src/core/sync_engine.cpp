@@ -12,6 +12,9 @@ namespace portsync::core {
 namespace {
 
 constexpr std::chrono::seconds report_interval{1};
+// The monitor judges the age of a waiting row by its own clock. So a row that a report has as waiting is reported again
+// before it is a second old, because it may have been stored by then.
+constexpr std::chrono::milliseconds reported_again_at_age{900};
 
 std::string join(const std::vector<std::string>& words) {
   std::string text;
@@ -251,6 +254,11 @@ void SyncEngine::report() {
   context_.report_due = false;
   next_report_ = recent_end();
   reported_ = health();
+  for (const SinkReport& sink : reported_.sinks) {
+    if (!sink.pending_since) continue;
+    const TimePoint again = *sink.pending_since + reported_again_at_age;
+    if (again > context_.now) next_report_ = earliest(next_report_, again);
+  }
   monitor_->report(reported_);
   reported_.sinks.clear();
 }

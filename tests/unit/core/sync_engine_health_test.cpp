@@ -92,6 +92,25 @@ BOOST_FIXTURE_TEST_CASE(a_flood_is_reported_once_a_second_and_none_of_its_rows_i
   BOOST_TEST(count() - before <= 6U);
 }
 
+// Otherwise the monitor's timer would judge the age of a row that has been stored meanwhile.
+BOOST_FIXTURE_TEST_CASE(a_row_that_a_report_has_as_waiting_is_reported_again_before_it_can_be_overdue, HealthFixture) {
+  constexpr auto shortest_stall = 1s;  // of health.max_stall_seconds
+  begin(ports(1));
+  wake_ups();
+  source.change(make_link(100, "Ethernet0", false));
+  source.drained();
+  turn();
+  turn(1ms);
+  source.counted.snapshot_pending = true;
+  engine.source_may_have_changed();
+  turn();
+  BOOST_REQUIRE(last_sink().pending_since.has_value());
+  const TimePoint overdue = *last_sink().pending_since + shortest_stall;
+  settle();
+  turn(overdue - 1ms - now);
+  BOOST_TEST(!last_sink().pending_since.has_value());
+}
+
 BOOST_FIXTURE_TEST_CASE(refusals_of_many_rows_are_reported_once_a_second, HealthFixture) {
   begin(ports(100));
   turn(2s);
