@@ -217,7 +217,7 @@ void RedisServer::dispatch(Client& client, const Words& words) {
   if (!complaint.empty()) {
     if (known != nullptr && known->first_key != 0 && words.size() > known->first_key) {
       const std::string key(words[known->first_key]);
-      if (known->writes) unsure_[key] = never;
+      unsure_[key] = never;
       if (!known->writes) unread_.insert(key);
     }
     if (client.in_transaction && command != "exec" && command != "discard") client.aborted = true;

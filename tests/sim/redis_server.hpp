@@ -73,7 +73,7 @@ class RedisServer final : public Listener {
   }
   void set_idle_timeout(Time timeout);  // 0 = none
   RedisRefusals refusals;
-  // Returns whether a write to this key was refused, and no command has read it since, or not for a second.
+  // Returns whether a command of this key was refused, and no command has read the key since, or not for a second.
   [[nodiscard]] bool is_unsure(const std::string& key) const;
   // Returns whether the latest command that should read this key was refused.
   [[nodiscard]] bool is_unread(const std::string& key) const { return unread_.count(key) != 0; }
