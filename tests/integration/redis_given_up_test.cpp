@@ -167,6 +167,22 @@ BOOST_AUTO_TEST_CASE(a_kill_that_is_refused_is_a_trouble_until_it_is_not) {
   BOOST_TEST(server.count("PING") > 0U);  // then the probe is a PING again
 }
 
+// The kill once waited for a quiet connection, which a busy switch never has.
+BOOST_AUTO_TEST_CASE(a_refused_kill_is_tried_again_on_a_busy_connection) {
+  options.connection.probe_interval = 10s;
+  options.connection.retry_interval = 50ms;
+  answers["CLIENT KILL"] = no_kill;
+  open();
+  lose();
+  reopen();
+  answers.erase("CLIENT KILL");
+  int batches = 0;
+  BOOST_TEST(harness->run([&] {
+    if (++batches % 2 == 0) put_and_flush();
+    return words().trouble().empty();
+  }));
+}
+
 BOOST_AUTO_TEST_CASE(a_lost_connection_to_a_server_without_a_run_id_is_a_fault) {
   const std::string refused = "-NOPERM this user has no permissions to run the 'info' command\r\n";
   server.script = [refused](const std::string& command) {

@@ -13,6 +13,7 @@
 #include <stdexcept>
 #include <utility>
 
+#include "core/earliest.hpp"
 #include "os/socket.hpp"
 #include "redis/error_reply.hpp"
 
@@ -182,8 +183,9 @@ std::optional<TimePoint> Connection::deadline() const noexcept {
       break;
   }
   if (!unanswered_.empty()) return answer_deadline();
-  if (probe_interval_.count() > 0) return last_traffic_ + probe_interval_;
-  return std::nullopt;
+  std::optional<TimePoint> probe;
+  if (probe_interval_.count() > 0) probe = last_traffic_ + probe_interval_;
+  return late_writes_.empty() ? probe : core::earliest(probe, kill_at());
 }
 
 Connection::Event Connection::next() {
@@ -257,7 +259,7 @@ Connection::Event Connection::idle() {
   } else if (now_ >= (state_ == State::handshake ? attempt_deadline_ : answer_deadline().value_or(TimePoint::max()))) {
     fail_timeout("no answer in time");
   } else if (state_ == State::open) {
-    probe_if_quiet();
+    probe_if_due();
   }
   return Event::none;
 }
@@ -370,6 +372,7 @@ Connection::Event Connection::on_handshake_reply() {
   }
   settle_lost();
   state_ = State::open;
+  killed_at_ = now_;
   refusing_since_.reset();
   opened_at_ = last_traffic_ = now_;
   ++statistics_.opens;
@@ -389,7 +392,7 @@ void Connection::settle_lost() {
 }
 
 // Returns the oldest lost connection of this server that is not killed yet.
-std::vector<ClientIdentity>::iterator Connection::unkilled() {
+std::vector<ClientIdentity>::const_iterator Connection::unkilled() const {
   return std::find_if(lost_.begin(), lost_.end(),
                       [this](const ClientIdentity& lost) { return lost.run_id == identity().run_id; });
 }
@@ -445,13 +448,22 @@ std::optional<TimePoint> Connection::answer_deadline() const noexcept {
   return clock_.deadline(unanswered_.front().since, options_.timeout);
 }
 
+std::optional<TimePoint> Connection::kill_at() const {
+  if (late_writes_.empty() || unkilled() == lost_.end()) return std::nullopt;
+  return killed_at_ + options_.retry_interval;
+}
+
 // Sends a probe if the connection is quiet. If a lost connection is still to be killed, the probe is another CLIENT
-// KILL, because the permission may have been granted meanwhile.
-void Connection::probe_if_quiet() {
-  if (probe_interval_.count() == 0 || !unanswered_.empty() || out_.commands() > counted_) return;
-  if (now_ < last_traffic_ + probe_interval_) return;
-  if (const auto lost = unkilled(); lost != lost_.end()) {
-    out_.add({"CLIENT", "KILL", "ID", lost->client_id});
+// KILL, because the permission may have been granted meanwhile. That one does not wait for a quiet connection.
+void Connection::probe_if_due() {
+  if (!unanswered_.empty() || out_.commands() > counted_) return;
+  const std::optional<TimePoint> kill = kill_at();
+  const bool kills = kill && now_ >= *kill;
+  const bool is_quiet = probe_interval_.count() > 0 && now_ >= last_traffic_ + probe_interval_;
+  if (!kills && !is_quiet) return;
+  if (kills) {
+    out_.add({"CLIENT", "KILL", "ID", unkilled()->client_id});
+    killed_at_ = now_;
   } else {
     out_.add({"PING"});
   }

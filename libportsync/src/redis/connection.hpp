@@ -140,12 +140,14 @@ class Connection {
   Event on_handshake_reply();
   Event on_probe_reply();
   bool refuses_for_too_long(const Reply& reply);
-  [[nodiscard]] std::vector<ClientIdentity>::iterator unkilled();
+  [[nodiscard]] std::vector<ClientIdentity>::const_iterator unkilled() const;
+  // Returns when CLIENT KILL is tried again; std::nullopt: there is nothing to kill.
+  [[nodiscard]] std::optional<TimePoint> kill_at() const;
   void settle_lost();
 
   void receive();
   Event idle();
-  void probe_if_quiet();
+  void probe_if_due();
   void note_idle_close();
   void count_new_commands(bool probe);
   void write();
@@ -187,6 +189,7 @@ class Connection {
   // first. Some belong to other servers.
   std::vector<ClientIdentity> lost_;
   std::string late_writes_;
+  TimePoint killed_at_;  // when the latest CLIENT KILL was sent
 
   TimePoint attempt_deadline_;
   TimePoint retry_at_;
