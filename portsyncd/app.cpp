@@ -1,8 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
 #include "app.hpp"
 
-#include <unistd.h>
-
 #include <algorithm>
 #include <chrono>
 #include <csignal>
@@ -12,7 +10,6 @@
 #include <portsync/netlink/link_source.hpp>
 #include <portsync/redis/key_reader.hpp>
 #include <portsync/redis/state_sink.hpp>
-#include <random>
 #include <tuple>
 #include <utility>
 
@@ -20,6 +17,7 @@
 #include "config/reload.hpp"
 #include "log/log.hpp"
 #include "log/log_line.hpp"
+#include "os/system.hpp"
 
 namespace portsyncd {
 namespace {
@@ -36,10 +34,6 @@ constexpr seconds databases_interval = 1s;
 constexpr seconds namespace_interval = 1s;
 constexpr seconds flush_interval = 1s;  // between attempts to log or report what was held back
 
-portsync::TimePoint now() {
-  return portsync::Clock::now();
-}
-
 // Returns the beginning of a client name. An empty `mode` means all modes.
 std::string client_name_prefix(const std::string& mode) {
   return "portsyncd-" + mode + (mode.empty() ? "" : "-");
@@ -48,8 +42,8 @@ std::string client_name_prefix(const std::string& mode) {
 // Adds a random number, because processes in two containers may have the same pid.
 std::string make_client_name(const Config& config) {
   char random[9] = "";
-  std::snprintf(random, sizeof random, "%08x", std::random_device()());
-  return client_name_prefix(config.sync.mode) + std::to_string(::getpid()) + "-" + random;
+  std::snprintf(random, sizeof random, "%08x", os::random_number());
+  return client_name_prefix(config.sync.mode) + std::to_string(os::process_id()) + "-" + random;
 }
 
 portsync::netlink::Options netlink_options(const Config& config) {
@@ -101,7 +95,7 @@ App::App(const LoadedConfig& loaded, const RestartMarker& restart_marker, const 
       restart_marker_(restart_marker),
       network_namespace_(network_namespace),
       event_log_(microseconds(config_.performance.max_latency_us), seconds(config_.database.retry_interval_secs)),
-      report_(now()) {
+      report_(os::now()) {
   connect_signals();
   make_port_reader();
   source_ = portsync::netlink::make_link_source(netlink_options(config_));
@@ -309,8 +303,8 @@ void App::set_configured_ports(const portsync::redis::KeyReader::Names& names) {
 }
 
 void App::connect_signals() {
-  std::signal(SIGPIPE, SIG_IGN);
-  std::signal(SIGXFSZ, SIG_IGN);  // writing a file that may not grow then fails with EFBIG
+  os::ignore_signal(SIGPIPE);
+  os::ignore_signal(SIGXFSZ);  // writing a file that may not grow then fails with EFBIG
   for (const int number : {SIGTERM, SIGINT}) {
     loop_.on_signal(number, [this, number](const EventLoop::Sender& sender) { on_stop(number, sender); });
   }
@@ -405,7 +399,7 @@ void App::start_timers() {
   loop_.after(ServiceNotifier::time_until_ready(), [this] { report_ready(); });
   loop_.every(statistics_interval, [this] {
     log_statistics();
-    report_.end_period(statistics(), now());
+    report_.end_period(statistics(), os::now());
   });
   start_watchdog();
 }
@@ -449,13 +443,13 @@ void App::on_event(const portsync::SyncEvent& event) {
                 event.error.message());
   }
   if (known_ifindexes_) note_ifindexes(event);
-  event_log_.on_event(event, now());
+  event_log_.on_event(event, os::now());
   control_->on_event(event);
 }
 
 void App::on_health(const portsync::Health& before, const portsync::Health& health) {
   notifier_.status(to_string(health));
-  event_log_.on_health(before, health, ready_ ? EventLog::Phase::running : EventLog::Phase::starting, now());
+  event_log_.on_health(before, health, ready_ ? EventLog::Phase::running : EventLog::Phase::starting, os::now());
   control_->on_health(before, health);
 }
 
@@ -564,7 +558,7 @@ void App::flush_later() {
 }
 
 void App::log_statistics() {
-  if (log::enabled(log::Level::info)) log::info(report_.line(statistics(), now()));
+  if (log::enabled(log::Level::info)) log::info(report_.line(statistics(), os::now()));
 }
 
 void App::log_receive_buffer() const {

@@ -2,12 +2,12 @@
 #include "base/regular_file.hpp"
 
 #include <fcntl.h>
-#include <sys/stat.h>
-#include <unistd.h>
 
 #include <cerrno>
 #include <stdexcept>
 #include <system_error>
+
+#include "os/system.hpp"
 
 namespace portsyncd {
 namespace {
@@ -18,16 +18,16 @@ class File {
  public:
   explicit File(const std::string& path)
       // Without O_NONBLOCK, opening a FIFO would wait for its writer.
-      : path_(path), fd_(::open(path.c_str(), O_RDONLY | O_CLOEXEC | O_NONBLOCK | O_NOCTTY)) {
+      : path_(path), fd_(os::open(path.c_str(), O_RDONLY | O_CLOEXEC | O_NONBLOCK | O_NOCTTY)) {
     if (fd_ < 0) fail();
   }
   File(const File&) = delete;
   File& operator=(const File&) = delete;
-  ~File() { ::close(fd_); }
+  ~File() { os::close(fd_); }
 
   [[nodiscard]] struct stat status() const {
     struct stat status {};
-    if (::fstat(fd_, &status) < 0) fail();
+    if (os::fstat(fd_, &status) < 0) fail();
     return status;
   }
 
@@ -35,7 +35,7 @@ class File {
     std::string content;
     while (content.size() <= most_bytes) {
       char buffer[16384];
-      const ssize_t size = ::read(fd_, buffer, sizeof buffer);
+      const ssize_t size = os::read(fd_, buffer, sizeof buffer);
       if (size < 0 && errno == EINTR) continue;
       if (size < 0) fail();
       if (size == 0) return content;
@@ -73,7 +73,7 @@ std::string read_first_line(const std::string& path) {
 
 bool every_user_may_read(const std::string& path) noexcept {
   struct stat status {};
-  return ::stat(path.c_str(), &status) == 0 && (status.st_mode & S_IROTH) != 0;
+  return os::stat(path.c_str(), &status) == 0 && (status.st_mode & S_IROTH) != 0;
 }
 
 }  // namespace portsyncd

@@ -2,7 +2,6 @@
 #include "config/environment.hpp"
 
 #include <strings.h>
-#include <unistd.h>
 
 #include <algorithm>
 #include <array>
@@ -13,6 +12,7 @@
 
 #include "base/spelling.hpp"
 #include "base/text_check.hpp"
+#include "os/system.hpp"
 
 namespace portsyncd {
 namespace {
@@ -162,11 +162,7 @@ EnvironmentSettings read_environment(const std::vector<std::string_view>& variab
 }
 
 std::vector<std::string_view> process_environment() {
-  std::vector<std::string_view> variables;
-  for (const char* const* variable = environ; variable != nullptr && *variable != nullptr; ++variable) {
-    variables.emplace_back(*variable);
-  }
-  return variables;
+  return os::environment();
 }
 
 std::string variable_name(const Key& key) {

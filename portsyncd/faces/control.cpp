@@ -2,7 +2,6 @@
 #include "faces/control.hpp"
 
 #include <fnmatch.h>
-#include <unistd.h>
 
 #include <algorithm>
 #include <iterator>
@@ -10,6 +9,7 @@
 #include <utility>
 
 #include "log/log.hpp"
+#include "os/system.hpp"
 
 namespace portsyncd {
 namespace {
@@ -59,11 +59,11 @@ bool name_less(std::string_view a, std::string_view b) noexcept {
 }
 
 Control::WallClock::time_point wall_time(portsync::TimePoint time) {
-  const auto ago = portsync::Clock::now() - time;
-  return Control::WallClock::now() - std::chrono::duration_cast<Control::WallClock::duration>(ago);
+  const auto ago = os::now() - time;
+  return os::wall_time() - std::chrono::duration_cast<Control::WallClock::duration>(ago);
 }
 
-Control::Control(Daemon daemon) : daemon_(std::move(daemon)) {}
+Control::Control(Daemon daemon) : daemon_(std::move(daemon)), started_(os::wall_time()) {}
 
 Control::Status Control::status() const {
   const Statistics statistics = daemon_.statistics();
@@ -77,7 +77,7 @@ Control::Status Control::status() const {
   status.ports = statistics.sync.ports;
   status.pending = statistics.sync.pending;
   for (const portsync::PortStatus& port : daemon_.synchronizer.ports()) status.flaps += port.flaps.total;
-  status.pid = ::getpid();
+  status.pid = os::process_id();
   status.started = started_;
   status.last_resync = last_resync_;
   status.compared = compared();
@@ -130,7 +130,7 @@ void Control::forget(std::uint64_t check) {
 void Control::on_checked(const portsync::SyncEvent& event) {
   RowCheck check;
   check.row = event.record;
-  check.time = WallClock::now();
+  check.time = os::wall_time();
   if (event.error) {
     check.error = event.text.empty() ? event.error.message() : std::string(event.text);
   }
@@ -201,7 +201,7 @@ void Control::on_event(const portsync::SyncEvent& event) {
       break;
     }
     case Kind::snapshot_completed:
-      last_resync_ = WallClock::now();
+      last_resync_ = os::wall_time();
       for (Observer* observer : observers_) {
         observer->on_resynchronized(event.cause, static_cast<std::size_t>(event.count));
       }
@@ -225,7 +225,7 @@ void Control::on_event(const portsync::SyncEvent& event) {
 }
 
 void Control::on_health(const portsync::Health& before, const portsync::Health& now) {
-  const Transition transition{before, now, portsync::Clock::now(), WallClock::now()};
+  const Transition transition{before, now, os::now(), os::wall_time()};
   for (Observer* observer : observers_) observer->on_health_changed(transition);
 }
 

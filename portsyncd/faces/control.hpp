@@ -141,7 +141,7 @@ class Control {
 
  private:
   Daemon daemon_;
-  WallClock::time_point started_ = WallClock::now();
+  WallClock::time_point started_;
   std::optional<WallClock::time_point> last_resync_;
   std::vector<Observer*> observers_;
 

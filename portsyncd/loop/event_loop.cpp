@@ -1,13 +1,11 @@
 // SPDX-License-Identifier: Apache-2.0
-#include <sys/epoll.h>
+#include "loop/event_loop.hpp"
+
 #include <sys/signalfd.h>
-#include <sys/timerfd.h>
-#include <unistd.h>
 
 #include <algorithm>
 #include <array>
 #include <cerrno>
-#include <csignal>
 #include <cstdint>
 #include <functional>
 #include <list>
@@ -16,7 +14,7 @@
 #include <system_error>
 #include <utility>
 
-#include "loop/event_loop.hpp"
+#include "os/system.hpp"
 
 namespace portsyncd {
 namespace {
@@ -26,25 +24,13 @@ int checked(int result, const char* what) {
   return result;
 }
 
-int make_signal_fd(int number) {
-  sigset_t set;
-  sigemptyset(&set);
-  sigaddset(&set, number);
-  const int blocked = pthread_sigmask(SIG_BLOCK, &set, nullptr);
-  if (blocked != 0) throw std::system_error(blocked, std::system_category(), "pthread_sigmask");
-  return checked(::signalfd(-1, &set, SFD_NONBLOCK | SFD_CLOEXEC), "signalfd");
-}
-
 int make_timer_fd() {
-  return checked(::timerfd_create(CLOCK_MONOTONIC, TFD_NONBLOCK | TFD_CLOEXEC), "timerfd_create");
+  return checked(os::timer_create(), "timerfd_create");
 }
 
 void set_timer(int fd, std::chrono::nanoseconds delay, bool again) {
   delay = std::max(delay, std::chrono::nanoseconds(1));  // 0 would disarm it
-  const auto seconds = std::chrono::floor<std::chrono::seconds>(delay);
-  const timespec time{seconds.count(), (delay - seconds).count()};
-  const itimerspec spec{again ? time : timespec{}, time};
-  checked(::timerfd_settime(fd, 0, &spec, nullptr), "timerfd_settime");
+  checked(os::timer_set(fd, delay, again ? delay : std::chrono::nanoseconds(0)), "timerfd_settime");
 }
 
 }  // namespace
@@ -63,15 +49,15 @@ class EventLoop::Impl {
   };
 
   Impl()
-      : epoll_(checked(::epoll_create1(EPOLL_CLOEXEC), "epoll_create1")),
+      : epoll_(checked(os::epoll_create(), "epoll_create1")),
         call_timer_(add(Kind::timer, make_timer_fd(), [this](std::uint32_t) { call_what_is_due(); })) {}
   Impl(const Impl&) = delete;
   Impl& operator=(const Impl&) = delete;
   ~Impl() {
     for (const Source& source : sources_) {
-      if (source.is_owned() && !source.gone) ::close(source.fd);
+      if (source.is_owned() && !source.gone) os::close(source.fd);
     }
-    ::close(epoll_);
+    os::close(epoll_);
   }
 
   Source& add(Kind kind, int fd, std::function<void(std::uint32_t)> handler, std::uint32_t events = EPOLLIN) {
@@ -85,7 +71,7 @@ class EventLoop::Impl {
 
   // Uses one timer for all calls, so that a call needs no further descriptor.
   void after(std::chrono::milliseconds delay, Handler handler) {
-    calls_.emplace(Clock::now() + delay, std::move(handler));
+    calls_.emplace(os::now() + delay, std::move(handler));
     wait_for_the_next_call();
   }
 
@@ -93,12 +79,12 @@ class EventLoop::Impl {
     epoll_event event{};
     event.events = events;
     event.data.ptr = &source;
-    checked(::epoll_ctl(epoll_, operation, source.fd, &event), "epoll_ctl");
+    checked(os::epoll_ctl(epoll_, operation, source.fd, &event), "epoll_ctl");
   }
 
   void remove(Source& source) {
-    (void)::epoll_ctl(epoll_, EPOLL_CTL_DEL, source.fd, nullptr);
-    if (source.is_owned()) ::close(source.fd);
+    (void)os::epoll_ctl(epoll_, EPOLL_CTL_DEL, source.fd, nullptr);
+    if (source.is_owned()) os::close(source.fd);
     source.gone = true;
     any_gone_ = true;
   }
@@ -106,7 +92,7 @@ class EventLoop::Impl {
   int run() {
     while (!status_) {
       std::array<epoll_event, 16> ready{};
-      const int count = ::epoll_wait(epoll_, ready.data(), static_cast<int>(ready.size()), -1);
+      const int count = os::epoll_wait(epoll_, ready.data(), static_cast<int>(ready.size()));
       if (count < 0 && errno != EINTR) checked(count, "epoll_wait");
       // Signals and timers come first. Removed sources are destroyed after the round, so that the pointers stay valid.
       const auto own = [](const epoll_event& event) { return static_cast<Source*>(event.data.ptr)->is_owned(); };
@@ -125,14 +111,12 @@ class EventLoop::Impl {
   }
 
   void on_signal(int number, SignalHandler handler) {
-    add(Kind::signal, make_signal_fd(number), [this, handler = std::move(handler)] { handler(sender_); });
+    add(Kind::signal, os::signal_descriptor(number), [this, handler = std::move(handler)] { handler(sender_); });
   }
 
  private:
-  using Clock = std::chrono::steady_clock;
-
   void call_what_is_due() {
-    const auto now = Clock::now();
+    const auto now = os::now();
     while (!status_ && !calls_.empty() && calls_.begin()->first <= now) {
       const auto call = calls_.extract(calls_.begin());
       call.mapped()();
@@ -140,14 +124,14 @@ class EventLoop::Impl {
     wait_for_the_next_call();
   }
   void wait_for_the_next_call() const {
-    if (!calls_.empty()) set_timer(call_timer_.fd, calls_.begin()->first - Clock::now(), false);
+    if (!calls_.empty()) set_timer(call_timer_.fd, calls_.begin()->first - os::now(), false);
   }
 
   void fire(Source& source, std::uint32_t events) {
     if (source.gone) return;
     if (!source.is_owned()) return source.handler(events);
     signalfd_siginfo what{};                                // also holds a timer's count, which is shorter
-    if (::read(source.fd, &what, sizeof what) < 0) return;  // nothing to read after all
+    if (os::read(source.fd, &what, sizeof what) < 0) return;  // nothing to read after all
     if (source.kind == Kind::signal) sender_ = {what.ssi_uid, what.ssi_pid};
     source.handler(events);
   }
@@ -155,7 +139,7 @@ class EventLoop::Impl {
   int epoll_;
   std::list<Source> sources_;  // a list, because epoll stores their addresses
   Source& call_timer_;
-  std::multimap<Clock::time_point, Handler> calls_;
+  std::multimap<portsync::TimePoint, Handler> calls_;
   std::optional<int> status_;
   Sender sender_;  // of the latest signal
   bool any_gone_ = false;
@@ -226,8 +210,8 @@ void EventLoop::Timer::start(std::chrono::milliseconds delay) {
 }
 
 void EventLoop::Timer::stop() {
-  const itimerspec off{};
-  checked(::timerfd_settime(impl_->source.fd, 0, &off, nullptr), "timerfd_settime");
+  const std::chrono::nanoseconds never(0);
+  checked(os::timer_set(impl_->source.fd, never, never), "timerfd_settime");
 }
 
 }  // namespace portsyncd

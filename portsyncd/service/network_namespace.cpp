@@ -1,9 +1,9 @@
 // SPDX-License-Identifier: Apache-2.0
 #include "service/network_namespace.hpp"
 
-#include <sys/stat.h>
-
 #include <utility>
+
+#include "os/system.hpp"
 
 namespace portsyncd {
 
@@ -18,7 +18,7 @@ bool NetworkNamespace::has_lost_its_name() const {
 
 std::optional<NetworkNamespace::Id> NetworkNamespace::id_of(const std::string& path) {
   struct stat status {};
-  if (::stat(path.c_str(), &status) != 0) return std::nullopt;
+  if (os::stat(path.c_str(), &status) != 0) return std::nullopt;
   return Id{status.st_dev, status.st_ino};
 }
 

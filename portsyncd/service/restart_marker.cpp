@@ -2,8 +2,6 @@
 #include "service/restart_marker.hpp"
 
 #include <fcntl.h>
-#include <sys/stat.h>
-#include <unistd.h>
 
 #include <algorithm>
 #include <array>
@@ -14,6 +12,7 @@
 
 #include "base/exit_status.hpp"
 #include "log/log.hpp"
+#include "os/system.hpp"
 
 namespace portsyncd {
 namespace {
@@ -70,8 +69,8 @@ File read_start(int fd) {
   File file;
   std::array<char, 128> text{};
   struct stat status {};
-  if (::fstat(fd, &status) != 0 || !S_ISREG(status.st_mode)) return file;
-  const ssize_t size = ::pread(fd, text.data(), text.size(), 0);
+  if (os::fstat(fd, &status) != 0 || !S_ISREG(status.st_mode)) return file;
+  const ssize_t size = os::pread(fd, text.data(), text.size(), 0);
   file.text.assign(text.data(), size > 0 ? static_cast<std::size_t>(size) : 0);
   file.modified = status.st_mtim;
   return file;
@@ -79,11 +78,11 @@ File read_start(int fd) {
 
 // Reads and removes the file, so that the next instance does not mistake it for the end of this one.
 File take(const std::string& path) {
-  const int fd = ::open(path.c_str(), O_RDONLY | O_NOFOLLOW | O_NONBLOCK | O_CLOEXEC);
+  const int fd = os::open(path.c_str(), O_RDONLY | O_NOFOLLOW | O_NONBLOCK | O_CLOEXEC);
   if (fd < 0) return {};
   File file = read_start(fd);
-  ::close(fd);
-  ::unlink(path.c_str());
+  os::close(fd);
+  os::unlink(path.c_str());
   return file;
 }
 
@@ -126,26 +125,26 @@ std::optional<std::string> previous_end(const Traces& traces) {
 RestartMarker::RestartMarker(const std::string& directory) {
   if (directory.empty()) return;
   const std::string path = directory + "/instance";
-  fd_ = ::open(path.c_str(), O_RDWR | O_CREAT | O_NOFOLLOW | O_NONBLOCK | O_CLOEXEC, 0600);
+  fd_ = os::open(path.c_str(), O_RDWR | O_CREAT | O_NOFOLLOW | O_NONBLOCK | O_CLOEXEC, 0600);
   if (fd_ < 0) {
     log::debug("No restart marker: " + path + ": " + std::strerror(errno));
     return;
   }
   log_previous_end(read_start(fd_), take(directory + "/service-result"));
-  (void)!::pwrite(fd_, running.data(), running.size(), 0);
-  (void)!::ftruncate(fd_, static_cast<off_t>(running.size()));
+  (void)!os::pwrite(fd_, running.data(), running.size(), 0);
+  (void)!os::ftruncate(fd_, static_cast<off_t>(running.size()));
 }
 
 RestartMarker::~RestartMarker() {
-  if (fd_ >= 0) ::close(fd_);
+  if (fd_ >= 0) os::close(fd_);
 }
 
 void RestartMarker::alive() const noexcept {
-  if (fd_ >= 0) ::futimens(fd_, nullptr);
+  if (fd_ >= 0) os::touch(fd_);
 }
 
 void RestartMarker::stopped() const noexcept {
-  if (fd_ >= 0) (void)!::pwrite(fd_, stopped_text.data(), stopped_text.size(), 0);
+  if (fd_ >= 0) (void)!os::pwrite(fd_, stopped_text.data(), stopped_text.size(), 0);
 }
 
 }  // namespace portsyncd

@@ -1,28 +1,25 @@
 // SPDX-License-Identifier: Apache-2.0
 #include "service/service_notifier.hpp"
 
-#include <sys/socket.h>
 #include <sys/un.h>
-#include <unistd.h>
 
 #include <algorithm>
 #include <cerrno>
 #include <charconv>
 #include <cstddef>
 #include <cstdint>
-#include <cstdlib>
 #include <cstring>
-#include <ctime>
 #include <string_view>
+
+#include "os/system.hpp"
 
 namespace portsyncd {
 namespace {
 
 constexpr std::chrono::seconds ready_limit{15};
-const auto process_start = std::chrono::steady_clock::now();
 
 std::string_view environment(const char* name) {
-  const char* value = std::getenv(name);
+  const char* value = os::getenv(name);
   return value == nullptr ? std::string_view() : value;
 }
 
@@ -38,7 +35,7 @@ std::optional<std::int64_t> number(std::string_view text) {
 std::optional<std::chrono::microseconds> read_watchdog_timeout() {
   const auto timeout = number(environment("WATCHDOG_USEC"));
   const std::string_view pid = environment("WATCHDOG_PID");
-  if (!timeout || (!pid.empty() && number(pid) != static_cast<std::int64_t>(::getpid()))) return std::nullopt;
+  if (!timeout || (!pid.empty() && number(pid) != os::process_id())) return std::nullopt;
   return std::chrono::microseconds(*timeout);
 }
 
@@ -49,17 +46,16 @@ ServiceNotifier::ServiceNotifier() : watchdog_timeout_(read_watchdog_timeout()) 
   if (path.size() < 2 || path.size() >= sizeof(sockaddr_un::sun_path) || (path[0] != '/' && path[0] != '@')) return;
   path_ = path;
   if (path_[0] == '@') path_[0] = '\0';
-  fd_ = ::socket(AF_UNIX, SOCK_DGRAM | SOCK_NONBLOCK | SOCK_CLOEXEC, 0);
 }
 
 std::chrono::milliseconds ServiceNotifier::time_until_ready() noexcept {
-  const auto passed = std::chrono::steady_clock::now() - process_start;
+  const auto passed = os::now() - os::process_start();
   return std::max(std::chrono::duration_cast<std::chrono::milliseconds>(ready_limit - passed),
                   std::chrono::milliseconds(0));
 }
 
 ServiceNotifier::~ServiceNotifier() {
-  if (fd_ >= 0) ::close(fd_);
+  if (fd_ >= 0) os::close(fd_);
 }
 
 void ServiceNotifier::ready(const std::string& status) {
@@ -76,10 +72,8 @@ void ServiceNotifier::status(const std::string& status) {
 // Sends the time, too, because systemd uses it to match a READY=1 to this RELOADING=1 (sd_notify(3)). If the message
 // cannot be sent now, it is dropped, because sent later it would be wrong.
 void ServiceNotifier::reloading() {
-  timespec now{};
-  ::clock_gettime(CLOCK_MONOTONIC, &now);
-  const std::int64_t microseconds = std::int64_t{now.tv_sec} * 1'000'000 + now.tv_nsec / 1000;
-  (void)send("RELOADING=1\nMONOTONIC_USEC=" + std::to_string(microseconds));
+  const auto now = std::chrono::duration_cast<std::chrono::microseconds>(os::now().time_since_epoch());
+  (void)send("RELOADING=1\nMONOTONIC_USEC=" + std::to_string(now.count()));
 }
 
 void ServiceNotifier::stopping() {
@@ -104,15 +98,18 @@ void ServiceNotifier::flush() {
   status_.clear();
 }
 
-// Returns false if a later attempt may succeed.
-bool ServiceNotifier::send(const std::string& message) const {
-  if (fd_ < 0) return true;
+// Returns false if a later attempt may succeed. Opens the socket with the first message that finds a descriptor, because
+// systemd kills a daemon that it never hears of.
+bool ServiceNotifier::send(const std::string& message) {
+  if (path_.empty()) return true;
+  if (fd_ < 0) fd_ = os::socket(AF_UNIX, SOCK_DGRAM | SOCK_NONBLOCK | SOCK_CLOEXEC);
+  if (fd_ < 0) return false;
   sockaddr_un address{};
   address.sun_family = AF_UNIX;
   std::memcpy(address.sun_path, path_.data(), path_.size());
   const auto size = static_cast<socklen_t>(offsetof(sockaddr_un, sun_path) + path_.size());
   const ssize_t sent =
-      ::sendto(fd_, message.data(), message.size(), MSG_NOSIGNAL, reinterpret_cast<const sockaddr*>(&address), size);
+      os::sendto(fd_, message.data(), message.size(), MSG_NOSIGNAL, reinterpret_cast<const sockaddr*>(&address), size);
   return sent >= 0 || (errno != EAGAIN && errno != ENOBUFS && errno != EINTR);
 }
 

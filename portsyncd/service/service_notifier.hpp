@@ -41,9 +41,9 @@ class ServiceNotifier {
   [[nodiscard]] std::optional<std::chrono::microseconds> watchdog_timeout() const noexcept { return watchdog_timeout_; }
 
  private:
-  [[nodiscard]] bool send(const std::string& message) const;
+  [[nodiscard]] bool send(const std::string& message);
 
-  int fd_ = -1;
+  int fd_ = -1;  // opened when it is needed
   std::string path_;  // "" = not managed; a leading '@' is replaced by the NUL of an abstract socket
   bool ready_ = false;
   bool stopping_ = false;

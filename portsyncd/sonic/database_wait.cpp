@@ -10,6 +10,7 @@
 #include "base/exit_status.hpp"
 #include "log/log.hpp"
 #include "loop/event_loop.hpp"
+#include "os/system.hpp"
 #include "service/heartbeat.hpp"
 #include "service/service_notifier.hpp"
 
@@ -25,7 +26,7 @@ class DatabaseWait {
  public:
   DatabaseWait(const LoadedConfig& loaded, const std::function<LoadedConfig()>& load)
       : load_(load), problems_(text_of(loaded.problems)) {
-    std::signal(SIGPIPE, SIG_IGN);
+    os::ignore_signal(SIGPIPE);
     report(loaded.databases_unknown);
     for (const int number : {SIGTERM, SIGINT}) {
       loop_.on_signal(number, [this](const auto&) {

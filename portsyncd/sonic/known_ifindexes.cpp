@@ -2,10 +2,6 @@
 #include "sonic/known_ifindexes.hpp"
 
 #include <fcntl.h>
-#include <sys/mman.h>
-#include <sys/socket.h>
-#include <sys/stat.h>
-#include <unistd.h>
 
 #include <algorithm>
 #include <array>
@@ -13,6 +9,8 @@
 #include <cstring>
 #include <system_error>
 #include <type_traits>
+
+#include "os/system.hpp"
 
 namespace portsyncd {
 namespace {
@@ -33,7 +31,7 @@ class Descriptor {
  public:
   explicit Descriptor(int fd) : fd_(fd) {}
   ~Descriptor() {
-    if (fd_ >= 0) ::close(fd_);
+    if (fd_ >= 0) os::close(fd_);
   }
   Descriptor(const Descriptor&) = delete;
   Descriptor& operator=(const Descriptor&) = delete;
@@ -44,21 +42,21 @@ class Descriptor {
 };
 
 std::string read_boot_id() {
-  const Descriptor file(::open("/proc/sys/kernel/random/boot_id", O_RDONLY | O_CLOEXEC));
+  const Descriptor file(os::open("/proc/sys/kernel/random/boot_id", O_RDONLY | O_CLOEXEC));
   std::array<char, 64> text{};
-  const ssize_t size = file.get() < 0 ? -1 : ::read(file.get(), text.data(), text.size());
+  const ssize_t size = file.get() < 0 ? -1 : os::read(file.get(), text.data(), text.size());
   std::string id(text.data(), size > 0 ? static_cast<std::size_t>(size) : 0);
   while (!id.empty() && id.back() == '\n') id.pop_back();
   return id;
 }
 
 std::uint64_t read_net_namespace() {
-  const Descriptor socket(::socket(AF_UNIX, SOCK_DGRAM | SOCK_CLOEXEC, 0));
+  const Descriptor socket(os::socket(AF_UNIX, SOCK_DGRAM | SOCK_CLOEXEC));
   std::uint64_t cookie = 0;
   socklen_t size = sizeof cookie;
-  if (socket.get() >= 0 && ::getsockopt(socket.get(), SOL_SOCKET, netns_cookie, &cookie, &size) == 0) return cookie;
+  if (socket.get() >= 0 && os::getsockopt(socket.get(), SOL_SOCKET, netns_cookie, &cookie, &size) == 0) return cookie;
   struct stat status {};
-  return ::stat("/proc/self/ns/net", &status) == 0 ? status.st_ino : 0;
+  return os::stat("/proc/self/ns/net", &status) == 0 ? status.st_ino : 0;
 }
 
 }  // namespace
@@ -102,29 +100,28 @@ KnownIfindexes::KnownIfindexes(const std::string& path, const Surroundings& here
   Header wanted{magic, {}, here.net_namespace};
   std::copy_n(here.boot_id.begin(), std::min(here.boot_id.size(), wanted.boot_id.size()), wanted.boot_id.begin());
   const auto map = [this, &path](int fd) {
-    void* mapped = ::mmap(nullptr, sizeof(File), PROT_READ | PROT_WRITE, MAP_SHARED, fd, 0);
-    if (mapped == MAP_FAILED) fail(path);
-    file_ = static_cast<File*>(mapped);
+    file_ = static_cast<File*>(os::map(fd, sizeof(File)));
+    if (file_ == nullptr) fail(path);
   };
   {
-    const Descriptor file(::open(path.c_str(), O_RDWR | O_NOFOLLOW | O_NONBLOCK | O_CLOEXEC));
+    const Descriptor file(os::open(path.c_str(), O_RDWR | O_NOFOLLOW | O_NONBLOCK | O_CLOEXEC));
     struct stat status {};
     Header found{};
-    if (file.get() >= 0 && ::fstat(file.get(), &status) == 0 && S_ISREG(status.st_mode) &&
+    if (file.get() >= 0 && os::fstat(file.get(), &status) == 0 && S_ISREG(status.st_mode) &&
         status.st_size == static_cast<off_t>(sizeof(File)) &&
-        ::pread(file.get(), &found, sizeof found, 0) == static_cast<ssize_t>(sizeof found) &&
+        os::pread(file.get(), &found, sizeof found, 0) == static_cast<ssize_t>(sizeof found) &&
         std::memcmp(&found, &wanted, sizeof found) == 0) {
       map(file.get());
       read_entries();
       return;
     }
   }
-  ::unlink(path.c_str());
-  const Descriptor file(::open(path.c_str(), O_RDWR | O_CREAT | O_EXCL | O_CLOEXEC, 0644));
+  os::unlink(path.c_str());
+  const Descriptor file(os::open(path.c_str(), O_RDWR | O_CREAT | O_EXCL | O_CLOEXEC, 0644));
   if (file.get() < 0) fail(path);
   // Allocates the space now, because a full file system would cause a SIGBUS later.
-  if (const int error = ::posix_fallocate(file.get(), 0, sizeof(File)); error != 0) {
-    ::unlink(path.c_str());
+  if (const int error = os::allocate(file.get(), sizeof(File)); error != 0) {
+    os::unlink(path.c_str());
     errno = error;
     fail(path);
   }
@@ -133,7 +130,7 @@ KnownIfindexes::KnownIfindexes(const std::string& path, const Surroundings& here
 }
 
 KnownIfindexes::~KnownIfindexes() {
-  ::munmap(file_, sizeof(File));
+  os::unmap(file_, sizeof(File));
 }
 
 void KnownIfindexes::read_entries() {

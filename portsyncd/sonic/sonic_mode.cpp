@@ -6,6 +6,7 @@
 #include <portsync/netlink/link_control.hpp>
 #include <stdexcept>
 #include <string_view>
+#include <system_error>
 #include <utility>
 
 #include "base/exit_status.hpp"
@@ -21,6 +22,7 @@ using portsync::sonic::LoaderEvent;
 
 constexpr std::size_t most_names = 16;  // of missing ports in one log line
 constexpr std::chrono::seconds databases_interval{1};
+constexpr std::chrono::seconds logger_interval{1};
 constexpr const char* redis_restarted = "Redis was restarted; SONiC's other daemons do not reconnect: restart swss";
 
 std::string join(const std::vector<std::string>& names) {
@@ -247,8 +249,13 @@ void SonicMode::follow_logger() {
     if (!quieter) log::info(text);
   };
   const DatabaseAddress& config_db = settings_.databases.config_db;
-  logger_ = std::make_unique<SonicLogger>(loop_, database(config_db).connection, config_db.separator,
-                                          SonicLogger::Handlers{set_level, set_output});
+  try {
+    logger_ = std::make_unique<SonicLogger>(loop_, database(config_db).connection, config_db.separator,
+                                            SonicLogger::Handlers{set_level, set_output});
+  } catch (const std::system_error& error) {  // no descriptor: the ports matter more
+    log::warning(std::string("Cannot follow LOGGER|portsyncd of CONFIG_DB, trying again: ") + error.what());
+    loop_.after(logger_interval, [this] { follow_logger(); });
+  }
 }
 
 }  // namespace portsyncd

@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 #pragma once
 
+#include "sim/host.hpp"
 #include "sim/kernel.hpp"
 #include "sim/network.hpp"
 #include "sim/world.hpp"
@@ -9,7 +10,7 @@ namespace sim {
 
 // The machine that the process under test runs on. tests/sim/os reaches it by `Machine::current()`.
 struct Machine {
-  Machine(std::uint64_t seed, const KernelStyle& style) : world(seed), kernel(world, style), network(world) {
+  Machine(std::uint64_t seed, const KernelStyle& style) : world(seed), kernel(world, style), network(world), host(world) {
     current_ = this;
   }
   ~Machine() { current_ = nullptr; }
@@ -21,6 +22,7 @@ struct Machine {
   World world;
   Kernel kernel;
   Network network;
+  Host host;
 
  private:
   static inline Machine* current_ = nullptr;

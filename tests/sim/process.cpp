@@ -1,8 +1,12 @@
 // SPDX-License-Identifier: Apache-2.0
 #include "sim/process.hpp"
 
+#include <portsync/link_source.hpp>
+#include <portsync/netlink/link_control.hpp>
 #include <portsync/netlink/link_source.hpp>
 #include <portsync/redis/state_sink.hpp>
+#include <portsync/sonic/port_loader.hpp>
+#include <portsync/state_sink.hpp>
 #include <sstream>
 
 #include "sim/world.hpp"
@@ -56,13 +60,39 @@ portsync::SynchronizerOptions sync_options(const Setup& setup, const portsync::P
   return options;
 }
 
-}  // namespace
+// Wired as portsyncd wires them, in mirror or in sonic mode.
+class LibraryProcess final : public Process {
+ public:
+  LibraryProcess(const Setup& setup, const portsync::PortFilter& filter, OnLinkSetDown on_link_set_down);
 
-std::string server_address(const Setup& setup) {
-  return setup.tcp ? "127.0.0.1:6379" : "/redis.sock";
-}
+  [[nodiscard]] bool ready() const override;
+  [[nodiscard]] std::error_code turn() override;
+  [[nodiscard]] std::optional<portsync::Health> health() const override { return monitor_->overall(); }
+  void set_filter(const portsync::PortFilter& filter) override;
+  void resync(bool force) override {
+    if (sync_->resync(force)) lie_ = "resync() refused";
+  }
+  void audit(portsync::Scope scope) override { (void)sync_->audit(scope); }
+  void stop() override;
+  [[nodiscard]] bool stopped() const override { return sync_->drained(); }
+  [[nodiscard]] std::string describe() const override;
 
-Process::Process(const Setup& setup, const portsync::PortFilter& filter, OnLinkSetDown on_link_set_down)
+ private:
+  void make_loader(const Setup& setup);
+  void on_loader_event(const portsync::sonic::LoaderEvent& event);
+  void set_condition(portsync::Verdict verdict, const std::string& reason);
+
+  portsync::SynchronizerOptions options_;
+  OnLinkSetDown on_link_set_down_;
+  std::unique_ptr<portsync::HealthMonitor> monitor_;
+  std::unique_ptr<portsync::LinkSource> source_;
+  std::unique_ptr<portsync::netlink::LinkControl> link_control_;
+  std::unique_ptr<portsync::sonic::PortLoader> loader_;  // sonic mode
+  std::unique_ptr<portsync::StateSink> sink_;
+  std::unique_ptr<portsync::Synchronizer> sync_;
+};
+
+LibraryProcess::LibraryProcess(const Setup& setup, const portsync::PortFilter& filter, OnLinkSetDown on_link_set_down)
     : options_(sync_options(setup, filter)),
       on_link_set_down_(std::move(on_link_set_down)),
       monitor_(portsync::make_health_monitor({})) {
@@ -83,9 +113,7 @@ Process::Process(const Setup& setup, const portsync::PortFilter& filter, OnLinkS
   }
 }
 
-Process::~Process() = default;
-
-void Process::make_loader(const Setup& setup) {
+void LibraryProcess::make_loader(const Setup& setup) {
   portsync::sonic::PortLoaderOptions options;
   options.config_db = {connection_options(setup, 4), "|"};
   options.appl_db = {connection_options(setup, 0), ":"};
@@ -104,12 +132,12 @@ void Process::make_loader(const Setup& setup) {
   loader_ = portsync::sonic::make_port_loader(*source_, std::move(options));
 }
 
-void Process::set_condition(portsync::Verdict verdict, const std::string& reason) {
+void LibraryProcess::set_condition(portsync::Verdict verdict, const std::string& reason) {
   monitor_->set_condition("ports", {verdict, reason});
 }
 
 // As portsyncd's SonicMode does.
-void Process::on_loader_event(const portsync::sonic::LoaderEvent& event) {
+void LibraryProcess::on_loader_event(const portsync::sonic::LoaderEvent& event) {
   using Kind = portsync::sonic::LoaderEvent::Kind;
   const std::string text(event.text);
   switch (event.kind) {
@@ -134,12 +162,12 @@ void Process::on_loader_event(const portsync::sonic::LoaderEvent& event) {
   }
 }
 
-bool Process::ready() const {
+bool LibraryProcess::ready() const {
   const World& world = World::current();
   return world.file(sync_->fd())->ready() != 0 || (loader_ && world.file(loader_->fd())->ready() != 0);
 }
 
-std::error_code Process::turn() {
+std::error_code LibraryProcess::turn() {
   const World& world = World::current();
   if (world.file(sync_->fd())->ready() != 0) {
     if (const std::error_code error = sync_->process()) return error;
@@ -149,26 +177,37 @@ std::error_code Process::turn() {
   return {};
 }
 
-void Process::stop() {
+void LibraryProcess::stop() {
   if (loader_) loader_->stop();
   sync_->stop();
 }
 
-void Process::set_filter(const portsync::PortFilter& filter) {
+void LibraryProcess::set_filter(const portsync::PortFilter& filter) {
   options_.filter = filter;
   sync_->set_options(options_);
 }
 
-std::string Process::describe() const {
+std::string LibraryProcess::describe() const {
   std::ostringstream out;
   const auto sync = sync_->statistics();
   const auto source = source_->statistics();
   const auto sink = sink_->statistics();
-  out << "health: " << to_string(health()) << "\nports " << sync.ports << " pending " << sync.pending << " audits "
+  out << "health: " << to_string(monitor_->overall()) << "\nports " << sync.ports << " pending " << sync.pending << " audits "
       << sync.audits << " drift " << sync.drift_repaired << " snapshots " << sync.snapshots << " links " << source.links
       << " overruns " << source.overruns << " interrupted " << source.interrupted << " open " << sink.open
       << " opens " << sink.opens << " timeouts " << sink.timeouts << "\nlast error: " << sink.last_error << '\n';
   return out.str();
+}
+
+}  // namespace
+
+std::string server_address(const Setup& setup) {
+  return setup.tcp ? "127.0.0.1:6379" : "/redis.sock";
+}
+
+std::unique_ptr<Process> make_library_process(const Setup& setup, const portsync::PortFilter& filter,
+                                              Process::OnLinkSetDown on_link_set_down) {
+  return std::make_unique<LibraryProcess>(setup, filter, std::move(on_link_set_down));
 }
 
 }  // namespace sim

@@ -4,59 +4,57 @@
 #include <cstdint>
 #include <functional>
 #include <memory>
+#include <optional>
 #include <portsync/health_monitor.hpp>
-#include <portsync/link_source.hpp>
-#include <portsync/netlink/link_control.hpp>
-#include <portsync/sonic/port_loader.hpp>
-#include <portsync/state_sink.hpp>
 #include <portsync/synchronizer.hpp>
 #include <string>
+#include <system_error>
 
 #include "sim/scenario.hpp"
 
 namespace sim {
 
-// The process under test: libportsync's objects, wired as portsyncd wires them, in mirror or in sonic mode.
+// The process under test: libportsync's objects alone, or portsyncd's App with them.
 class Process {
  public:
-  // Called when a link of an earlier swss was set down; it is ignored from now on. The constructor throws what the
-  // library's factories throw.
+  // Called when a link of an earlier swss was set down; it is ignored from now on.
   using OnLinkSetDown = std::function<void(std::int32_t ifindex)>;
-  Process(const Setup& setup, const portsync::PortFilter& filter, OnLinkSetDown on_link_set_down);
-  ~Process();
+
+  Process() = default;
   Process(const Process&) = delete;
   Process& operator=(const Process&) = delete;
+  virtual ~Process() = default;
 
   // Returns whether the loop would wake.
-  [[nodiscard]] bool ready() const;
+  [[nodiscard]] virtual bool ready() const = 0;
   // Runs one turn of the loop. An error is final.
-  [[nodiscard]] std::error_code turn();
+  [[nodiscard]] virtual std::error_code turn() = 0;
 
-  [[nodiscard]] portsync::Health health() const { return monitor_->overall(); }
-  [[nodiscard]] portsync::Synchronizer& sync() noexcept { return *sync_; }
-  [[nodiscard]] const portsync::PortFilter& filter() const noexcept { return options_.filter; }
-  void set_filter(const portsync::PortFilter& filter);
-  void stop();
-  // Returns why portsyncd would exit in sonic mode, so that swss restarts as a whole; "" if it would not.
+  // Returns std::nullopt while it waits and has no rows yet.
+  [[nodiscard]] virtual std::optional<portsync::Health> health() const = 0;
+  virtual void set_filter(const portsync::PortFilter& filter) = 0;
+  virtual void resync(bool force) = 0;
+  virtual void audit(portsync::Scope scope) = 0;
+  // Sends other requests of clients, if the process takes any.
+  virtual void ask(const Step&) {}
+  virtual void stop() = 0;
+  [[nodiscard]] virtual bool stopped() const = 0;  // it has written all that it can write
+  // Returns why it has exited by itself, so that swss restarts as a whole; "" if it has not.
   [[nodiscard]] const std::string& ended() const noexcept { return ended_; }
-  [[nodiscard]] bool drained() const { return sync_->drained(); }
-  [[nodiscard]] std::string describe() const;
+  // Returns what it has said that is not true; "" if nothing.
+  [[nodiscard]] const std::string& lie() const noexcept { return lie_; }
+  [[nodiscard]] virtual std::string describe() const = 0;
 
- private:
-  void make_loader(const Setup& setup);
-  void on_loader_event(const portsync::sonic::LoaderEvent& event);
-  void set_condition(portsync::Verdict verdict, const std::string& reason);
-
-  portsync::SynchronizerOptions options_;
-  OnLinkSetDown on_link_set_down_;
-  std::unique_ptr<portsync::HealthMonitor> monitor_;
-  std::unique_ptr<portsync::LinkSource> source_;
-  std::unique_ptr<portsync::netlink::LinkControl> link_control_;
-  std::unique_ptr<portsync::sonic::PortLoader> loader_;  // sonic mode
-  std::unique_ptr<portsync::StateSink> sink_;
-  std::unique_ptr<portsync::Synchronizer> sync_;
+ protected:
   std::string ended_;
+  std::string lie_;
 };
+
+// Throw what the library's factories throw.
+[[nodiscard]] std::unique_ptr<Process> make_library_process(const Setup& setup, const portsync::PortFilter& filter,
+                                                            Process::OnLinkSetDown on_link_set_down);
+[[nodiscard]] std::unique_ptr<Process> make_app_process(const Setup& setup, const portsync::PortFilter& filter,
+                                                        Process::OnLinkSetDown on_link_set_down);
 
 // Returns the address of the setup's server.
 [[nodiscard]] std::string server_address(const Setup& setup);

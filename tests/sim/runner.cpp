@@ -20,7 +20,7 @@ namespace {
 constexpr std::uint64_t most_idle_turns = 300;   // in a row, without a byte read or written and without an event
 constexpr std::uint64_t most_calls = 6'000;      // in one turn
 constexpr Time longest_block = 100 * millisecond;
-constexpr std::size_t most_descriptors = 40;
+constexpr std::size_t most_descriptors = 64;
 
 class Runner {
  public:
@@ -101,7 +101,8 @@ class Runner {
     // A factory may fail because no descriptor is free; a supervisor would start the process again.
     for (int attempt = 0; attempt < 100 && !process_; ++attempt) {
       try {
-        process_ = std::make_unique<Process>(setup_, filter_, [this](std::int32_t ifindex) { judge_.ignore(ifindex); });
+        const auto make = setup_.app ? make_app_process : make_library_process;
+        process_ = make(setup_, filter_, [this](std::int32_t ifindex) { judge_.ignore(ifindex); });
       } catch (const std::system_error& error) {
         note(std::string("cannot start: ") + error.what());
         const Time later = world().now() + second;
@@ -122,6 +123,7 @@ class Runner {
     if (const std::error_code error = process_->turn()) {
       return judge_.fail("final", "process() returned " + error.message());
     }
+    if (!process_->lie().empty()) return judge_.fail("app", process_->lie());
     if (!process_->ended().empty()) {
       note(process_->ended());
       ended_ = true;
@@ -161,10 +163,10 @@ class Runner {
 
   void look() {
     if (!process_) return judge_.look(std::nullopt, 0);
-    portsync::Health health = process_->health();
-    if (verbose_ && !(health == health_)) {
-      note("health: " + to_string(health));
-      health_ = health;
+    const std::optional<portsync::Health> health = process_->health();
+    if (verbose_ && health && !(*health == health_)) {
+      note("health: " + to_string(*health));
+      health_ = *health;
     }
     judge_.look(health, troubles_.slack());
   }
@@ -182,10 +184,10 @@ class Runner {
         if (process_) process_->set_filter(filter_);
         return;
       case Act::resync:
-        if (process_ && process_->sync().resync()) judge_.fail("resync", "resync() refused");
+        if (process_) process_->resync(step.a % 4 == 0);
         return;
       case Act::audit:
-        if (process_) (void)process_->sync().audit(step.a % 2 == 0 ? portsync::Scope::all : portsync::Scope::listed);
+        if (process_) process_->audit(step.a % 2 == 0 ? portsync::Scope::all : portsync::Scope::listed);
         return;
       case Act::restart:
         return restart(step);
@@ -212,7 +214,7 @@ class Runner {
   void restart(const Step&) {
     process_->stop();
     const Time limit = world().now() + 5 * second;
-    while (!process_->drained() && world().now() < limit && !judge_.failure()) run_for(10 * millisecond);
+    while (!process_->stopped() && world().now() < limit && !judge_.failure()) run_for(10 * millisecond);
     process_.reset();
     start_process();
   }
@@ -247,7 +249,9 @@ class Runner {
     const Time health_limit = world().now() + 130 * second;
     while (!judge_.failure() && !healthy() && world().now() < health_limit) run_for(second);
     if (judge_.failure()) return;
-    if (!healthy()) return judge_.fail("recovery", "still " + to_string(process_->health()));
+    if (!healthy()) {
+      return judge_.fail("recovery", process_->health() ? "still " + to_string(*process_->health()) : "still waiting");
+    }
     // An audit finds a link that was replaced while no message of it arrived, and writes its row again though it is
     // equal.
     if (setup_.whole_key) run_for(setup_.audit_interval + 2 * second);
@@ -257,7 +261,10 @@ class Runner {
     troubles_.begin();
   }
 
-  [[nodiscard]] bool healthy() const { return process_->health().verdict == portsync::Verdict::healthy; }
+  [[nodiscard]] bool healthy() const {
+    const auto health = process_->health();
+    return health && health->verdict == portsync::Verdict::healthy;
+  }
 
   // Nothing happens, so nothing may be written and the loop may hardly turn.
   void quiet() {

@@ -95,6 +95,9 @@ Setup make_setup(std::uint64_t seed, Random& random) {
   setup.network.split = rate(random, 900'000);
   setup.network.send_buffer = random.percent(80) ? 212'992 : static_cast<std::size_t>(random.between(500, 5000));
   setup.network.late = random.percent(30) ? random.between(1, 4000) * millisecond : 0;
+  // The App erases whole keys in sonic mode alone.
+  setup.app = random.percent(70);
+  if (setup.app) setup.whole_key = setup.sonic;
   return setup;
 }
 
@@ -113,6 +116,7 @@ void each_field(Setup& s, F&& on_field) {
   on_field("whole_key", s.whole_key);
   on_field("tcp", s.tcp);
   on_field("by_name", s.by_name);
+  on_field("app", s.app);
   on_field("sonic", s.sonic);
   on_field("kernel.carrier_changes", s.kernel.carrier_changes);
   on_field("kernel.carrier_counts", s.kernel.carrier_counts);

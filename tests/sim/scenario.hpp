@@ -53,6 +53,7 @@ struct Setup {
   bool whole_key = false;  // as in sonic mode: DEL, and a replaced link is DEL and HSET
   bool tcp = false;
   bool by_name = false;
+  bool app = false;    // portsyncd's App, or the library's objects alone
   bool sonic = false;  // the port loader, and SONiC's neighbours
   KernelStyle kernel;
   KernelFaults kernel_faults;

@@ -220,13 +220,16 @@ ssize_t TimerFile::read(void* data, std::size_t size) {
   if (size < sizeof expirations) return -EINVAL;
   if (ready() == 0) return -EAGAIN;
   std::memcpy(data, &expirations, sizeof expirations);
-  deadline_ = 0;
+  // One reading is for all expirations that were missed.
+  const Time late = World::current().now() - deadline_;
+  set(period_ == 0 ? 0 : deadline_ + (late / period_ + 1) * period_, period_);
   return sizeof expirations;
 }
 
 // The event does nothing: it makes the world stop at that time, when the descriptor becomes readable.
-void TimerFile::set(Time deadline) {
+void TimerFile::set(Time deadline, Time period) {
   deadline_ = deadline;
+  period_ = period;
   if (deadline > World::current().now()) World::current().at(deadline, [] {});
 }
 

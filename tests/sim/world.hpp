@@ -163,10 +163,11 @@ class TimerFile final : public File {
  public:
   [[nodiscard]] std::uint32_t ready() const override;
   ssize_t read(void* data, std::size_t size) override;
-  void set(Time deadline);  // 0 = never
+  void set(Time deadline, Time period = 0);  // 0 = never; once
 
  private:
   Time deadline_ = 0;
+  Time period_ = 0;
 };
 
 class EventFile final : public File {

@@ -12,8 +12,10 @@
 #include <cstddef>
 #include <cstdlib>
 #include <cstring>
+#include <optional>
 #include <string>
 
+#include "support/cpp/few_descriptors.hpp"
 #include "support/cpp/temporary_folder.hpp"
 
 using namespace portsyncd;
@@ -139,6 +141,21 @@ BOOST_FIXTURE_TEST_CASE(what_did_not_go_through_is_kept_and_the_newest_status_wi
   BOOST_TEST(next() == "READY=1\nSTOPPING=1\nSTATUS=newest");
   notifier.flush();
   BOOST_TEST(next() == "");
+}
+
+BOOST_FIXTURE_TEST_CASE(without_a_descriptor_the_state_is_kept_until_there_is_one, Fixture) {
+  std::optional<ServiceNotifier> notifier;
+  {
+    const portsync::test::FewDescriptors none(0);
+    notifier.emplace();
+    notifier->ready("Healthy");
+    notifier->ping_watchdog();
+    BOOST_TEST(notifier->has_unsent());
+  }
+  notifier->flush();
+  BOOST_TEST(next() == "READY=1\nSTATUS=Healthy");
+  notifier->ping_watchdog();
+  BOOST_TEST(next() == "WATCHDOG=1");
 }
 
 BOOST_FIXTURE_TEST_CASE(a_socket_that_is_gone_is_not_waited_for, Fixture) {
