@@ -196,7 +196,7 @@ class MetricsExporter::Impl final : public Control::Observer {
   Impl(const std::string& listen, Control& control, EventLoop& loop)
       : control_(control),
         timer_(loop, [this] { on_timer(); }),
-        ports_timer_(loop, [this] { update_ports(); }),
+        ports_timer_(loop, [this] { update(); }),
         latency_(
             prometheus::BuildHistogram()
                 .Name("portsyncd_row_latency_seconds")
@@ -222,7 +222,7 @@ class MetricsExporter::Impl final : public Control::Observer {
     const Control::Status status = control_.status();
     verdict_ = worst_verdict_ = status.health.verdict;
     register_facts(status);
-    update();
+    on_timer();
     server_.emplace(listen, registry_);
     control_.add_observer(*this);
   }
@@ -254,6 +254,11 @@ class MetricsExporter::Impl final : public Control::Observer {
   struct Shown {
     Value value;
     Metric& metric;
+  };
+  struct Worst {
+    portsync::Verdict verdict = portsync::Verdict::degraded;
+    bool store_was_closed = false;
+    bool was_deaf = false;
   };
   struct PortNow {
     std::uint64_t flaps = 0;
@@ -287,11 +292,13 @@ class MetricsExporter::Impl final : public Control::Observer {
 
   void on_timer() {
     update_due_ = false;
+    take_worst();
     update();
   }
 
   void update() {
-    const MetricReading reading = read();
+    const MetricReading reading{control_.statistics(), shown_.verdict, shown_.store_was_closed, shown_.was_deaf,
+                                times_worse_};
     for (const auto& [value, metric] : counters_) raise(metric, value(reading));
     for (const auto& [value, metric] : gauges_) metric.Set(value(reading));
     const std::uint64_t events = reading.statistics.sync.events;
@@ -300,15 +307,12 @@ class MetricsExporter::Impl final : public Control::Observer {
     if (ports_may_differ_) update_ports();
   }
 
-  // A worse state that has ended is shown until the next update, which is therefore scheduled.
-  MetricReading read() {
-    Statistics statistics = control_.statistics();
-    const std::uint64_t failures = statistics.source.probe_failures;
-    const bool was_deaf = std::exchange(probe_failures_seen_, failures) != failures;
-    const bool was_closed = std::exchange(store_was_closed_, false);
-    const portsync::Verdict worst = std::exchange(worst_verdict_, verdict_);
-    if (was_deaf || was_closed || worst != verdict_) update_later();
-    return {std::move(statistics), worst, was_closed, was_deaf, times_worse_};
+  // A worse state that has ended is shown until the next call, which is therefore scheduled.
+  void take_worst() {
+    const std::uint64_t failures = control_.statistics().source.probe_failures;
+    shown_ = {std::exchange(worst_verdict_, verdict_), std::exchange(store_was_closed_, false),
+              std::exchange(probe_failures_seen_, failures) != failures};
+    if (shown_.verdict != verdict_ || shown_.store_was_closed || shown_.was_deaf) update_later();
   }
 
   void update_ports() {
@@ -381,7 +385,8 @@ class MetricsExporter::Impl final : public Control::Observer {
   std::vector<Shown<decltype(GaugeMetric::value), prometheus::Gauge>> gauges_;
   std::unordered_map<std::string, Port, NameHash, std::equal_to<>> ports_;  // with series
   portsync::Verdict verdict_ = portsync::Verdict::degraded;
-  portsync::Verdict worst_verdict_ = portsync::Verdict::degraded;  // since the last update
+  portsync::Verdict worst_verdict_ = portsync::Verdict::degraded;  // since take_worst()
+  Worst shown_;                                                    // until the next take_worst()
   std::uint64_t times_worse_ = 0;
   std::uint64_t probe_failures_seen_ = 0;
   std::uint64_t events_seen_ = 0;
@@ -389,7 +394,7 @@ class MetricsExporter::Impl final : public Control::Observer {
   std::size_t may_add_ = 0;
   std::size_t may_remove_ = 0;
   bool ports_may_differ_ = true;
-  bool store_was_closed_ = false;  // since the last update
+  bool store_was_closed_ = false;  // since take_worst()
   bool update_due_ = false;
   std::optional<Server> server_;  // destroyed first, because it reads the registry
 };
