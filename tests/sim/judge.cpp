@@ -88,6 +88,8 @@ void Judge::on_key(int database, const std::string& key, std::uint64_t client) {
 // the same meanwhile, or if the process may not read the row.
 void Judge::on_command(std::uint64_t client, int database, const std::vector<std::string_view>& words) {
   if (database != state_db) return;
+  const bool is_of_rows = words[0] == "SCAN" || (words.size() > 1 && words[1].starts_with(table));
+  if (!is_of_rows) return;  // of the loader
   newest_client_ = std::max(newest_client_, client);
   if (words[0] != "HSET" || client < newest_client_) return;  // late bytes of an abandoned connection
   ++writes_;
@@ -96,7 +98,9 @@ void Judge::on_command(std::uint64_t client, int database, const std::vector<std
     for (std::size_t i = 2; i + 1 < words.size(); i += 2) touched_.emplace(words[i]);
   }
   const Hash* hash = server_.hash(state_db, key);
-  if (hash == nullptr || setup_.whole_key || server_.is_unread(key)) return;
+  // In sonic mode a link that went down and up again, or has another master, is written whole.
+  const bool may_have_bounced = key != table && changed_.erase(key.substr(prefix.size())) != 0 && setup_.sonic;
+  if (hash == nullptr || may_have_bounced || server_.is_unread(key)) return;
   // The index is read with all rows. Entries that change meanwhile are written by what was known before.
   if (key == table && server_.is_unsure(key)) return;
   for (std::size_t i = 2; i + 1 < words.size(); i += 2) {

@@ -198,8 +198,6 @@ class RedisFaults(KernelFaults):
             self._judge_writes()
             self.watch.may_repeat |= kind not in READS
             self.watch.reads_refused = kind in READS
-            # The next audit or connection finds what the index refused, like an edit.
-            self.unrepaired = self.unrepaired or kind == "noperm_index"
             if kind == "wrongtype":
                 self._meddle(self.port(self.ports - 1))
             if kind == "wrongtype_index":

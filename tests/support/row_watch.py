@@ -46,11 +46,18 @@ class RowWatch:
         self._recent: deque[str] = deque(maxlen=3000)
 
     def _expect_halves(self) -> None:
-        """The saved row may be one that the test has deleted with its index entry, or one without an entry."""
-        names = {key[len(INDEX) + 1:] for key, value in self.replica.items()
-                 if key.startswith(INDEX + "|") and isinstance(value, dict) and not value.keys().isdisjoint(OWN_FIELDS)}
-        for name in names.union(self.replica.get(INDEX, {})):
-            self._meddled |= {(f"{INDEX}|{name}", field) for field in OWN_FIELDS} | {(INDEX, name)}
+        """
+        Redis may have been started with halves of rows: an index entry without its row, or a row without its entry.
+        portsyncd removes both halves, one of which is not there.
+        """
+        index = self.replica.get(INDEX, {})
+        rows = {key[len(INDEX) + 1:] for key, value in self.replica.items()
+                if key.startswith(INDEX + "|") and isinstance(value, dict) and not value.keys().isdisjoint(OWN_FIELDS)}
+        entries = set(index) if isinstance(index, dict) else set()
+        for name in entries - rows:
+            self._meddled |= {(f"{INDEX}|{name}", field) for field in OWN_FIELDS}
+        for name in rows - entries:
+            self._meddled.add((INDEX, name))
 
     def close(self) -> None:
         self._client.close()

@@ -33,7 +33,8 @@ struct StoredRow {
   Owner owner = Owner::unknown;  // see above
   // One of our fields that may exist but could not be read, so its value is unknown; "" = there is none.
   std::string_view unread_field{};
-  // False: the row exists but could not be read. It then has no fields, which does not mean that it is empty.
+  // False: the row exists but could not be read. Its fields are then those that the store keeps elsewhere and that could
+  // be read; it may have more.
   bool readable = true;
 };
 

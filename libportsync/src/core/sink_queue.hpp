@@ -157,6 +157,7 @@ class SinkQueue final : public StateSink::Observer, public ErasureObserver {
   void on_found(Slot slot, const StoredRow& stored);
   void on_unreadable(Row& row, Slot slot, const StoredRow& stored);
   void on_unreadable_without_port(const StoredRow& stored);
+  [[nodiscard]] bool differs_in_readable_fields(Row& row, const StoredRow& stored);
   void note_readable_fields(Row& row, const StoredRow& stored, const LinkState* link);
   void on_missing(Slot slot);
   void remove_stale();

@@ -172,8 +172,25 @@ void SinkQueue::on_unreadable(Row& row, Slot slot, const StoredRow& stored) {
   if (row.stored != Stored::present) {
     note_readable_fields(row, stored, link);
     if (link != nullptr && !waits(row.stage)) repair(row, slot);
+  } else if (differs_in_readable_fields(row, stored) && link != nullptr && !waits(row.stage)) {
+    repair(row, slot);
   }
   if (row.stage == RowStage::unread) retry(row, slot);
+}
+
+// Takes over the values that could be read. Returns whether one was not what we knew.
+bool SinkQueue::differs_in_readable_fields(Row& row, const StoredRow& stored) {
+  packer_.unpack(row.known, before_);
+  bool differs = false;
+  for (Field& field : before_.fields) {
+    for (const auto& [name, value] : *stored.fields) {
+      if (name != field.name || value == field.value) continue;
+      field.value = value;
+      differs = true;
+    }
+  }
+  if (differs) packer_.pack(before_, row.known);
+  return differs;
 }
 
 void SinkQueue::note_readable_fields(Row& row, const StoredRow& stored, const LinkState* link) {

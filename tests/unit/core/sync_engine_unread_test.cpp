@@ -89,6 +89,23 @@ BOOST_AUTO_TEST_CASE(what_could_be_read_of_an_unreadable_row_is_not_sent_again) 
   BOOST_TEST((f.sink().operations[0].stored == FakeSink::Fields{{"mtu", "1500"}}));
 }
 
+BOOST_AUTO_TEST_CASE(what_could_be_read_of_an_unreadable_row_is_compared) {
+  for (const char* mtu : {"1500", "9100"}) {
+    Fixture f;
+    f.begin(ports(1));
+    BOOST_REQUIRE(!f.engine.audit(Scope::listed));
+    f.turn();
+    f.sink().operations.clear();  // the test answers this read-back
+    const std::vector<std::pair<std::string_view, std::string_view>> fields{{"mtu", mtu}};
+    f.sink().observer().on_row({"Ethernet0", &fields, StoredRow::Owner::ours, {}, false});
+    f.sink().observer().on_read_back({});
+    f.turn();
+    BOOST_REQUIRE(f.sink().operations.size() == (mtu == std::string_view("1500") ? 0U : 1U));
+    if (f.sink().operations.empty()) continue;
+    BOOST_TEST((f.sink().operations[0].stored == FakeSink::Fields{{"oper", "up"}, {"mtu", "9100"}}));
+  }
+}
+
 BOOST_FIXTURE_TEST_CASE(a_check_of_a_refused_row_does_not_retry_it_before_its_pause_is_over, RefusedFixture) {
   for (const bool readable : {true, false}) {
     if (!readable) sink().unreadable = {"Ethernet0"};
