@@ -98,9 +98,8 @@ void Judge::on_command(std::uint64_t client, int database, const std::vector<std
     for (std::size_t i = 2; i + 1 < words.size(); i += 2) touched_.emplace(words[i]);
   }
   const Hash* hash = server_.hash(state_db, key);
-  // In sonic mode a link that went down and up again, or has another master, is written whole.
-  const bool may_have_bounced = key != table && changed_.erase(key.substr(prefix.size())) != 0 && setup_.sonic;
-  if (hash == nullptr || may_have_bounced || server_.is_unread(key)) return;
+  // In sonic mode a link that went down and up again, or has another master, is written whole, be it after a refusal.
+  if (hash == nullptr || setup_.sonic || server_.is_unread(key)) return;
   // The index is read with all rows. Entries that change meanwhile are written by what was known before.
   if (key == table && server_.is_unsure(key)) return;
   for (std::size_t i = 2; i + 1 < words.size(); i += 2) {

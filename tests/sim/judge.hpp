@@ -30,10 +30,7 @@ class Judge {
  public:
   Judge(World& world, const Setup& setup, Kernel& kernel, RedisServer& server);
 
-  void on_link(const Link& link) {
-    touched_.insert(link.name);
-    changed_.insert(link.name);
-  }
+  void on_link(const Link& link) { touched_.insert(link.name); }
   void on_key(int database, const std::string& key, std::uint64_t client);
   // Called before a command of the process is executed.
   void on_command(std::uint64_t client, int database, const std::vector<std::string_view>& words);
@@ -93,7 +90,6 @@ class Judge {
   std::optional<Failure> failure_;
   std::uint64_t writes_ = 0;
   std::uint64_t newest_client_ = 0;  // that reads or writes rows
-  std::set<std::string> changed_;    // links that have changed since their row was written last
 };
 
 }  // namespace sim
