@@ -143,10 +143,19 @@ configure() {
 }
 
 build() {
-  configure "$@" && step "build $1" "${within[@]+"${within[@]}"}" meson compile -C "$builds/$1"
+  configure "$@" && step "build $1" build_all_but_units "$1"
 }
 
-# build_units NAME: the programs of the suite unit, which nothing else needs.
+# build_all_but_units NAME: what meson builds by default, without the programs that only tests of other suites need.
+# ninja's target `all` has those of every test.
+build_all_but_units() {
+  local targets
+  mapfile -t targets < <("${within[@]+"${within[@]}"}" ninja -C "$builds/$1" -t query all |
+    sed -n '/input:/,/outputs:/s/^    \([|]* *\)\([^ ]*\)$/\2/p' | grep -v '^meson-.*-prereq$')
+  [ ${#targets[@]} -gt 0 ] && "${within[@]+"${within[@]}"}" ninja -C "$builds/$1" "${targets[@]}"
+}
+
+# build_units NAME: the programs of the suite unit.
 build_units() {
   step "build unit tests $1" "${within[@]+"${within[@]}"}" meson compile -C "$builds/$1" unit-programs
 }

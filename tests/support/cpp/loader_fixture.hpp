@@ -110,6 +110,8 @@ struct LoaderFixture {
       case LoaderEvent::Kind::refused:
         refusal = event.text;
         return events.push_back("refused");
+      case LoaderEvent::Kind::subscription_refused:
+        return events.push_back("subscription refused");
       case LoaderEvent::Kind::data_lost:
         return events.push_back("data lost");
       case LoaderEvent::Kind::config_done_gone:
