@@ -6,7 +6,8 @@ set -u
 usage() {
   cat <<'END'
 usage: tests/run.sh [--quick | --all | --debian13] [--suite NAME]... [--soak MINUTES]
-                    [--operations N] [--replay FILE] [--fuzz MINUTES] [--sim MINUTES] [--help]
+                    [--operations N] [--replay FILE] [--fuzz MINUTES] [--sim MINUTES] [--sim-coverage SEEDS]
+                    [--help]
 
   (nothing)       tier 1: a release build with -Werror, and g++ debug with ASan and UBSan; the suite integration in
                   both, sonic, api, system and sim in the release, unit, abi and fuzz (the fuzz targets' corpora) in
@@ -23,6 +24,8 @@ usage: tests/run.sh [--quick | --all | --debian13] [--suite NAME]... [--soak MIN
   --operations N  the same until the kernel has carried out so many changes; 200,000 take about 40 minutes of one core
   --fuzz MINUTES  each fuzz target for so long, with clang's libFuzzer (1 with --all)
   --sim MINUTES   the simulator for so long, on fresh seeds and one processor (tests/sim/README.md)
+  --sim-coverage SEEDS
+                  the lines of the library and of portsyncd that so many simulated runs reach, by gcovr
   --replay FILE   a run that a random test wrote when it failed, on a release build
 
 As root, missing packages are installed by apt-get. Anybody else needs them to be there; the tests then run in a user
@@ -40,6 +43,7 @@ soak=
 operations=
 fuzz=
 sim=
+sim_seeds=
 replay=
 while [ $# -gt 0 ]; do
   case $1 in
@@ -51,6 +55,7 @@ while [ $# -gt 0 ]; do
     --operations) operations=${2:?--operations needs a number}; [ $mode = all ] || mode=soak; shift ;;
     --fuzz) fuzz=${2:?--fuzz needs minutes}; [ $mode = all ] || mode=fuzz; shift ;;
     --sim) sim=${2:?--sim needs minutes}; mode=sim; shift ;;
+    --sim-coverage) sim_seeds=${2:?--sim-coverage needs a number of seeds}; mode=simlines; shift ;;
     --replay) replay=$(realpath "${2:?--replay needs a file}"); mode=replay; shift ;;
     --help | -h) usage; exit 0 ;;
     *) echo "tests/run.sh: unknown option $1" >&2; usage >&2; exit 2 ;;
@@ -90,6 +95,9 @@ if [ $mode = tier1 ] || [ $mode = all ]; then
 fi
 if [ $mode = all ]; then
   want < <(packages_for tier2)
+fi
+if [ $mode = simlines ]; then
+  want < <(packages_for coverage)
 fi
 if [ $mode = all ] || [ $mode = fuzz ]; then
   want < <(packages_for fuzz)
@@ -291,6 +299,18 @@ simulate() {
   long_step "sim, $1 min" "$builds/release/tests/sim/sim" --minutes "$1" --out "$builds/release/sim-failure.txt"
 }
 
+# simulated_lines SEEDS: os is what the simulator replaces. The list of lines is a page beside the build.
+simulated_lines() {
+  local build=$builds/coverage
+  configure coverage --buildtype=debugoptimized -Db_coverage=true || return
+  step "build sim for coverage" meson compile -C "$build" sim || return
+  find "$build" -name '*.gcda' -delete
+  step "sim, $1 seeds" "$build/tests/sim/sim" --first-seed 1 --seeds "$1" --failures 1000 --no-shrink --out "$build/sim-failure.txt"
+  long_step "lines that the simulator reaches" gcovr --root "$top" --filter "$top/libportsync/src/(core|drive|netlink|redis|sonic)/" \
+    --filter "$top/portsyncd/(app|daemon|loop|config|service|sonic|base)" --exclude-throw-branches --html-details "$build/lines.html" \
+    --txt - "$build"
+}
+
 # long_step NAME COMMAND...: the same for what shows its progress.
 long_step() {
   local name=$1 began=$SECONDS result=failed
@@ -318,6 +338,7 @@ if step "packages" install_packages; then
     debian13) debian13 ;;
     fuzz) fuzz "$fuzz" ;;
     sim) simulate "$sim" ;;
+    simlines) simulated_lines "$sim_seeds" ;;
     soak) random_runs "soak" test_random_runs ;;
     replay) random_runs "replay of $replay" test_replay ;;
   esac
