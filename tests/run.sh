@@ -218,6 +218,7 @@ tier2() {
       "$tests/integration/$part.py"
   done
   swss_image
+  swss_packages
   debian_packages
   build_units release &&
     step "model of the engine, one deeper" env PORTSYNC_MODEL_DEPTH=1 "$builds/release/tests/sync_engine_model_test"
@@ -234,6 +235,25 @@ swss_image() {
   build swss-image "${release[@]}" -Ddbus=disabled -Dmetrics=disabled || return
   step "sonic mode, in the image" /usr/bin/python3 "$tests/support/runner.py" --build "$builds/swss-image" \
     "$tests/integration/sonic_image.py"
+  step "sonic mode, install.sh and remove.sh" /usr/bin/python3 "$tests/support/runner.py" --build "$builds/swss-image" \
+    "$tests/integration/sonic_install.py"
+}
+
+# portsyncd-swss for each container of SONiC, by the one command that portsyncd/doc/swss.md has.
+swss_packages() {
+  local suite architecture
+  if [ "$(id -u)" != 0 ]; then
+    printf 'portsyncd-swss\tskipped\tonly root can make a root of Debian\n' >>"$steps"
+    return
+  fi
+  for suite in bookworm trixie; do
+    for architecture in amd64 arm64; do
+      step "portsyncd-swss, $suite, $architecture" "$top/portsyncd/data/sonic/build.sh" "$suite" "$architecture" \
+        "$builds/swss/$suite" || return
+    done
+  done
+  PORTSYNC_SWSS_PACKAGES=$builds/swss step "portsyncd-swss, what is in it" /usr/bin/python3 "$tests/support/runner.py" \
+    --build "$builds/release" "$tests/integration/sonic_packages.py"
 }
 
 # The packages as they are shipped: built twice, at another path, in another time zone and with another umask.
