@@ -11,7 +11,8 @@ import tempfile
 import unittest
 from pathlib import Path
 
-# What SONiC's swss container has. Names of Debian 12 and 13: hiredis' has its version.
+# The libraries of SONiC's swss container, by their package names in Debian 12 and 13. The name of hiredis' package ends
+# with its version.
 CONTAINER = re.compile(r"libc6|libgcc-s1|libstdc\+\+6|libnl-3-200(t64)?|libnl-route-3-200(t64)?|libhiredis[\d.]+")
 HIREDIS = {"bookworm": "libhiredis0.14", "trixie": "libhiredis1.1.0"}
 FILES = {"./usr/bin/portsyncd", "./usr/bin/portsyncctl"}
