@@ -5,13 +5,14 @@ set -eu
 
 usage() {
   cat <<'END'
-usage: examples/quickstart.sh [--no-redis] [--help]
+usage: examples/quickstart.sh [--no-redis] [--build DIR] [--help]
 
 Builds portsyncd, starts it in a network namespace of its own with 8 ports (veth) and a Redis of its own, changes the
 links (admin state, carrier, MTU, name, delete, create) and shows the row that followed each change and how long it took.
 After each step every row is compared with the kernel. Ends with 0 when all were equal, with 1 when not.
 
   --no-redis   rows as JSON lines instead of Redis (portsyncd --json-lines)
+  --build DIR  run the portsyncd of this build folder; install and build nothing
 
 As root, missing packages are installed by apt-get. Anybody else needs them to be there; it then runs in a user
 namespace (unshare -Ur). The build goes to build-quickstart/ and is kept: a second run takes seconds.
@@ -20,10 +21,16 @@ END
 
 top=$(cd "$(dirname "${BASH_SOURCE[0]}")/.." && pwd)
 build=$top/build-quickstart
+is_built=
 demo=()
 while [ $# -gt 0 ]; do
   case $1 in
     --no-redis) demo+=(--no-redis) ;;
+    --build)
+      [ $# -ge 2 ] || { echo "quickstart.sh: --build needs a build folder" >&2; exit 2; }
+      build=$(realpath -- "$2") is_built=yes
+      shift
+      ;;
     --help | -h) usage; exit 0 ;;
     *) echo "quickstart.sh: unknown option $1" >&2; usage >&2; exit 2 ;;
   esac
@@ -98,13 +105,21 @@ build_portsyncd() {
 }
 
 log=$(mktemp)
-install_packages
-for tool in meson ninja nsenter ip; do
+tools=(nsenter ip)
+if [ -z "$is_built" ]; then
+  install_packages
+  tools+=(meson ninja)
+fi
+for tool in "${tools[@]}"; do
   command -v "$tool" >/dev/null || fail "$tool is missing"
 done
-set -o pipefail
-build_portsyncd
-echo "build: $build/portsyncd/portsyncd is there after $SECONDS s"
+if [ -z "$is_built" ]; then
+  set -o pipefail
+  build_portsyncd
+  echo "build: ${build#"$PWD"/}/portsyncd/portsyncd is there after $SECONDS s"
+elif [ ! -x "$build/portsyncd/portsyncd" ]; then
+  fail "$build has no portsyncd/portsyncd"
+fi
 
 enter=()
 [ "$(id -u)" = 0 ] || enter=(unshare -Ur)

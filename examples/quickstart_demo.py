@@ -310,7 +310,6 @@ class JsonRows:
         return self._rows.get(port)
 
     def differences(self, kernel: dict[str, Row]) -> list[str]:
-        self.read()
         return [f"{name}: kernel {text(kernel.get(name))}, row {text(self._rows.get(name))}"
                 for name in sorted(self._rows.keys() | kernel.keys()) if self._rows.get(name) != kernel.get(name)]
 
@@ -459,6 +458,7 @@ class Play:
             if not differences or time.monotonic() > deadline:
                 break
             self._check_daemon()
+        self._collect(0, reported, seen)  # a row that was stored during the comparison
         pairs = [(final_since(seen.get(port, []), row), final_since(reported.get(port, []), row))
                  for port, row in expected.items()]
         latencies = [max(0.0, row_at - link_at) for row_at, link_at in pairs if row_at is not None and link_at is not None]

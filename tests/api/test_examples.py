@@ -12,9 +12,10 @@ import subprocess
 import time
 from pathlib import Path
 
-from support import process
+from support import documents, process
 from support.case import Case, SettledCase
-from support.examples import EXAMPLES, SOURCES, Programs, Running, build_command, built, built_beside, built_of_guide, installed
+from support.examples import EXAMPLES, SOURCES, Programs, Running, build_command, built, built_beside, built_of_document, compiles, \
+    installed
 from support.installed import run
 from support.link_requests import LinkRequests
 from support.netns import Netns
@@ -22,6 +23,9 @@ from support.redis_server import Redis
 
 HERE = Path(__file__).resolve().parent
 APPL_DB = 0
+GUIDES = documents.TOP / "libportsync/doc"
+OWN_SINK = "libportsync/doc/write-your-own-sink.md"
+FROM_NETDISPATCHER = "libportsync/doc/from-netdispatcher.md"
 PROGRAMS = sorted(source.stem for source in SOURCES if source.suffix == ".cpp")
 
 
@@ -508,12 +512,13 @@ class Kafka(ExampleCase):
 
 class Guides(ExampleCase):
     def test_write_your_own_sink(self) -> None:
-        self.run_program(built_of_guide("write-your-own-sink.md", "file_sink", self.directory), cwd=self.directory)
+        self.run_program(built_of_document(OWN_SINK, "file_sink", self.directory), cwd=self.directory)
         ports = self.directory / "ports"
 
         def holds(name: str, text: str) -> bool:
             return (ports / name).exists() and (ports / name).read_text() == text
-        process.wait_for(lambda: holds("lo", "up\n65536\n"), 20, "the file of lo")
+        _, shown = documents.block(OWN_SINK, "g++").text.split("sleep 1; cat ports/lo\n")
+        process.wait_for(lambda: holds("lo", shown), 20, "the file of lo")
         self.add_link("v7")
         process.wait_for(lambda: holds("v7", "down\n1500\n"), 20, "the file of v7")
         self.dut.ip("link set v7 mtu 1400")
@@ -522,7 +527,7 @@ class Guides(ExampleCase):
         process.wait_for(lambda: not (ports / "v7").exists(), 20, "the file has gone with the link")
 
     def test_from_netdispatcher(self) -> None:
-        program = built_of_guide("from-netdispatcher.md", "link_sync", self.directory)
+        program = built_of_document(FROM_NETDISPATCHER, "link_sync", self.directory)
         running = self.run_program(Path("stdbuf"), "-oL", str(program))  # its output goes to a file
         running.wait_line("lo up")
         self.add_link("v7")
@@ -531,3 +536,29 @@ class Guides(ExampleCase):
         running.wait_line("v7 -")
         self.dut.ip("link del v8")
         running.wait_line("v8 -")
+
+    def test_the_program_of_the_readme(self) -> None:
+        program = built_of_document("README.md", "monitor", self.directory)
+        running = self.run_program(Path("stdbuf"), "-oL", str(program))  # its output goes to a file
+        running.wait_line("lo up mtu 65536")
+        self.add_link("v7")
+        running.wait_line("v7 down mtu 1500")
+        self.dut.ip("link set v7 mtu 1400")
+        running.wait_line("v7 down mtu 1400")
+
+    def test_an_adapter_for_select(self) -> None:
+        compiles("#include <portsync/pollable.hpp>\n#include <cstdint>\n"
+                 "struct Selectable {  // as in swss-common\n  virtual ~Selectable() = default;\n  virtual int getFd() = 0;\n"
+                 "  virtual uint64_t readData() = 0;\n};\n" + documents.block(FROM_NETDISPATCHER, "class SelectablePollable").text,
+                 self.directory)
+
+    def test_all_functions_of_a_sink(self) -> None:
+        compiles("#include <portsync/state_sink.hpp>\n#include <type_traits>\n" + documents.block(OWN_SINK, "class MySink").text +
+                 "static_assert(!std::is_abstract_v<MySink>);\n", self.directory)
+
+    def test_documents_build_alike(self) -> None:
+        self.assertEqual(documents.block("examples/README.md", "g++").text.strip(), build_command(EXAMPLES / "link_monitor.cpp"))
+        pages = ["README.md", "examples/README.md", *(f"libportsync/doc/{path.name}" for path in GUIDES.glob("*.md"))]
+        shown = {re.sub(r"\w+\.cpp -o \w+", "NAME", line) for page in pages for block in documents.blocks(page)
+                 for line in block.text.splitlines() if line.startswith("g++ ")}
+        self.assertEqual(shown, {"g++ -std=c++17 NAME $(pkg-config --cflags --libs portsync)"})

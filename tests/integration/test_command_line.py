@@ -17,7 +17,7 @@ SHIPPED = Path(__file__).resolve().parents[2] / "portsyncd" / "data" / "portsync
 EX_CONFIG = 78
 LEVELS = "expected trace, debug, info, warn, error, critical or off"
 
-# The profiles of the first guide, as it prints them.
+# The profiles of portsyncd/doc/deployment.md. A profile there may set more keys.
 PROFILES = {
     "custom": {"performance.max_event_queue": "5000", "performance.batch_timeout_ms": "50",
                "performance.max_latency_us": "5000", "health.max_stall_seconds": "20",

@@ -1,5 +1,8 @@
 # SPDX-License-Identifier: Apache-2.0
-"""The log lines that monitoring greps for, see contract/guide.md; system/test_journal.py tests them in the journal."""
+"""
+The log lines that monitoring greps for, as "Watch" of portsyncd/doc/deployment.md shows them. system/test_journal.py tests
+them in the journal.
+"""
 
 import contextlib
 import re

@@ -11,12 +11,14 @@ import time
 from pathlib import Path
 from typing import Any, Callable, Iterator, Optional
 
-from support import process
+from support import documents, process
 from support.case import GROUP, SANITIZED, Case
+from support.daemon import toml
 from support.metrics_page import Page, names_used
 
 TOP = Path(__file__).resolve().parents[2]
 DATA = TOP / "portsyncd" / "data"
+DOCUMENT = "portsyncd/doc/metrics.md"
 LISTEN = "127.0.0.1:9101"
 THREADS = 3  # of the web server
 # The counters that are also keys in the log's statistics line.
@@ -488,6 +490,14 @@ class Shipped(Scraped):
         path = self.directory / "dashboard.rules.yml"
         path.write_text(json.dumps(rules))
         self.promtool("check", "rules", str(path))
+
+    def test_the_document_shows_this_configuration(self) -> None:
+        self.assertEqual(documents.block(DOCUMENT, "[metrics]").text, toml(self.config).rstrip("\n") + "\n")
+
+    def test_promtool_takes_the_scrape_configuration(self) -> None:
+        path = self.directory / "prometheus.yml"
+        path.write_text(documents.block(DOCUMENT, "scrape_configs").text)
+        self.promtool("check", "config", str(path))
 
     def test_promtool_takes_the_page(self) -> None:
         own = "".join(line for line in self.wait_ports().text.splitlines(keepends=True)

@@ -106,7 +106,10 @@ class Rows(UpCase):
 
 
 class Bounces(UpCase):
-    """What neighbours must see although the row stays the same (contract/sonic.md)."""
+    """
+    Changes that subscribers of the row must see although the row stays the same: `write_bounces` in
+    libportsync/DESIGN.md, row sonic.events of tests/contract.tsv.
+    """
 
     WHOLE_ROW = [("Ethernet0", "hset")]
 

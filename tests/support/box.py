@@ -177,11 +177,11 @@ class BoxCase(RootCase):
 
 
 class InstalledCase(BoxCase):
-    """A BoxCase. install() carries out the guide's steps of an installation by hand."""
+    """A BoxCase. install() installs by hand, by STEPS."""
 
     def setUp(self) -> None:
         super().setUp()
-        # The guide expects a checkout that has been built.
+        # The steps expect a checkout that has been built.
         self.box.run("mkdir /root/checkout && ln -s /mnt/source/portsyncd /root/checkout/ && "
                      "ln -s /mnt/build /root/checkout/build")
 

@@ -12,7 +12,7 @@ import unittest
 from pathlib import Path
 from typing import Any, Optional
 
-from support import process
+from support import documents, process
 from support.installed import Installed, run
 from support.netns import Netns
 
@@ -49,12 +49,21 @@ def built_beside(source: Path, *packages: str) -> Path:
                           f"$(pkg-config --cflags --libs {' '.join(('portsync', *packages))})")
 
 
-def built_of_guide(guide: str, name: str, directory: Path) -> Path:
-    """Builds a program that a guide of the library shows as a whole, in a block ```cpp NAME.cpp."""
-    text = (EXAMPLES.parent / "libportsync/doc" / guide).read_text()
+def built_of_document(document: str, name: str, directory: Path) -> Path:
+    """Builds a program that a document shows as a whole, in a block ```cpp NAME.cpp, by the command that it shows."""
+    page = documents.blocks(document)
     source = directory / f"{name}.cpp"
-    source.write_text(re.search(rf"```cpp {name}\.cpp\n(.*?)```", text, re.DOTALL)[1])
-    return _build(source, f"g++ -std=c++17 {name}.cpp -o {name} $(pkg-config --cflags --libs portsync)")
+    source.write_text(next(block.text for block in page if block.kind == f"cpp {name}.cpp"))
+    return _build(source, next(line for block in page for line in block.text.splitlines()
+                               if line.startswith(f"g++ -std=c++17 {name}.cpp -o {name} ")))
+
+
+def compiles(text: str, directory: Path) -> None:
+    """Compiles a part of a program against the installed library, without a result."""
+    source = directory / "part.cpp"
+    source.write_text(text)
+    run("sh", "-c", f"{STRICT} -Wno-unused-parameter -std=c++17 -fsyntax-only {source.name} $(pkg-config --cflags portsync)",
+        cwd=directory, **installed().pkg_config)
 
 
 def _build(source: Path, command: str) -> Path:

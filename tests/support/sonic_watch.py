@@ -45,8 +45,8 @@ def parse(line: str) -> Optional[Command]:
 class Watch:
     """
     Keeps a replica of the hashes of all databases. Checks each write of portsyncd: does it concern only its own keys
-    and fields (contract: "Not ours, never write"), does it follow the producer protocol where required, does it change
-    anything? And PortInitDone: is it true, and the first? Create the watch while portsyncd is not connected.
+    and fields (row guide.redis.row of tests/contract.tsv), does it follow the producer protocol where required, does it
+    change anything? And PortInitDone: is it true, and the first? Create the watch while portsyncd is not connected.
     """
 
     def __init__(self, redis: Redis) -> None:

@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: Apache-2.0
-"""The first guide's steps on a booted system: copy the binary, the unit and the configuration, and start."""
+"""An installation by hand on a booted system: copy the binary, the unit and the configuration, and start."""
 
 import re
 
