@@ -27,6 +27,7 @@ struct Options {
   std::uint64_t seeds = 0;
   std::uint64_t first_seed = 0;
   bool one_seed = false;
+  bool sonic = false;  // leaves out the seeds of other modes
   std::uint64_t steps = 600;
   std::vector<std::string> replays;
   std::string out = "sim-failure.txt";
@@ -39,7 +40,7 @@ struct Options {
 
 [[noreturn]] void usage(int status) {
   std::cout << "usage: sim [--minutes M] [--operations N] [--seeds N] [--first-seed S] [--seed S] [--steps N] [--failures N]\n"
-               "           [--replay FILE]... [--out FILE] [--off ACT] [--no-shrink] [--twice] [--verbose]\n";
+               "           [--replay FILE]... [--out FILE] [--off ACT] [--sonic] [--no-shrink] [--twice] [--verbose]\n";
   std::exit(status);
 }
 
@@ -62,6 +63,7 @@ Options parse(int argc, char** argv) {
     else if (name == "--replay") options.replays.emplace_back(value());
     else if (name == "--out") options.out = value();
     else if (name == "--off") options.off.insert(value());
+    else if (name == "--sonic") options.sonic = true;
     else if (name == "--no-shrink") options.shrink = false;
     else if (name == "--twice") options.twice = true;
     else if (name == "--verbose") options.verbose = true;
@@ -129,6 +131,7 @@ int main(int argc, char** argv) {
   double simulated = 0;
   for (std::uint64_t seed = options.first_seed;; ++seed) {
     const sim::Scenario scenario = make(options, seed);
+    if (options.sonic && !scenario.setup.sonic) continue;
     const sim::Outcome outcome = sim::run(scenario);
     operations += outcome.operations;
     simulated += static_cast<double>(outcome.simulated) / static_cast<double>(sim::second);

@@ -3,12 +3,15 @@
 
 #include <algorithm>
 #include <portsync/error.hpp>
+#include <tuple>
 #include <utility>
 
 namespace portsync::sonic {
 namespace {
 
 constexpr std::uint32_t source_id = 1;
+// The promise is that a row is never wrong and Healthy for longer than the audit interval and one second.
+constexpr std::chrono::seconds snapshot_is_recent_for{1};
 
 }  // namespace
 
@@ -54,6 +57,7 @@ void PortGate::on_event(const LinkEvent& event) {
     case LinkEvent::Kind::removed:
       return on_removed(event);
     case LinkEvent::Kind::snapshot_end:
+      snapshot_at_ = event.received;
       if (!std::exchange(snapshot_, true)) observer_.on_snapshot();
       if (open_ && !opened_) request_forwarding();
       if (opened_) forward(event);
@@ -166,6 +170,9 @@ void PortGate::forward_held() {
   if (first) {
     event.kind = LinkEvent::Kind::snapshot_end;
     forward(event);
+    // There are no audits while the gate is closed, and messages may get lost without a trace.
+    const bool recent = event.received - snapshot_at_ <= snapshot_is_recent_for;
+    if (!recent) std::ignore = links_source_.resync();  // it is started, so it cannot fail
     opened_ = true;
     admitted_ = std::exchange(used_, {});  // no link has the other names
   }

@@ -61,7 +61,8 @@ class PortGate final : public LinkSource {
   void admit(std::string_view name);
   // Returns whether process() will pass links that wait, because their names were admitted.
   [[nodiscard]] bool will_pass() const noexcept { return due_; }
-  // Begins to pass events, beginning with the links that exist now.
+  // Begins to pass events, beginning with the links that are known now. If the latest snapshot is not recent, requests
+  // another one.
   void open();
 
  private:
@@ -97,6 +98,7 @@ class PortGate final : public LinkSource {
   bool open_ = false;
   bool opened_ = false;  // open_, and the existing links have been passed on
   bool snapshot_ = false;
+  TimePoint snapshot_at_;   // when the latest one was complete
   bool due_ = false;        // held links may be able to pass now
   bool timer_set_ = false;  // and it has not fired yet, as far as is known
   os::ProcessFlag processing_;
