@@ -27,9 +27,9 @@ void ApplWatch::begin(Started started, TimePoint now) {
 // Stops all requests until APPL_DB is open again; all of them are then sent again.
 void ApplWatch::on_closed() {
   server_ = Server::away;
-  looking_ = false;
-  if (check_ == Check::asking) check_ = Check::idle;
-  if (check_ == Check::asking_again) check_ = Check::refused;
+  look_ = Asked::idle;  // the next look resumes in any case
+  if (check_ == Asked::asking) check_ = Asked::idle;
+  if (check_ == Asked::asking_again) check_ = Asked::refused;
   retry_at_.reset();
   on_count_lost();
 }
@@ -64,8 +64,8 @@ ApplWatch::Tasks ApplWatch::on_time(TimePoint now) {
   if (init_done_ != InitDone::done && now >= report_missing_at_) report_missing(now, tasks);
   if (!may_ask(now)) return tasks;
   retry_at_.reset();
-  if (!looking_ && (server_ == Server::unsure || now >= look_at_)) {
-    looking_ = true;
+  if (!looking() && (look_ == Asked::refused || server_ == Server::unsure || now >= look_at_)) {
+    look_ = look_ == Asked::refused ? Asked::asking_again : Asked::asking;
     look_at_ = now + timing_.look_interval;
     tasks.push_back(Task::look);
   }
@@ -74,8 +74,8 @@ ApplWatch::Tasks ApplWatch::on_time(TimePoint now) {
     count_at_.reset();
     tasks.push_back(Task::count_consumers);
   }
-  if ((check_ == Check::idle || check_ == Check::refused) && !to_check_.empty()) {
-    check_ = check_ == Check::idle ? Check::asking : Check::asking_again;
+  if ((check_ == Asked::idle || check_ == Asked::refused) && !to_check_.empty()) {
+    check_ = check_ == Asked::idle ? Asked::asking : Asked::asking_again;
     tasks.push_back(Task::check);
   }
   return tasks;
@@ -85,7 +85,7 @@ ApplWatch::Tasks ApplWatch::on_time(TimePoint now) {
 void ApplWatch::poll(TimePoint now, Tasks& tasks) {
   poll_at_.reset();
   to_check_ = waiting_;
-  const bool refused = check_ == Check::refused || check_ == Check::asking_again;
+  const bool refused = check_ == Asked::refused || check_ == Asked::asking_again;
   if (refused && waiting_.empty()) resume(now, tasks);  // no name is left to check
   poll_interval_ = std::min<std::chrono::milliseconds>(2 * poll_interval_, longest_poll_interval);
   if (waiting_.empty() && std::exchange(subscribed_, false)) tasks.push_back(Task::unsubscribe);
@@ -98,8 +98,8 @@ ApplWatch::Names ApplWatch::take_names() {
 // Subscribes to the table's events if a waiting name is not there yet.
 ApplWatch::Tasks ApplWatch::on_checked(const Names& there, TimePoint now) {
   Tasks tasks;
-  const bool was_refused = check_ == Check::asking_again;
-  check_ = Check::idle;
+  const bool was_refused = check_ == Asked::asking_again;
+  check_ = Asked::idle;
   if (was_refused) resume(now, tasks);
   poll_at_ = now + poll_interval_;
   const auto is_absent = [&there](const std::string& name) { return there.find(name) == there.end(); };
@@ -109,10 +109,10 @@ ApplWatch::Tasks ApplWatch::on_checked(const Names& there, TimePoint now) {
 
 ApplWatch::Tasks ApplWatch::on_check_failed(bool refused, TimePoint now) {
   Tasks tasks;
-  if (check_ == Check::asking_again || refused) {
-    check_ = Check::refused;
+  if (check_ == Asked::asking_again || refused) {
+    check_ = Asked::refused;
   } else {
-    check_ = Check::idle;
+    check_ = Asked::idle;
   }
   poll_at_ = now + poll_interval_;
   subscribe(tasks);
@@ -127,7 +127,7 @@ void ApplWatch::subscribe(Tasks& tasks) {
 // restart with the data, loses nothing. If PortConfigDone is gone from the same process, a swss has started, and the
 // watch waits until PortConfigDone is there again.
 ApplWatch::Tasks ApplWatch::on_looked(const Found& found, const std::string& run_id, TimePoint now) {
-  looking_ = false;
+  const bool was_refused = std::exchange(look_, Asked::idle) == Asked::asking_again;
   if (!found.config_done && seen_.is_another(run_id)) return {Task::end_data_lost};
   if (seen_.is_another(run_id)) doubt_consumers(now);
   seen_.note(run_id);
@@ -135,7 +135,8 @@ ApplWatch::Tasks ApplWatch::on_looked(const Found& found, const std::string& run
   const ConfigDone before = std::exchange(config_done_, found.config_done ? ConfigDone::there : ConfigDone::gone);
   if (config_done_ == ConfigDone::gone && before == ConfigDone::there) tasks.push_back(Task::report_config_gone);
   const bool is_back = config_done_ == ConfigDone::there && before == ConfigDone::gone;
-  if (std::exchange(server_, Server::known) == Server::known && !is_back) return tasks;
+  const bool was_known = std::exchange(server_, Server::known) == Server::known;
+  if (was_known && !is_back && !was_refused) return tasks;
   to_check_ = waiting_;
   resume(now, tasks);
   if (init_done_ != InitDone::unsure) return tasks;
@@ -163,14 +164,14 @@ ApplWatch::Tasks ApplWatch::on_consumers(std::size_t count, TimePoint now) {
 
 // Retries the look after a pause, because the error may pass (LOADING, for example).
 void ApplWatch::on_look_failed(TimePoint now) {
-  looking_ = false;
+  look_ = Asked::refused;
   retry_at_ = now + timing_.poll_interval;
 }
 
 // Reports that APPL_DB works again. Then reports the missing ports again, because forget_reports covers those too.
 void ApplWatch::resume(TimePoint now, Tasks& tasks) {
-  if (check_ == Check::refused) check_ = Check::idle;
-  if (check_ == Check::asking_again) check_ = Check::asking;
+  if (check_ == Asked::refused) check_ = Asked::idle;
+  if (check_ == Asked::asking_again) check_ = Asked::asking;
   tasks.push_back(Task::forget_reports);
   if (config_done_ == ConfigDone::gone) return;
   tasks.push_back(Task::report_resumed);
@@ -213,7 +214,7 @@ ApplWatch::Tasks ApplWatch::on_looked_before_init(bool config_done, bool rows_st
 
 ApplWatch::Tasks ApplWatch::on_init_written() {
   init_done_ = InitDone::done;
-  return {Task::report_init_done};
+  return {Task::forget_reports, Task::report_init_done};
 }
 
 void ApplWatch::on_init_failed(bool refused, TimePoint now) {
@@ -225,7 +226,7 @@ std::optional<TimePoint> ApplWatch::deadline() const {
   std::optional<TimePoint> first = core::earliest(poll_at_, retry_at_);
   if (init_done_ != InitDone::done) first = core::earliest(first, report_missing_at_);
   if (server_ == Server::known && !retry_at_) first = core::earliest(first, count_at_);
-  const bool looks = server_ != Server::away && !looking_ && !retry_at_;
+  const bool looks = server_ != Server::away && !looking() && !retry_at_;
   return looks ? core::earliest(first, look_at_) : first;
 }
 

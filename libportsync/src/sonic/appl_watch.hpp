@@ -38,8 +38,9 @@ class ApplWatch {
     unsure,   // its reply was lost, or it was refused
     done,
   };
-  // The state of the check which of the waiting names are in APPL_DB.
-  enum class Check : std::uint8_t {
+  // The state of a question that is asked time and again: which of the waiting names are in APPL_DB (the check), whether
+  // PortConfigDone is (the look). The first reply after a refusal is reported, because the refusal was.
+  enum class Asked : std::uint8_t {
     idle,
     asking,
     refused,       // APPL_DB refused it
@@ -135,11 +136,12 @@ class ApplWatch {
   [[nodiscard]] InitDone init_done() const noexcept { return init_done_; }
   [[nodiscard]] ConfigDone config_done() const noexcept { return config_done_; }
   [[nodiscard]] Server server() const noexcept { return server_; }
-  [[nodiscard]] Check check() const noexcept { return check_; }
+  [[nodiscard]] Asked check() const noexcept { return check_; }
   [[nodiscard]] Consumers consumers() const noexcept { return consumers_; }
 
  private:
   [[nodiscard]] bool may_ask(TimePoint now) const;
+  [[nodiscard]] bool looking() const noexcept { return look_ == Asked::asking || look_ == Asked::asking_again; }
   void poll(TimePoint now, Tasks& tasks);
   void report_missing(TimePoint now, Tasks& tasks);
   void resume(TimePoint now, Tasks& tasks);
@@ -150,7 +152,8 @@ class ApplWatch {
   Server server_ = Server::away;
   ConfigDone config_done_ = ConfigDone::there;
   InitDone init_done_ = InitDone::wanted;
-  Check check_ = Check::idle;
+  Asked check_ = Asked::idle;
+  Asked look_ = Asked::idle;
   Consumers consumers_ = Consumers::listening;
   SeenServer seen_;
   Names missing_;   // ports of CONFIG_DB whose link has not passed yet
@@ -163,7 +166,6 @@ class ApplWatch {
   TimePoint report_deaf_at_;
   TimePoint report_missing_at_;
   TimePoint look_at_;
-  bool looking_ = false;
   bool subscribed_ = false;
   bool missing_reported_ = false;
   bool warm_ = false;

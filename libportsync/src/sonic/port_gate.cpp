@@ -71,18 +71,23 @@ bool PortGate::may_pass(const LinkState& link) const {
   return !filter_.matches(link) || admitted_.find(link.name) != admitted_.end();
 }
 
+// Returns whether the same link has another name, or has become a port, or none, by its kind.
+bool PortGate::differ(const LinkState& before, const LinkState& now) const {
+  return before.name != now.name || (before.kind != now.kind && filter_.matches(before) != filter_.matches(now));
+}
+
 void PortGate::on_changed(const LinkEvent& event) {
   Link& link = links_[event.link->ifindex];
   if (link.place == Place::ignored) return;
   if (link.place == Place::passed) {
-    const bool renamed = event.before != nullptr && event.before->name != event.link->name;
-    if (renamed) forget(event.before->name);
-    if (!renamed || may_pass(*event.link)) {
+    const bool is_other = event.before != nullptr && differ(*event.before, *event.link);
+    if (is_other) forget(event.before->name);
+    if (!is_other || may_pass(*event.link)) {
       forward(event);
-      if (renamed && filter_.matches(*event.link)) observer_.on_port(event.link->name);
+      if (is_other && filter_.matches(*event.link)) observer_.on_port(event.link->name);
       return;
     }
-    // The link has a name that is not admitted: report it as removed.
+    // The link is now one that could be a port, and its name is not admitted: report it as removed.
     LinkEvent gone = event;
     gone.kind = LinkEvent::Kind::removed;
     gone.link = event.before;

@@ -82,6 +82,7 @@ class PortGate final : public LinkSource {
   void pass(Link& link, const LinkEvent& event);
   void forget(std::string_view name);
   [[nodiscard]] bool may_pass(const LinkState& link) const;
+  [[nodiscard]] bool differ(const LinkState& before, const LinkState& now) const;
   void request_forwarding();
   void forward_held();
   void forward(const LinkEvent& event) { handler_(event); }

@@ -26,7 +26,7 @@ std::ostream& operator<<(std::ostream& out, ApplWatch::InitDone init_done) {
 std::ostream& operator<<(std::ostream& out, ApplWatch::Consumers consumers) {
   return out << "consumers " << static_cast<int>(consumers);
 }
-std::ostream& operator<<(std::ostream& out, ApplWatch::Check check) {
+std::ostream& operator<<(std::ostream& out, ApplWatch::Asked check) {
   return out << "check " << static_cast<int>(check);
 }
 
@@ -39,7 +39,7 @@ std::ostream& operator<<(std::ostream& out, const ApplWatch::Tasks& tasks) {
 
 namespace {
 
-using Check = ApplWatch::Check;
+using Asked = ApplWatch::Asked;
 using ConfigDone = ApplWatch::ConfigDone;
 using Consumers = ApplWatch::Consumers;
 using Found = ApplWatch::Found;
@@ -104,10 +104,10 @@ BOOST_FIXTURE_TEST_CASE(a_name_that_waits_is_checked_and_then_subscribed_to, Fix
   watch.on_waiting("Ethernet0");
   BOOST_TEST(watch.on_time(now) == Tasks{Task::check});
   BOOST_TEST((watch.take_names() == Names{"Ethernet0"}));
-  BOOST_TEST(watch.check() == Check::asking);
+  BOOST_TEST(watch.check() == Asked::asking);
   BOOST_TEST(watch.on_time(now) == Tasks{});
   BOOST_TEST(watch.on_checked({}, now) == Tasks{Task::subscribe});
-  BOOST_TEST(watch.check() == Check::idle);
+  BOOST_TEST(watch.check() == Asked::idle);
   BOOST_TEST((watch.deadline().value() == now + 1s));  // keyspace events may be off
 }
 
@@ -186,21 +186,21 @@ BOOST_FIXTURE_TEST_CASE(when_no_link_waits_any_more_the_subscription_ends, Fixtu
 
 BOOST_FIXTURE_TEST_CASE(a_refused_check_is_over_when_one_succeeds, Fixture) {
   have_check_refused();
-  BOOST_TEST(watch.check() == Check::refused);
+  BOOST_TEST(watch.check() == Asked::refused);
   BOOST_TEST(watch.on_time(now + 1s) == Tasks{Task::check});
-  BOOST_TEST(watch.check() == Check::asking_again);
+  BOOST_TEST(watch.check() == Asked::asking_again);
   BOOST_TEST(watch.on_check_failed(true, now) == Tasks{});  // the first failure has subscribed
-  BOOST_TEST(watch.check() == Check::refused);
+  BOOST_TEST(watch.check() == Asked::refused);
   (void)watch.on_time(now + 9s);
   BOOST_TEST(watch.on_checked({"Ethernet0"}, now) == (Tasks{Task::forget_reports, Task::report_resumed}));
-  BOOST_TEST(watch.check() == Check::idle);
+  BOOST_TEST(watch.check() == Asked::idle);
 }
 
 BOOST_FIXTURE_TEST_CASE(a_refused_check_is_over_when_no_link_waits, Fixture) {
   have_check_refused();
   watch.on_settled("Ethernet0");
   BOOST_TEST(watch.on_time(now + 1s) == (Tasks{Task::forget_reports, Task::report_resumed, Task::unsubscribe}));
-  BOOST_TEST(watch.check() == Check::idle);
+  BOOST_TEST(watch.check() == Asked::idle);
 }
 
 BOOST_FIXTURE_TEST_CASE(a_check_that_was_lost_is_no_refusal, Fixture) {
@@ -209,7 +209,7 @@ BOOST_FIXTURE_TEST_CASE(a_check_that_was_lost_is_no_refusal, Fixture) {
   (void)watch.on_time(now);
   (void)watch.take_names();
   BOOST_TEST(watch.on_check_failed(false, now) == Tasks{Task::subscribe});
-  BOOST_TEST(watch.check() == Check::idle);
+  BOOST_TEST(watch.check() == Asked::idle);
   (void)reconnect(config_there);
   BOOST_TEST(watch.on_time(now) == Tasks{Task::check});
 }
@@ -230,13 +230,13 @@ BOOST_FIXTURE_TEST_CASE(a_check_and_a_look_whose_answers_are_lost_are_done_again
   watch.on_waiting("Ethernet0");
   BOOST_TEST(watch.on_time(now + 600s) == (Tasks{Task::report_missing, Task::look, Task::check}));
   watch.on_closed();
-  BOOST_TEST(watch.check() == Check::idle);
+  BOOST_TEST(watch.check() == Asked::idle);
   watch.on_open();
   BOOST_TEST(watch.on_time(now + 600s) == Tasks{Task::look});
   have_check_refused();
   (void)watch.on_time(now + 1s);
   watch.on_closed();
-  BOOST_TEST(watch.check() == Check::refused);
+  BOOST_TEST(watch.check() == Asked::refused);
 }
 
 BOOST_FIXTURE_TEST_CASE(after_a_reconnect_it_looks_before_anything_else, Fixture) {
@@ -263,6 +263,19 @@ BOOST_FIXTURE_TEST_CASE(a_look_that_is_refused_is_done_again_after_a_pause, Fixt
   BOOST_TEST((watch.deadline().value() == now + 1s));
   BOOST_TEST(watch.on_time(now + 999ms) == Tasks{});
   BOOST_TEST(watch.on_time(now + 1s) == Tasks{Task::look});
+}
+
+BOOST_FIXTURE_TEST_CASE(a_refused_look_from_time_to_time_is_over_when_one_succeeds, Fixture) {
+  have_all_ports();
+  BOOST_TEST(watch.on_time(now += 600s) == Tasks{Task::look});
+  watch.on_look_failed(now);
+  BOOST_TEST(watch.on_time(now += 1s) == Tasks{Task::look});
+  watch.on_look_failed(now);
+  BOOST_TEST(watch.on_time(now += 1s) == Tasks{Task::look});
+  BOOST_TEST(watch.on_looked(config_there, "a", now) == (Tasks{Task::forget_reports, Task::report_resumed}));
+  BOOST_TEST(watch.on_time(now += 1s) == Tasks{});
+  BOOST_TEST(watch.on_time(now += 600s) == Tasks{Task::look});
+  BOOST_TEST(watch.on_looked(config_there, "a", now) == Tasks{});
 }
 
 BOOST_AUTO_TEST_CASE(what_a_look_finds) {
@@ -403,7 +416,7 @@ BOOST_FIXTURE_TEST_CASE(port_init_done_needs_every_port_and_its_row, Fixture) {
   BOOST_TEST(!watch.wants_rows());
   BOOST_TEST(watch.on_looked_before_init(true, true, now) == Tasks{Task::write_init_done});
   BOOST_TEST(watch.init_done() == InitDone::writing);
-  BOOST_TEST(watch.on_init_written() == Tasks{Task::report_init_done});
+  BOOST_TEST(watch.on_init_written() == (Tasks{Task::forget_reports, Task::report_init_done}));
   BOOST_TEST(watch.init_done() == InitDone::done);
   BOOST_TEST(!watch.wants_rows());
 }

@@ -222,6 +222,27 @@ BOOST_FIXTURE_TEST_CASE(a_rename_to_an_admitted_name_is_forwarded_as_a_rename, F
   BOOST_TEST(seen().empty());
 }
 
+BOOST_FIXTURE_TEST_CASE(a_link_that_becomes_a_port_by_its_kind_waits_for_its_name, Fixture) {
+  open_empty();
+  LinkState lag = make_link(2, "Ethernet0");
+  lag.kind = "team";
+  source.change(lag);
+  BOOST_TEST(take() == Lines{"Ethernet0 comes notified"});
+  BOOST_TEST(seen().empty());
+  source.change(make_link(2, "Ethernet0"));
+  BOOST_TEST(take() == Lines{"Ethernet0 goes"});
+  BOOST_TEST(seen() == Lines{"waiting Ethernet0"});
+  gate.admit("Ethernet0");
+  process();
+  BOOST_TEST(take() == Lines{"Ethernet0 comes notified"});
+  BOOST_TEST(seen() == (Lines{"settled Ethernet0", "port Ethernet0"}));
+  source.change(lag);
+  BOOST_TEST(take() == Lines{"Ethernet0 changes notified"});
+  source.change(make_link(2, "Ethernet0"));  // the name has to be admitted anew
+  BOOST_TEST(take() == Lines{"Ethernet0 goes"});
+  BOOST_TEST(seen() == Lines{"waiting Ethernet0"});
+}
+
 BOOST_FIXTURE_TEST_CASE(a_waiting_link_renamed_waits_under_its_new_name, Fixture) {
   open_empty();
   source.change(make_link(2, "Ethernet0"));
