@@ -117,7 +117,8 @@ bool Judge::was_removed_by_others(const std::string& name) const {
 }
 
 bool Judge::may_be_unheard(const Wrong& wrong) const {
-  return wrong.since <= kernel_.deaf_end() && world_.now() - kernel_.deaf_end() <= setup_.audit_interval + second;
+  const Time listed = std::max(kernel_.deaf_end(), kernel_.lock_free_at());
+  return wrong.since <= kernel_.deaf_end() && world_.now() - listed <= setup_.audit_interval + second;
 }
 
 void Judge::add_foreign(const std::string& key, const std::string& field, const std::string& value) {
