@@ -63,6 +63,7 @@ struct HealthReport {
   std::chrono::milliseconds audit_interval{0};    // how often rows are to be compared; 0 = never
   std::optional<TimePoint> listing_silent_since;  // see LinkSourceStatistics, for the next one too
   std::uint64_t interrupted_in_a_row = 0;         // listings of the links
+  std::optional<TimePoint> links_listed;          // when the latest snapshot was complete
 };
 
 // A verdict and its reason.

@@ -110,6 +110,19 @@ void judge_source(const HealthReport& report, Judge& judge) {
   }
 }
 
+void too_long_ago(const std::string& what, const char* done, TimePoint last, Judge& judge) {
+  const auto age = std::chrono::duration_cast<std::chrono::seconds>(judge.now() - last);
+  const std::string text = what + " could not be " + done + " for " + std::to_string(age.count()) + " s";
+  judge.trouble(TroubleKind::not_compared, what, text);
+}
+
+// Rows are compared with what is known of the links. So Healthy means that these are listed, too.
+void judge_links(const HealthReport& report, Judge& judge) {
+  if (report.audit_interval.count() <= 0) return;
+  if (!judge.overdue(report.links_listed, report.audit_interval + compare_within)) return;
+  too_long_ago("the links", "listed", *report.links_listed, judge);
+}
+
 void judge_sink(const HealthReport& report, const SinkReport& sink, Judge& judge) {
   const std::string error = sink.error.empty() ? "" : ": " + sink.error;
   const bool refused = judge.overdue(sink.refused_since);
@@ -141,9 +154,7 @@ void judge_comparison(const SinkReport& sink, std::chrono::milliseconds interval
   if (!sink.compare_error.empty()) {
     judge.trouble(TroubleKind::not_compared, what + " cannot be compared: " + sink.compare_error);
   } else if (interval.count() > 0 && judge.overdue(sink.compared, interval + compare_within)) {
-    const auto age = std::chrono::duration_cast<std::chrono::seconds>(judge.now() - *sink.compared);
-    judge.trouble(TroubleKind::not_compared, what,
-                  what + " could not be compared for " + std::to_string(age.count()) + " s");
+    too_long_ago(what, "compared", *sink.compared, judge);
   }
 }
 
@@ -222,6 +233,7 @@ Judgement judge(const HealthReport& report, const Conditions& conditions, const 
   Judge judge(options.max_stall, now);
   for (const auto& [name, condition] : conditions) judge_condition(condition, judge);
   judge_source(report, judge);
+  judge_links(report, judge);
   for (const SinkReport& sink : report.sinks) {
     judge_sink(report, sink, judge);
     judge_comparison(sink, report.audit_interval, judge);

@@ -93,6 +93,7 @@ void SyncEngine::on_touched(Slot slot, const Touch& touch) {
 void SyncEngine::on_snapshot_end(const LinkEvent& event) {
   ++context_.statistics.snapshots;
   context_.report_due = true;
+  links_listed_ = context_.now;
   context_.ports.on_names_known({event.received, event.cause});
   if (!std::exchange(context_.first_snapshot, true)) plan_audit();
   context_.report(
@@ -279,6 +280,7 @@ HealthReport SyncEngine::health() const {
     if (sink.compared) sink.compared = std::max(*sink.compared, audits_since_);
     report.sinks.push_back(std::move(sink));
   }
+  if (links_listed_) report.links_listed = std::max(*links_listed_, audits_since_);
   report.no_port_since = context_.ports.no_port_since();
   report.audit_interval = context_.options.audit_interval;
   LatencyHistogram latencies;

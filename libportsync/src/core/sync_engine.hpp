@@ -80,8 +80,9 @@ class SyncEngine {
   std::optional<TimePoint> next_audit_;
   std::optional<TimePoint> next_report_;
   std::uint64_t link_events_ = 0;
-  TimePoint audits_since_;               // since when audit_interval has its present value
-  std::uint32_t audits_since_full_ = 0;  // since the last audit of all rows; these read the known rows alone
+  std::optional<TimePoint> links_listed_;  // when the latest snapshot was complete
+  TimePoint audits_since_;                 // since when audit_interval has its present value
+  std::uint32_t audits_since_full_ = 0;    // since the last audit of all rows; these read the known rows alone
   bool started_ = false;
   bool synchronized_ = false;
   bool reported_synchronized_ = false;

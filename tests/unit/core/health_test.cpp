@@ -209,6 +209,21 @@ BOOST_FIXTURE_TEST_CASE(rows_that_have_not_been_compared_for_the_audit_interval_
   BOOST_TEST(verdict(start + 24h) == "Healthy");
 }
 
+// Rows are compared with what is known of the links.
+BOOST_FIXTURE_TEST_CASE(links_that_have_not_been_listed_for_the_audit_interval_are_never_healthy, Fixture) {
+  report.links_listed = start;
+  report.audit_interval = 60s;
+  BOOST_TEST(verdict(start + 61s - 1ns) == "Healthy");
+  BOOST_TEST((judge(start).next_change == start + 61s));
+  BOOST_TEST(verdict(start + 61s) == "Degraded: the links could not be listed for 61 s");
+  BOOST_TEST(judge(start + 61s).worst.subject == judge(start + 90s).worst.subject);  // only the number differs
+  sink.compared = start;
+  BOOST_TEST(verdict(start + 61s) == "Degraded: the links could not be listed for 61 s");
+  sink.compared.reset();
+  report.audit_interval = 0s;  // audits are off
+  BOOST_TEST(verdict(start + 24h) == "Healthy");
+}
+
 BOOST_FIXTURE_TEST_CASE(more_failures_than_min_success_rate_leaves_room_for_are_degraded, Fixture) {
   sink.writes = 100;
   sink.failures = 1;

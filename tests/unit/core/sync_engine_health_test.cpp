@@ -261,6 +261,30 @@ BOOST_FIXTURE_TEST_CASE(a_thousand_ports_made_at_once_are_neither_behind_nor_slo
   BOOST_TEST(last_sink().behind == 1U);
 }
 
+BOOST_FIXTURE_TEST_CASE(when_the_links_were_listed_is_reported, HealthFixture) {
+  turn();
+  BOOST_TEST(!last().links_listed.has_value());
+  begin(ports(1));
+  const TimePoint first = now;
+  BOOST_TEST((*last().links_listed <= first));
+  turn(10s);
+  BOOST_TEST(!engine.audit(Scope::listed));
+  settle();
+  BOOST_TEST((*last().links_listed <= first));  // the rows were read, and the links were not
+  snapshot(ports(1));
+  turn();
+  BOOST_TEST((*last().links_listed > first));
+  // Audits that are enabled only now are not late.
+  turn(1h);
+  SynchronizerOptions changed = options();
+  changed.audit_interval = 60s;
+  engine.set_options(changed);
+  source.counted.snapshot_pending = true;
+  engine.source_may_have_changed();
+  turn();
+  BOOST_TEST((*last().links_listed + 1s > now));
+}
+
 BOOST_FIXTURE_TEST_CASE(when_rows_were_compared_and_why_they_could_not_be_is_reported, HealthFixture) {
   begin(ports(1));
   const TimePoint first = now;
