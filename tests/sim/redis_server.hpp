@@ -62,6 +62,7 @@ class RedisServer final : public Listener {
   void start(bool with_data);       // again, as another process; with its former data, or with none
   [[nodiscard]] bool running() const noexcept { return running_; }
   void pause(Time until) { paused_until_ = std::max(paused_until_, until); }
+  [[nodiscard]] Time paused_until() const noexcept { return paused_until_; }
   void kill_clients();              // as CLIENT KILL TYPE normal does
   void flush(int database);
   using Snapshot = std::array<Keyspace, 16>;

@@ -221,6 +221,8 @@ class Runner {
 
   void restart_swss(bool leave_netdevs, Time pause) {
     process_.reset();
+    // The FLUSHDB of swss is served after what the process has sent.
+    if (server_.paused_until() >= world().now()) run_until(server_.paused_until() + millisecond);
     swss_.stop(leave_netdevs);
     run_for(pause);
     swss_.start();

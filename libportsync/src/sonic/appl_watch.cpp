@@ -185,9 +185,10 @@ void ApplWatch::report_missing(TimePoint now, Tasks& tasks) {
   tasks.push_back(Task::report_missing);
 }
 
+// A link that waits may be a port's, and then PortInitDone needs its row.
 bool ApplWatch::wants_rows() const {
   const bool is_due = init_done_ == InitDone::wanted || init_done_ == InitDone::unsure;
-  return is_due && missing_.empty() && config_done_ == ConfigDone::there;
+  return is_due && missing_.empty() && !checks() && config_done_ == ConfigDone::there;
 }
 
 // Looks for PortConfigDone before it writes PortInitDone, because a restarted swss that has not received the ports must
@@ -204,7 +205,7 @@ ApplWatch::Tasks ApplWatch::on_looked_before_init(bool config_done, bool rows_st
     look_at_ = now;  // PortConfigDone is gone: the next look reports that
     return {};
   }
-  if (!rows_stored) {
+  if (!rows_stored || checks()) {
     init_done_ = InitDone::wanted;
     return {};
   }

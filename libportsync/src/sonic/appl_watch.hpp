@@ -129,7 +129,7 @@ class ApplWatch {
   // Returns when to call on_time(); std::nullopt: not before another event.
   [[nodiscard]] std::optional<TimePoint> deadline() const;
 
-  // Returns whether PortInitDone waits only for the rows to be stored.
+  // Returns whether PortInitDone waits only for the rows to be stored: no port's link, and no check of one, is missing.
   [[nodiscard]] bool wants_rows() const;
   [[nodiscard]] Names take_names();  // the names to check
   [[nodiscard]] const Names& missing() const noexcept { return missing_; }
@@ -141,6 +141,7 @@ class ApplWatch {
 
  private:
   [[nodiscard]] bool may_ask(TimePoint now) const;
+  [[nodiscard]] bool checks() const noexcept { return check_ != Asked::idle || !to_check_.empty(); }
   [[nodiscard]] bool looking() const noexcept { return look_ == Asked::asking || look_ == Asked::asking_again; }
   void poll(TimePoint now, Tasks& tasks);
   void report_missing(TimePoint now, Tasks& tasks);

@@ -251,6 +251,9 @@ BOOST_FIXTURE_TEST_CASE(after_a_reconnect_it_looks_before_anything_else, Fixture
   BOOST_TEST(watch.on_looked(config_there, "b", now) == (Tasks{Task::forget_reports, Task::report_resumed}));
   BOOST_TEST(watch.server() == Server::known);
   BOOST_TEST(watch.on_time(now) == Tasks{Task::check});
+  (void)watch.take_names();
+  BOOST_TEST(watch.on_rows_stored(now) == Tasks{});
+  BOOST_TEST(watch.on_checked({"Ethernet4"}, now) == Tasks{});
   BOOST_TEST(watch.on_rows_stored(now) == Tasks{Task::look_before_init});
 }
 
@@ -427,6 +430,29 @@ BOOST_FIXTURE_TEST_CASE(port_init_done_waits_for_the_rows_of_links_that_pass_dur
   BOOST_TEST(watch.init_done() == InitDone::wanted);
   BOOST_TEST(watch.on_rows_stored(now) == Tasks{Task::look_before_init});
   BOOST_TEST(watch.on_looked_before_init(true, true, now) == Tasks{Task::write_init_done});
+}
+
+BOOST_FIXTURE_TEST_CASE(port_init_done_waits_for_the_check_of_a_link_that_waits, Fixture) {
+  go_to(InitDone::asking);
+  watch.on_waiting("Ethernet0");  // its link was made anew
+  BOOST_TEST(watch.on_looked_before_init(true, true, now) == Tasks{});
+  BOOST_TEST(watch.on_rows_stored(now) == Tasks{});
+  BOOST_TEST(watch.on_time(now) == Tasks{Task::check});
+  (void)watch.take_names();
+  BOOST_TEST(watch.on_rows_stored(now) == Tasks{});
+  (void)watch.on_checked({"Ethernet0"}, now);
+  watch.on_settled("Ethernet0");
+  BOOST_TEST(watch.on_rows_stored(now) == Tasks{Task::look_before_init});
+  BOOST_TEST(watch.on_looked_before_init(true, true, now) == Tasks{Task::write_init_done});
+}
+
+BOOST_FIXTURE_TEST_CASE(port_init_done_does_not_wait_for_a_link_of_no_port, Fixture) {
+  go_to(InitDone::wanted);
+  watch.on_waiting("Ethernet4");
+  (void)watch.on_time(now);
+  (void)watch.take_names();
+  (void)watch.on_checked({}, now);
+  BOOST_TEST(watch.on_rows_stored(now) == Tasks{Task::look_before_init});
 }
 
 BOOST_FIXTURE_TEST_CASE(port_init_done_that_was_there_is_not_written, Fixture) {
