@@ -86,7 +86,6 @@ class LibraryProcess final : public Process {
   OnLinkSetDown on_link_set_down_;
   std::unique_ptr<portsync::HealthMonitor> monitor_;
   std::unique_ptr<portsync::LinkSource> source_;
-  std::unique_ptr<portsync::netlink::LinkControl> link_control_;
   std::unique_ptr<portsync::sonic::PortLoader> loader_;  // sonic mode
   std::unique_ptr<portsync::StateSink> sink_;
   std::unique_ptr<portsync::Synchronizer> sync_;
@@ -121,10 +120,12 @@ void LibraryProcess::make_loader(const Setup& setup) {
   options.filter.match = options_.filter.match;
   options.loader_name_prefix = "portsyncd-sim-";
   options.rows_are_stored = [this] { return sink_->statistics().open && sync_->drained(); };
-  options.set_link_down = [this](std::int32_t ifindex) -> std::error_code {
+  // It runs in a thread that may outlive the process, so it owns its socket.
+  const auto control = std::make_shared<std::unique_ptr<portsync::netlink::LinkControl>>();
+  options.set_link_down = [control](std::int32_t ifindex) -> std::error_code {
     try {
-      if (!link_control_) link_control_ = std::make_unique<portsync::netlink::LinkControl>();
-      return link_control_->set_down(ifindex);
+      if (!*control) *control = std::make_unique<portsync::netlink::LinkControl>();
+      return (*control)->set_down(ifindex);
     } catch (const std::system_error& error) {
       return error.code();
     }
