@@ -6,20 +6,23 @@
 #include <netlink/attr.h>
 #include <sys/mman.h>
 
+#include <algorithm>
 #include <cerrno>
+#include <chrono>
 #include <cstring>
 #include <new>
 #include <utility>
 
 #include "netlink/decode.hpp"
 #include "netlink/receive_buffer.hpp"
+#include "os/clock.hpp"
 #include "os/socket.hpp"
 
 namespace portsync::netlink {
 namespace {
 
 // The kernel queues its reply before the call that sends the query returns. So a missing reply means a failure.
-constexpr int reply_timeout_ms = 1000;
+constexpr std::chrono::milliseconds reply_timeout{1000};
 
 // Returns the result at the end of a listing, or of a failed request: 0 or a negative errno.
 int result_of(const nlmsghdr& message) {
@@ -30,12 +33,15 @@ int result_of(const nlmsghdr& message) {
   return result;
 }
 
+// A signal does not extend the wait.
 bool wait_readable(int fd) {
   pollfd waited{fd, POLLIN, 0};
+  const TimePoint end = os::now() + reply_timeout;
   int count = 0;
   do {
-    count = os::poll(&waited, 1, reply_timeout_ms);
-  } while (count < 0 && errno == EINTR);
+    const auto left = std::chrono::ceil<std::chrono::milliseconds>(end - os::now());
+    count = os::poll(&waited, 1, static_cast<int>(std::max(left.count(), std::chrono::milliseconds::rep{0})));
+  } while (count < 0 && errno == EINTR && os::now() < end);
   return count > 0;
 }
 
@@ -141,7 +147,13 @@ void LinkQuery::read_one(Replies& replies) {
   header.msg_iov = &part;
   header.msg_iovlen = 1;
   ssize_t size = os::recvmsg(fd, &header, MSG_DONTWAIT);
-  if (size < 0 && errno == EAGAIN && wait_readable(fd)) size = os::recvmsg(fd, &header, MSG_DONTWAIT);
+  if (size < 0 && errno == EAGAIN) {
+    if (!wait_readable(fd)) {
+      replies.status = Replies::Status::failed;
+      return;
+    }
+    size = os::recvmsg(fd, &header, MSG_DONTWAIT);
+  }
   if (size < 0 && errno == EINTR) return;
   if (size < 0) {
     replies.status = Replies::Status::failed;
