@@ -42,16 +42,23 @@ class Churn {
 
  private:
   static constexpr int kept = 8;
+  static constexpr int first = 40'000;
+  static constexpr int to_peer = 1'000'000;  // from a link's ifindex to its peer's
 
   void run(const Netns& netns) {
     netns.enter();
     Rtnl rtnl;
     for (TimePoint next = Clock::now(); !stopped_; ++rounds_) {
-      const int at = 40'000 + rounds_;
-      rtnl.add_veth("churn" + std::to_string(rounds_), at, "back" + std::to_string(rounds_), at + 1'000'000);
+      const int at = first + rounds_;
+      rtnl.add_veth("churn" + std::to_string(rounds_), at, "back" + std::to_string(rounds_), at + to_peer);
       if (rounds_ >= kept) rtnl.remove(at - kept);
       next = std::max(next + 5ms, Clock::now() - 5ms);  // two links at a time
       std::this_thread::sleep_until(next);
+    }
+    // The kernel sends no notification that a new veth's peer has a parent. Up ends are notified with it.
+    for (int round = std::max(rounds_ - kept, 0); round < rounds_; ++round) {
+      rtnl.set_up(first + round, true);
+      rtnl.set_up(first + round + to_peer, true);
     }
   }
 

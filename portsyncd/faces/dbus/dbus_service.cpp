@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 #include "faces/dbus/dbus_service.hpp"
 
+#include <fcntl.h>
 #include <poll.h>
 #include <sys/epoll.h>
 #include <sys/eventfd.h>
@@ -474,7 +475,8 @@ class DbusService::Impl final : public Control::Observer {
       connection_ = std::move(connection);
       object_ = std::make_unique<Object>(*connection_, control_, changes_);
       announced_.emplace(control_.status());
-      fd_ = connection_->getEventLoopPollData().fd;
+      fd_ = ::fcntl(connection_->getEventLoopPollData().fd, F_DUPFD_CLOEXEC, 0);
+      if (fd_ < 0) throw std::system_error(errno, std::system_category(), "fcntl(F_DUPFD_CLOEXEC)");
       watch_ = std::make_unique<EventLoop::Watch>(loop_, fd_, 0, [this](std::uint32_t) { process(); });
     } catch (const std::exception& error) {
       disconnect();
@@ -509,10 +511,11 @@ class DbusService::Impl final : public Control::Observer {
   void disconnect() {
     // The destructor of a connection waits until everything is sent. Without shutdown(), a bus that hangs would block
     // it.
-    if (watch_) (void)::shutdown(fd_, SHUT_RDWR);
+    if (fd_ >= 0) (void)::shutdown(fd_, SHUT_RDWR);
     watch_.reset();
     object_.reset();
     connection_.reset();
+    if (fd_ >= 0) (void)::close(std::exchange(fd_, -1));
     signals_.stop();
     will_emit_ = false;
     resume_.stop();
@@ -595,7 +598,9 @@ class DbusService::Impl final : public Control::Observer {
 
   std::unique_ptr<sdbus::IConnection> connection_;
   std::unique_ptr<Object> object_;
-  int fd_ = -1;  // of the connection
+  // A duplicate of the connection's descriptor. sd-bus closes its own as soon as the bus hangs up. The loop must not
+  // watch, and disconnect() must not shut down, what has that number next.
+  int fd_ = -1;
   std::unique_ptr<EventLoop::Watch> watch_;
 
   PortChanges changes_{most_waiting_ports};
