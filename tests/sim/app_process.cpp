@@ -159,8 +159,7 @@ class AppProcess final : public Process {
   const Setup& setup_;
   portsync::PortFilter filter_;
   OnLinkSetDown on_link_set_down_;
-  std::string status_;      // as systemd has it
-  Time status_checked_ = 0; // when it was true last
+  std::string status_;  // as systemd has it
   std::string last_error_;
   Time last_ping_ = 0;
   bool ready_ = false;
@@ -216,13 +215,13 @@ void AppProcess::ask(const Step& step) {
   const std::string name = "Ethernet" + std::to_string(step.b % setup_.ports * 4);
   switch (step.a % 5) {
     case 0:
-      return host_.ask([name, this](portsyncd::Control& control) {
+      return host_.ask([name](portsyncd::Control& control) {
         control.check(name, [](const portsyncd::Control::RowCheck&) {});
         (void)control.port(name);
       });
     case 1:
-      return host_.ask([name, this](portsyncd::Control& control) {
-        control.forget(control.check(name, [this](const portsyncd::Control::RowCheck&) {}));
+      return host_.ask([name](portsyncd::Control& control) {
+        control.forget(control.check(name, [](const portsyncd::Control::RowCheck&) {}));
       });
     case 2:
       return host_.ask([](portsyncd::Control& control) {
