@@ -125,6 +125,22 @@ class Section(TemplateCase):
             self.assertIn(f"expected one section [program:portsyncd], found {count}", done.stderr)
             self.assertEqual(file.read_text(), text)
 
+    def test_its_help_and_its_errors(self) -> None:
+        for word in ("--help", "-h"):
+            done = templates.section_py(word)
+            self.assertEqual((done.returncode, done.stderr), (0, ""))
+            self.assertIn("section.py add FILE", done.stdout)
+        nobody, latin = self.directory / "none", self.directory / "latin"
+        latin.write_bytes(b"[program:portsyncd]\n# caf\xe9\n")
+        for words, text in {
+            (): "no verb: expected add, remove or check; see --help", ("put", latin): "put: expected add, remove or check; see --help",
+            ("check",): "check: expected a FILE after it; see --help",
+            ("remove", latin, "X=1"): "X=1: expected nothing after the FILE of remove; see --help",
+            ("add", nobody): f"{nobody}: No such file or directory",
+            ("add", latin): f"{latin}: expected UTF-8 text, found the byte 0xe9 at offset 25"}.items():
+            done = templates.section_py(*words)
+            self.assertEqual((done.returncode, done.stdout, done.stderr), (2, "", f"section.py: {text}\n"))
+
 
 class Buildimage(TemplateCase):
     """apply.sh on a checkout that stands in for sonic-buildimage's."""
@@ -256,6 +272,107 @@ class Buildimage(TemplateCase):
         folders = {name.split("/")[1] for name in listed if name.count("/") > 1}
         self.assertLessEqual({"debian", "libportsync", "portsyncd"}, folders)
         self.assertEqual({name for name in folders if name == ".git" or name.startswith("build")}, set())
+
+    def test_the_same_source_makes_the_same_archive_after_a_build(self) -> None:
+        top = self.directory / "portsync"
+        for name in ("portsyncd/data/sonic", "subprojects"):
+            shutil.copytree(SONIC.parents[2] / name, top / name, ignore=lambda folder, names: [
+                name for name in names if Path(folder).name == "subprojects" and not name.endswith(".wrap")])
+        kept = top / "subprojects/packagefiles/hiredis/meson.build"
+        kept.parent.mkdir(parents=True)
+        kept.touch()
+
+        def archive() -> tuple[str, list[str]]:
+            subprocess.run([top / "portsyncd/data/sonic/apply.sh", "--rules-only", self.tree], check=True)
+            made = self.tree / "src/portsyncd/portsync_0.1.0.orig.tar.gz"
+            listed = subprocess.run(["tar", "-tf", made], capture_output=True, text=True, check=True).stdout.splitlines()
+            return hashlib.sha256(made.read_bytes()).hexdigest(), listed
+        self.tree.mkdir()
+        before = archive()
+        for name in ("build-swss/x", "build-by-hand/x", "subprojects/hiredis-1/x", "subprojects/packagecache/x", ".cache/x",
+                     "compile_commands.json", "portsyncd/data/sonic/section.pyc", "portsyncd/__pycache__/x"):
+            (top / name).parent.mkdir(parents=True, exist_ok=True)
+            (top / name).touch()
+        self.assertEqual(archive(), before)
+        for name in ("subprojects/hiredis.wrap", "subprojects/packagefiles/hiredis/meson.build", "portsyncd/data/sonic/apply.sh"):
+            self.assertIn(f"portsync-0.1.0/{name}", before[1])
+
+
+class CommandLines(TemplateCase):
+    """What the scripts refuse. Stand-ins for id, docker and /etc keep them from changing this machine."""
+
+    def setUp(self) -> None:
+        super().setUp()
+        self.programs = self.directory / "bin"
+        self.etc = self.directory / "etc"
+        (self.etc / "sonic").mkdir(parents=True)
+        self.stand_in("id", "echo 1000")
+
+    def stand_in(self, name: str, script: str) -> None:
+        self.programs.mkdir(exist_ok=True)
+        (self.programs / name).write_text(f"#!/bin/sh\n{script}\n")
+        (self.programs / name).chmod(0o755)
+
+    def fails(self, code: int, text: str, *words: object, before: tuple[object, ...] = ()) -> None:
+        with self.subTest(words):
+            done = subprocess.run([*map(str, before), SONIC / str(words[0]), *map(str, words[1:])], capture_output=True, text=True,
+                                  check=False, cwd=self.directory,
+                                  env={**os.environ, "PATH": f"{self.programs}:{os.environ['PATH']}"})
+            self.assertEqual((done.returncode, done.stdout, done.stderr), (code, "", f"{words[0]}: {text}\n"))
+
+    def with_etc(self) -> tuple[object, ...]:
+        """Returns what a command line begins with so that /etc is the folder of this test."""
+        return ("unshare", "--mount", "sh", "-c", f'mount --bind {self.etc} /etc && exec "$@"', "sh")
+
+    def test_of_build(self) -> None:
+        before = set(self.directory.iterdir())
+        self.fails(2, "sid: expected bookworm, trixie or --here; see --help", "build.sh", "sid")
+        self.fails(2, "--what: unknown option; see --help", "build.sh", "trixie", "--what")
+        for words in (("trixie", "armhf"), ("trixie", "amd64", "armhf"), ("--here", "armhf")):
+            self.fails(2, "armhf: expected amd64, arm64 or a DIRECTORY with a / in it", "build.sh", *words)
+        self.fails(2, "arm64: expected nothing after the DIRECTORY; see --help", "build.sh", "trixie", "./a", "arm64")
+        for words in (("trixie",), ("bookworm", "arm64"), ("trixie", "./a"), ("trixie", "amd64", "etc")):
+            self.fails(1, "only root can make a root and install packages", "build.sh", *words)
+        (self.etc / "os-release").write_text("ID=ubuntu\nVERSION_CODENAME=noble\n")
+        self.fails(1, "this machine is noble: expected Debian bookworm or trixie; see --help for docker", "build.sh", "--here",
+                   before=self.with_etc())
+        self.assertEqual(set(self.directory.iterdir()), before)
+        done = subprocess.run([SONIC / "build.sh", "trixie", "--help"], capture_output=True, text=True, check=False)
+        self.assertEqual((done.returncode, done.stderr), (0, ""))
+        self.assertTrue(done.stdout.startswith("usage: build.sh "))
+
+    def test_of_install_and_remove(self) -> None:
+        for script in ("install.sh", "remove.sh"):
+            self.fails(2, "--limit: expected a number of seconds after it; see --help", script, "--limit")
+            self.fails(2, "--limit soon: expected a number of seconds; see --help", script, "--limit", "soon")
+            self.fails(2, "--what: unknown option; see --help", script, "--what")
+        self.fails(2, "no package: expected portsyncd-swss_VERSION_ARCHITECTURE.deb; see --help", "install.sh", "--limit", "08")
+        self.fails(2, "b.deb: expected one package, and a.deb is one; see --help", "install.sh", "a.deb", "b.deb")
+        self.fails(2, "a.deb: expected no package; see --help", "remove.sh", "a.deb")
+
+    def test_of_apply(self) -> None:
+        self.fails(2, "--what: unknown option; see --help", "apply.sh", "--what", "a")
+        self.fails(2, "b: expected one DIRECTORY, and a is one; see --help", "apply.sh", "a", "b")
+        self.fails(2, "no DIRECTORY: expected a checkout of sonic-buildimage; see --help", "apply.sh", "--rules-only")
+
+    def test_a_package_that_is_none_of_ours_is_refused(self) -> None:
+        (self.etc / "sonic/sonic_version.yml").write_text("release: '202505'\n")
+        self.stand_in("id", "echo 0")
+        self.stand_in("docker", 'case "$1 $3" in ps*) echo swss ;; "exec sh") echo /template ;; esac')
+        self.fails(1, "none.deb: no such file", "install.sh", "--dry-run", "none.deb", before=self.with_etc())
+        tree = self.directory / "other"
+        (tree / "DEBIAN").mkdir(parents=True)
+        (tree / "DEBIAN/control").write_text("Package: portsyncd\nVersion: 1\nArchitecture: all\nMaintainer: n <n@example>\n"
+                                             "Description: another\n")
+        subprocess.run(["dpkg-deb", "-Znone", "--build", tree, self.directory / "other.deb"], check=True, stdout=subprocess.DEVNULL)
+        self.fails(1, "other.deb: expected portsyncd-swss_VERSION_ARCHITECTURE.deb; build.sh makes it", "install.sh", "--dry-run",
+                   "other.deb", before=self.with_etc())
+
+    def test_a_dry_run_starts_no_container(self) -> None:
+        self.stand_in("id", "echo 0")
+        self.stand_in("docker", f'case $1 in ps) echo swss ;; start) touch {self.directory}/started ;; *) exit 1 ;; esac')
+        self.fails(1, "container swss does not run; --dry-run does not start it", "remove.sh", "--dry-run")
+        self.assertFalse((self.directory / "started").exists())
 
 
 if __name__ == "__main__":

@@ -18,20 +18,27 @@ Look at the result with `git diff`, and commit it. --rules-only: only the first 
 END_OF_USAGE
 }
 
+# wrong WORDS: a bad command line.
+wrong() {
+  echo "apply.sh: $*; see --help" >&2
+  exit 2
+}
+
 rules_only=
-while [ $# -gt 1 ] || [[ ${1-} == -* ]]; do
+to=
+while [ $# -gt 0 ]; do
   case $1 in
     --help | -h) usage; exit 0 ;;
     --rules-only) rules_only=yes ;;
-    *) usage >&2; exit 2 ;;
+    -*) wrong "$1: unknown option" ;;
+    *) [ -z "$to" ] || wrong "$1: expected one DIRECTORY, and $to is one"; to=$1 ;;
   esac
   shift
 done
-[ $# = 1 ] || { usage >&2; exit 2; }
+[ -n "$to" ] || wrong "no DIRECTORY: expected a checkout of sonic-buildimage"
 
 here=$(cd "$(dirname "${BASH_SOURCE[0]}")" && pwd)
 top=$(cd "$here/../../.." && pwd)
-to=$1
 # SONiC's slaves already have the other packages that the build needs.
 slave_packages=(libcli11-dev libspdlog-dev libtoml11-dev)
 
@@ -44,15 +51,18 @@ fail() {
 [ -n "$rules_only" ] || [ -f "$to/slave.mk" ] || fail "$to: expected a checkout of sonic-buildimage, found no slave.mk"
 
 put_rules() {
-  local version archive
+  local version archive unpacked
   mkdir -p "$to/rules" "$to/src/portsyncd"
   cp "$here/rules/portsyncd.mk" "$here/rules/portsyncd.dep" "$to/rules/"
   cp "$here/src/portsyncd/Makefile" "$to/src/portsyncd/"
   version=$(sed -n 's/^PORTSYNCD_VERSION = //p' "$here/rules/portsyncd.mk")
   archive=portsync_$version.orig.tar.gz
-  # The same source makes the same archive.
+  # The same source makes the same archive, also after a build: it has no build, no unpacked wrap, and nothing else that
+  # .gitignore names.
+  mapfile -t unpacked < <(find "$top/subprojects" -mindepth 1 -maxdepth 1 -type d ! -name packagefiles \
+    -printf '--exclude=./subprojects/%f\n')
   tar -c --sort=name --mtime=@1767225600 --owner=0 --group=0 --numeric-owner --mode=u+rw,go=rX --exclude='./build*' \
-    --exclude=./.git --exclude='./subprojects/packagecache' --exclude=__pycache__ \
+    --exclude=./.git "${unpacked[@]}" --exclude=__pycache__ --exclude='*.pyc' --exclude=.cache --exclude=compile_commands.json \
     --transform="s,^\.,portsync-$version," -C "$top" . | gzip -n >"$to/src/portsyncd/$archive"
   (cd "$to/src/portsyncd" && sha256sum "$archive" >"$archive.sha256")
 }

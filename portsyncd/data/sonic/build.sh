@@ -8,8 +8,8 @@ usage() {
 usage: build.sh bookworm|trixie [amd64|arm64] [DIRECTORY]
        build.sh --here [amd64|arm64] [DIRECTORY]
 
-Leaves portsyncd-swss_VERSION_ARCHITECTURE.deb in DIRECTORY, by default build-swss/SUITE. The architecture is this
-machine's by default.
+Leaves portsyncd-swss_VERSION_ARCHITECTURE.deb in DIRECTORY, by default build-swss/SUITE. A DIRECTORY that does not exist
+is made if it has a /, such as ./out. The architecture is this machine's by default.
 
 bookworm: for SONiC 202411, 202505 and 202511.  trixie: for 202605 and master.
 
@@ -19,6 +19,8 @@ package mmdebstrap. --here builds on the machine itself, which must be that Debi
   docker run --rm -v "$PWD:/portsync" -w /portsync debian:trixie portsyncd/data/sonic/build.sh --here
 
 --here installs what is missing with apt-get, so it needs root, too.
+
+Exit status: 0, or 1 if the package could not be built, or 2 for a bad command line.
 END_OF_USAGE
 }
 
@@ -27,25 +29,48 @@ fail() {
   exit 1
 }
 
+# wrong WORDS: a bad command line.
+wrong() {
+  echo "build.sh: $*" >&2
+  exit 2
+}
+
 here=$(cd "$(dirname "${BASH_SOURCE[0]}")" && pwd)
 top=$(cd "$here/../../.." && pwd)
-case ${1-} in
+for word; do
+  case $word in
+    --help | -h) usage; exit 0 ;;
+    --here) ;;
+    -*) wrong "$word: unknown option; see --help" ;;
+  esac
+done
+[ $# -gt 0 ] || { usage >&2; exit 2; }
+inside=
+case $1 in
   bookworm | trixie) suite=$1 ;;
   --here)
+    inside=yes
     # shellcheck source=/dev/null
-    suite=$(. /etc/os-release && echo "$VERSION_CODENAME")
+    suite=$(. /etc/os-release && echo "${VERSION_CODENAME:-${ID-unknown}}")
     ;;
-  --help | -h) usage; exit 0 ;;
-  *) usage >&2; exit 2 ;;
+  *) wrong "$1: expected bookworm, trixie or --here; see --help" ;;
 esac
-inside=$([ "$1" != --here ] || echo yes)
 shift
-machine=$(dpkg --print-architecture)
-architecture=$machine
+architecture=
 case ${1-} in
   amd64 | arm64) architecture=$1; shift ;;
 esac
-[ $# -le 1 ] || { usage >&2; exit 2; }
+if [ $# -gt 0 ]; then
+  [[ $1 != --here ]] || wrong "--here: expected only as the first word; see --help"
+  [[ $1 == */* || -d $1 ]] || wrong "$1: expected amd64, arm64 or a DIRECTORY with a / in it"
+  [ $# -eq 1 ] || wrong "$2: expected nothing after the DIRECTORY; see --help"
+fi
+case $suite in
+  bookworm | trixie) ;;
+  *) fail "this machine is $suite: expected Debian bookworm or trixie; see --help for docker" ;;
+esac
+machine=$(dpkg --print-architecture)
+architecture=${architecture:-$machine}
 [ "$(id -u)" = 0 ] || fail "only root can make a root and install packages"
 mkdir -p "${1-$top/build-swss/$suite}"
 out=$(cd "${1-$top/build-swss/$suite}" && pwd)

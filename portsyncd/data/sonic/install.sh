@@ -31,23 +31,35 @@ dry=
 any_release=
 limit=300
 package=
+
+# wrong WORDS: a bad command line.
+wrong() {
+  echo "$what.sh: $*; see --help" >&2
+  exit 2
+}
+
 while [ $# -gt 0 ]; do
   case $1 in
     --dry-run) dry=yes ;;
     --any-release) any_release=yes ;;
-    --limit) limit=${2:?--limit needs seconds}; shift ;;
+    --limit)
+      [ $# -gt 1 ] || wrong "--limit: expected a number of seconds after it"
+      [[ $2 =~ ^[0-9]{1,9}$ ]] || wrong "--limit $2: expected a number of seconds"
+      limit=$((10#$2))
+      shift
+      ;;
     --remove) what=remove ;;  # remove.sh
     --help | -h) usage; exit 0 ;;
-    -*) usage >&2; exit 2 ;;
-    *) [ -z "$package" ] || { usage >&2; exit 2; }; package=$1 ;;
+    -*) wrong "$1: unknown option" ;;
+    *)
+      [ -z "$package" ] || wrong "$1: expected one package, and $package is one"
+      package=$1
+      ;;
   esac
   shift
 done
-if { [ $what = install ] && [ -z "$package" ]; } || { [ $what = remove ] && [ -n "$package" ]; } ||
-  ! [[ $limit =~ ^[0-9]+$ ]]; then
-  usage >&2
-  exit 2
-fi
+[ $what = install ] || [ -z "$package" ] || wrong "$package: expected no package"
+[ $what = remove ] || [ -n "$package" ] || wrong "no package: expected portsyncd-swss_VERSION_ARCHITECTURE.deb"
 
 fail() {
   echo "$what.sh: $*" >&2
@@ -99,7 +111,10 @@ containers() {
 # container that supervisord ends, because portsyncd is a critical process, runs for some seconds.
 start_for_exec() {
   local end=$((SECONDS + 60))
-  [ -z "$dry" ] || return 0
+  if [ -n "$dry" ]; then
+    docker exec "$1" true 2>/dev/null || fail "container $1 does not run; --dry-run does not start it"
+    return 0
+  fi
   until docker exec "$1" true 2>/dev/null; do
     [ $SECONDS -lt $end ] || { echo "$what.sh: container $1 does not start" >&2; return 1; }
     docker start "$1" >/dev/null 2>&1 || true
@@ -138,6 +153,8 @@ is_installed() {
 
 check_package() {
   local container=$1 wanted found
+  [ "$(dpkg-deb --field "$package" Package)" = portsyncd-swss ] ||
+    fail "$package: expected portsyncd-swss_VERSION_ARCHITECTURE.deb; build.sh makes it"
   wanted=$(dpkg-deb --field "$package" Architecture)
   found=$(docker exec "$container" dpkg --print-architecture)
   [ "$wanted" = "$found" ] || fail "$package is for $wanted, and container $container is $found"
@@ -156,6 +173,7 @@ check_package() {
 check() {
   local container
   [ "$(id -u)" = 0 ] || fail "only root can change containers"
+  [ $what = remove ] || [ -f "$package" ] || fail "$package: no such file"
   [ -n "$found_containers" ] || fail "docker ps shows no container swss, swss0, ...; start swss first"
   for container in $found_containers; do
     start_for_exec "$container"

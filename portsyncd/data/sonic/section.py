@@ -8,7 +8,8 @@ Sets sonic mode in the section [program:portsyncd] of a supervisord template of 
   section.py check FILE                  ends with 0 if the section is as `add` leaves it, with 1 if not
 
 The section keeps all its other lines: priority, what it waits for, and lines of jinja. `add` again replaces what it
-added before. Exit status 2: there is no such section, or the environment cannot hold a value.
+added before. Exit status 2: a bad command line, a file that cannot be read or written, no such section, or a value that
+the environment cannot hold.
 """
 
 import os
@@ -16,6 +17,7 @@ import re
 import sys
 from pathlib import Path
 
+VERBS = ("add", "remove", "check")
 SECTION = "[program:portsyncd]"
 MODE = 'PORTSYNCD_SYNC_MODE="sonic"'
 OURS = re.compile(rf"{MODE}(?:,PORTSYNCD_\w+=\"[^\"]*\")*")
@@ -89,28 +91,51 @@ def is_added(text: str) -> bool:
 def replace(path: Path, text: str) -> None:
     """Replaces the whole file or nothing, and keeps its mode."""
     new = path.with_name(path.name + ".portsyncd-new")
-    new.write_text(text)
+    new.write_text(text, encoding="utf-8")
     os.chmod(new, path.stat().st_mode & 0o7777)
     os.replace(new, path)
 
 
+def fault_of(words: list[str]) -> str:
+    """Returns what is wrong with a command line, or nothing."""
+    what, name, *variables = [*words, "", ""] if len(words) < 2 else words
+    if what not in VERBS:
+        return f"{what or 'no verb'}: expected {', '.join(VERBS[:-1])} or {VERBS[-1]}"
+    if not name:
+        return f"{what}: expected a FILE after it"
+    if variables and what != "add":
+        return f"{variables[0]}: expected nothing after the FILE of {what}"
+    return ""
+
+
 def main(words: list[str]) -> int:
-    what, name, *variables = words + ["", ""][len(words):] if len(words) < 2 else words
-    if what not in ("add", "remove", "check") or not name or (variables and what != "add"):
-        print(__doc__, file=sys.stderr)
+    if "--help" in words or "-h" in words:
+        print(__doc__.strip())
+        return 0
+    if fault := fault_of(words):
+        print(f"section.py: {fault}; see --help", file=sys.stderr)
         return 2
+    what, name, *variables = words
     path = Path(name)
     try:
-        text = path.read_text()
+        text = path.read_text(encoding="utf-8")
         if what == "check":
             return 0 if is_added(text) else 1
         new = added(text, variables) if what == "add" else removed(text)
         if new != text:
             replace(path, new)
-    except (CannotEdit, OSError) as e:
-        print(f"section.py: {name}: {e}", file=sys.stderr)
-        return 2
+    except CannotEdit as e:
+        return failed(name, str(e))
+    except OSError as e:
+        return failed(e.filename or name, e.strerror or str(e))
+    except UnicodeDecodeError as e:
+        return failed(name, f"expected UTF-8 text, found the byte {e.object[e.start]:#04x} at offset {e.start}")
     return 0
+
+
+def failed(name: str, why: str) -> int:
+    print(f"section.py: {name}: {why}", file=sys.stderr)
+    return 2
 
 
 if __name__ == "__main__":
