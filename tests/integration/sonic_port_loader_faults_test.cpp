@@ -279,6 +279,19 @@ BOOST_FIXTURE_TEST_CASE(a_server_that_refuses_the_look_after_a_reconnect_is_name
   BOOST_TEST(std::count(events.begin(), events.end(), "refused") == 1);
 }
 
+// The look reads two keys, and the second alone may be refused.
+BOOST_FIXTURE_TEST_CASE(a_refused_look_for_port_init_done_is_named, Fixture) {
+  options.look_interval = 20ms;
+  run_cold({"Ethernet0"});
+  appl({"ACL", "SETUSER", "default", "resetkeys", "~PORT_TABLE:PortConfigDone", "~PORT_TABLE_KEY_SET"});
+  BOOST_TEST(happens("refused"));
+  settle();
+  BOOST_TEST(std::count(events.begin(), events.end(), "refused") == 1);
+  BOOST_TEST(refusal.find("NOPERM") != std::string::npos);
+  appl({"ACL", "SETUSER", "default", "allkeys"});
+  BOOST_TEST(happens("resumed"));
+}
+
 BOOST_FIXTURE_TEST_CASE(a_server_whose_master_is_down_is_named_in_its_own_words, Fixture) {
   configure({"Ethernet0"});
   redis(0, {"CONFIG", "SET", "replica-serve-stale-data", "no"});

@@ -564,6 +564,7 @@ class PortLoaderImpl final : public PortLoader, private PortGate::Observer {
     });
     look_for(port_init_done, [this](std::error_code error, bool there) {
       if (!running()) return;
+      if (looked_) report_if_refused("read", error);  // else the refusal of the first key was reported
       if (error || !looked_) return watch_.on_look_failed(now_);
       looked_->init_done = there;
       perform(watch_.on_looked(*looked_, appl_.database->run_id(), now_));
