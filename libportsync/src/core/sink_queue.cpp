@@ -422,16 +422,23 @@ void SinkQueue::doubt(Row& row, Slot slot) {
   request_reading(Reading::unread);
 }
 
+// Decides by the state and not by a change of the text: a trouble that ends with a read-back may begin again at once,
+// in the same words.
+void SinkQueue::read_until_trouble_ends(const std::string& trouble) {
+  const bool is_audited_soon = wanted_ && *wanted_ != Reading::unread;
+  if (trouble.empty() || is_audited_soon || store_ != StoreState::known) return;
+  if (words_->trouble_ends_by_reading()) read_again_later();
+}
+
 // Called after every round, which is cheap because the string is nearly always empty.
 void SinkQueue::note_trouble() {
   static const std::string none;
   const std::string& of_store = words_ == nullptr ? none : words_->trouble();
   const std::string& trouble = compare_error_.empty() ? of_store : compare_error_;
+  read_until_trouble_ends(of_store);
   if (trouble == trouble_) return;
   trouble_ = trouble;
   context_.report_due = true;
-  const bool is_audited_soon = wanted_ && *wanted_ != Reading::unread;
-  if (words_ != nullptr && words_->trouble_ends_by_reading() && !is_audited_soon) read_again_later();
   const std::string text = (compare_error_.empty() ? "" : "rows cannot be read back, ") + trouble_;
   context_.report({.kind = SyncEvent::Kind::store_trouble, .sink = name_, .text = text});
 }

@@ -102,7 +102,7 @@ class SinkQueue final : public StateSink::Observer, public ErasureObserver {
 
   struct Row {
     std::string known;               // Stored::present: the fields that the sink holds, packed
-    Pending waiting_for;             // set while waiting or refused
+    Pending waiting_for;             // set while waiting or held back
     Revision last = 0;               // the latest sent; the one in flight, if there is one
     std::uint32_t sent = 0;          // in flight: index in sent_
     ReadId asked_for = 0;            // the latest read-back that listed it
@@ -188,6 +188,7 @@ class SinkQueue final : public StateSink::Observer, public ErasureObserver {
   void retry(Row& row, Slot slot) { move(row, slot, RowEvent::retry, row.waiting_for); }
   [[nodiscard]] std::string words_of(std::error_code error) const;
   void note_trouble();
+  void read_until_trouble_ends(const std::string& trouble);
 
   SyncContext& context_;
   StateSink& sink_;
@@ -200,10 +201,11 @@ class SinkQueue final : public StateSink::Observer, public ErasureObserver {
   std::vector<Sent> sent_;  // the batch in flight, and memory to reuse
   std::size_t sent_count_ = 0;
   RecordPacker packer_;
-  std::vector<Slot> queue_;       // the waiting rows, while they are few; may hold stale entries
-  std::vector<Slot> candidates_;  // scratch
-  std::vector<PortRecord> stale_;      // rows found in the store that no port has
-  std::set<std::string, std::less<>> erased_;  // rows whose removal was sent after the read-back under way was requested
+  std::vector<Slot> queue_;        // the waiting rows, while they are few; may hold stale entries
+  std::vector<Slot> candidates_;   // scratch
+  std::vector<PortRecord> stale_;  // rows found in the store that no port has
+  std::set<std::string, std::less<>>
+      erased_;                         // rows whose removal was sent after the read-back under way was requested
   std::vector<std::string> checks_;    // ports whose rows will be read
   std::vector<std::string> checking_;  // ports whose rows are being read
   std::vector<CheckedRow> checked_;    // rows that a check has found
@@ -223,7 +225,7 @@ class SinkQueue final : public StateSink::Observer, public ErasureObserver {
   Revision read_revision_ = 0;  // the latest revision when the read-back under way was requested
   ReadId read_id_ = 0;
   ReadId doubted_before_ = 0;  // read-backs of all rows before this one skipped names that match now; 0 = none did
-  std::uint64_t drift_ = 0;  // found by the read-back under way
+  std::uint64_t drift_ = 0;    // found by the read-back under way
   std::size_t waiting_ = 0;
   std::size_t in_flight_ = 0;
   std::size_t held_back_ = 0;

@@ -268,7 +268,6 @@ void SinkQueue::on_read_back(std::error_code error) {
     if (words_ != nullptr && !words_->trouble().empty()) read_again_later();
     return;
   }
-  if (words_ != nullptr && words_->trouble_ends_by_reading()) read_again_later();
   context_.statistics.drift_repaired += drift_;
   ++context_.statistics.audits;
   context_.report({.kind = SyncEvent::Kind::audit_completed, .sink = name_, .count = drift_});

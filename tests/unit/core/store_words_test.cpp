@@ -334,3 +334,21 @@ BOOST_FIXTURE_TEST_CASE(a_trouble_that_reading_does_not_end_is_not_read_for_ever
   turn(2s);
   BOOST_TEST(store.scopes.empty());
 }
+
+BOOST_FIXTURE_TEST_CASE(a_trouble_that_begins_again_with_the_reading_that_ended_it_is_read_again, Fixture) {
+  begin();
+  store.fault = "the index cannot be kept";
+  store.ends_by_reading = true;
+  turn();
+  turn(2s);
+  BOOST_REQUIRE(store.scopes.size() == 1U);
+  found(as_it_is);
+  store.fault.clear();
+  store.ends_by_reading = false;
+  store.observer->on_read_back({});
+  store.fault = "the index cannot be kept";  // a write that was sent during the reading was refused
+  store.ends_by_reading = true;
+  turn();
+  turn(2s);
+  BOOST_TEST(store.scopes.size() == 2U);
+}
