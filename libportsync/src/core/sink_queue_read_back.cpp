@@ -169,12 +169,13 @@ void SinkQueue::on_found(Slot slot, const StoredRow& stored) {
 // without the fields that could be read and are right.
 void SinkQueue::on_unreadable(Row& row, Slot slot, const StoredRow& stored) {
   const LinkState* link = context_.ports.link(slot);
-  if (row.stored != Stored::present) {
+  bool differs = true;
+  if (row.stored == Stored::present) {
+    differs = differs_in_readable_fields(row, stored);
+  } else {
     note_readable_fields(row, stored, link);
-    if (link != nullptr && !waits(row.stage)) repair(row, slot);
-  } else if (differs_in_readable_fields(row, stored) && link != nullptr && !waits(row.stage)) {
-    repair(row, slot);
   }
+  if (differs && link != nullptr && !waits(row.stage)) repair(row, slot);
   if (row.stage == RowStage::unread) retry(row, slot);
 }
 

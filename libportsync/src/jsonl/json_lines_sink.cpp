@@ -223,8 +223,10 @@ class JsonLinesSink final : public StateSink {
   // no regular file. Then a line feed is owed, unless it is all that was written.
   void take_back_part_of_a_line() {
     std::size_t part = written_;
-    auto row = rows_.begin();
-    for (; row != rows_.end() && part >= row->bytes; ++row) part -= row->bytes;
+    for (const Row& row : rows_) {
+      if (part < row.bytes) break;
+      part -= row.bytes;
+    }
     if (part == 0) return;
     written_ -= part;
     const auto size = static_cast<off_t>(part);
@@ -232,8 +234,7 @@ class JsonLinesSink final : public StateSink {
     struct stat status {};
     const bool is_last = end >= size && os::fstat(output_, &status) == 0 && status.st_size == end;
     if (is_last && os::ftruncate(output_, end - size) == 0 && os::lseek(output_, end - size, SEEK_SET) >= 0) return;
-    const bool only_the_feed = owes_feed_ && row == rows_.begin() && part == 1;
-    owes_feed_ = !only_the_feed;
+    owes_feed_ = !(owes_feed_ && part == 1);  // the line feed alone was written
   }
 
   void close() {

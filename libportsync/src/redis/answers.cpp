@@ -135,7 +135,6 @@ void Answers::on_result(const Expected& expected, const Reply& reply, Outcome& o
   }
   const bool is_index = expected.kind == Expected::Kind::index || expected.kind == Expected::Kind::queued_index;
   if (is_index) {
-    outcome.index_written = !error;
     if (error) {
       ++index_failures_;
       batches_.front().clean = false;

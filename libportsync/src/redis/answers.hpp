@@ -47,7 +47,6 @@ class Answers {
     bool stuck = false;     // the server may still be in the MULTI
     std::error_code error;  // the last refusal in the reply
     std::string_view text;  // its text, borrowed from the reply
-    bool index_written = false;
     std::string_view index_refusal;        // why the index was not written, borrowed from the reply
     std::optional<TimePoint> batch_since;  // if the reply ends a batch: when that was sent
   };

@@ -19,8 +19,10 @@ class Batch {
  public:
   explicit Batch(const StateSinkOptions& options) : options_(options) {}
 
-  // While the index is suspended, changes of it are dropped. Initially it is not.
+  // While the index is suspended, changes of it are dropped: since a write to it was refused, its entries are unknown.
+  // The next read-back ends that, and the one of all rows compares the entries. Initially it is not suspended.
   void suspend_index(bool suspended) noexcept { index_suspended_ = suspended; }
+  [[nodiscard]] bool index_suspended() const noexcept { return index_suspended_; }
 
   // Add the commands of one row and return their number: 0 if only the index changes, or nothing; 2 if some fields are
   // set and others are deleted.

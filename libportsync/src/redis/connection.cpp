@@ -185,7 +185,7 @@ std::optional<TimePoint> Connection::deadline() const noexcept {
   if (!unanswered_.empty()) return answer_deadline();
   std::optional<TimePoint> probe;
   if (probe_interval_.count() > 0) probe = last_traffic_ + probe_interval_;
-  return late_writes_.empty() ? probe : core::earliest(probe, kill_at());
+  return core::earliest(probe, kill_at());
 }
 
 Connection::Event Connection::next() {
@@ -453,8 +453,8 @@ std::optional<TimePoint> Connection::kill_at() const {
   return killed_at_ + options_.retry_interval;
 }
 
-// Sends a probe if the connection is quiet. If a lost connection is still to be killed, the probe is another CLIENT
-// KILL, because the permission may have been granted meanwhile. That one does not wait for a quiet connection.
+// While a lost connection is still to be killed, sends CLIENT KILL again every retry_interval, because the permission
+// may have been granted meanwhile. Otherwise sends PING if the connection is quiet.
 void Connection::probe_if_due() {
   if (!unanswered_.empty() || out_.commands() > counted_) return;
   const std::optional<TimePoint> kill = kill_at();

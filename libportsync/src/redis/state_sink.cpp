@@ -54,7 +54,6 @@ class RedisStateSink final : public StateSink, public StoreWords {
 
   void on_reply(const Reply& reply);
   void note_index(const Answers::Outcome& outcome);
-  void suspend_index(bool suspended);
   void note_read_back();
   void give_up();
 
@@ -75,9 +74,6 @@ class RedisStateSink final : public StateSink, public StoreWords {
   bool reading_all_ = true;    // the latest read_back()
   std::string unread_rows_;    // see trouble()
   std::string index_trouble_;  // see trouble()
-  // A write to the index was refused since the latest read-back began. Writes to it are left out until the next one
-  // begins, because it is not known what the entries are. That read-back compares them.
-  bool index_suspended_ = false;
   Answers::Row result_;        // kept for its memory
 
   SinkStatistics statistics_;
@@ -203,7 +199,7 @@ std::error_code RedisStateSink::read_back(Scope scope, const std::vector<std::st
   if (!can_write()) return portsync::Errc::not_open;
   if (read_back_.active()) return portsync::Errc::busy;
   reading_all_ = scope == Scope::all;
-  suspend_index(false);
+  batch_.suspend_index(false);
   read_back_.begin(scope, ports, !index_trouble_.empty());
   if (!processing_) connection_.wake();
   return {};
@@ -263,17 +259,13 @@ void RedisStateSink::on_reply(const Reply& reply) {
 }
 
 void RedisStateSink::note_index(const Answers::Outcome& outcome) {
-  // A write that succeeds says nothing of the entries that were refused before. The next read-back compares them all.
+  // A write that succeeds says nothing of the entries that were refused before. The read-back of all rows, which is
+  // then due, compares them.
   if (outcome.index_refusal.empty()) return;
-  suspend_index(true);
+  batch_.suspend_index(true);
   index_trouble_ = connection_.shown(
       outcome.error, "the index cannot be kept, " + options_.table + ": " + std::string(outcome.index_refusal));
   connection_.note_error(outcome.error, index_trouble_);
-}
-
-void RedisStateSink::suspend_index(bool suspended) {
-  index_suspended_ = suspended;
-  batch_.suspend_index(suspended);
 }
 
 // Stores the result of a read-back. A failed read-back does not change unread_rows_ and index_trouble_.
@@ -286,9 +278,12 @@ void RedisStateSink::note_read_back() {
   const std::string& unread = read_back_.unread_rows();
   if (reading_all_ || !unread.empty()) unread_rows_ = connection_.shown(Errc::noperm, unread);
   const std::string& refusal = read_back_.index_refusal();
-  if (reading_all_ && refusal.empty() && !index_suspended_) index_trouble_.clear();
-  if (!refusal.empty()) suspend_index(true);
-  if (!refusal.empty()) index_trouble_ = connection_.shown(Errc::noperm, "the index cannot be kept, " + refusal);
+  if (!refusal.empty()) {
+    batch_.suspend_index(true);
+    index_trouble_ = connection_.shown(Errc::noperm, "the index cannot be kept, " + refusal);
+  } else if (reading_all_ && !batch_.index_suspended()) {
+    index_trouble_.clear();
+  }
   if (!trouble().empty()) connection_.note_error(Errc::noperm, trouble());
 }
 

@@ -57,8 +57,7 @@ void PortGate::on_event(const LinkEvent& event) {
     case LinkEvent::Kind::removed:
       return on_removed(event);
     case LinkEvent::Kind::snapshot_end:
-      snapshot_at_ = event.received;
-      if (!std::exchange(snapshot_, true)) observer_.on_snapshot();
+      if (!std::exchange(snapshot_at_, event.received)) observer_.on_snapshot();
       if (open_ && !opened_) request_forwarding();
       if (opened_) forward(event);
       return;
@@ -146,7 +145,7 @@ void PortGate::pass(Link& link, const LinkEvent& event) {
 }
 
 void PortGate::forward_held() {
-  if (!open_ || !snapshot_) return;
+  if (!open_ || !snapshot_at_) return;
   LinkEvent event;
   event.received = os::now();
   event.cause = opened_ ? Cause::notified : Cause::initial;
@@ -176,7 +175,7 @@ void PortGate::forward_held() {
     event.kind = LinkEvent::Kind::snapshot_end;
     forward(event);
     // There are no audits while the gate is closed, and messages may get lost without a trace.
-    const bool recent = event.received - snapshot_at_ <= snapshot_is_recent_for;
+    const bool recent = event.received - *snapshot_at_ <= snapshot_is_recent_for;
     if (!recent) std::ignore = links_source_.resync();  // it is started, so it cannot fail
     opened_ = true;
     admitted_ = std::exchange(used_, {});  // no link has the other names

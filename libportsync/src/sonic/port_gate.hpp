@@ -5,6 +5,7 @@
 #include <cstdint>
 #include <functional>
 #include <map>
+#include <optional>
 #include <portsync/link_source.hpp>
 #include <portsync/port_filter.hpp>
 #include <set>
@@ -97,11 +98,10 @@ class PortGate final : public LinkSource {
   std::set<std::string, std::less<>> used_;                  // those of admitted_ that a link has, while the gate opens
   std::map<std::string, std::size_t, std::less<>> waiting_;  // number of links that wait under each name
   bool open_ = false;
-  bool opened_ = false;  // open_, and the existing links have been passed on
-  bool snapshot_ = false;
-  TimePoint snapshot_at_;   // when the latest one was complete
-  bool due_ = false;        // held links may be able to pass now
-  bool timer_set_ = false;  // and it has not fired yet, as far as is known
+  bool opened_ = false;                   // open_, and the existing links have been passed on
+  std::optional<TimePoint> snapshot_at_;  // when the latest one was complete
+  bool due_ = false;                      // held links may be able to pass now
+  bool timer_set_ = false;                // and it has not fired yet, as far as is known
   os::ProcessFlag processing_;
 };
 
