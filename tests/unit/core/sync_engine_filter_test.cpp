@@ -11,12 +11,6 @@ using Owner = StoredRow::Owner;
 
 namespace {
 
-SynchronizerOptions matching(std::vector<std::string> match) {
-  SynchronizerOptions options;
-  options.filter.match = std::move(match);
-  return options;
-}
-
 struct MonitoredFixture : Fixture {
   explicit MonitoredFixture(SynchronizerOptions options = {}) : Fixture(std::move(options)) {
     engine.set_health_monitor(monitor);

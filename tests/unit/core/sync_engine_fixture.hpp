@@ -6,7 +6,9 @@
 #include <map>
 #include <memory>
 #include <string>
+#include <string_view>
 #include <system_error>
+#include <utility>
 #include <vector>
 
 #include "core/sync_engine.hpp"
@@ -23,6 +25,8 @@ using Log = std::vector<std::string>;
 
 inline const FakeSink::Fields up{{"oper", "up"}, {"mtu", "1500"}};
 inline const FakeSink::Fields down{{"oper", "down"}, {"mtu", "1500"}};
+// `up`, as a sink reads it back.
+inline const std::vector<std::pair<std::string_view, std::string_view>> stored_up{{"oper", "up"}, {"mtu", "1500"}};
 inline const std::error_code refused{ENOSPC, std::system_category()};
 inline const std::error_code lost{ECONNRESET, std::system_category()};
 
@@ -83,6 +87,12 @@ struct Fixture {
   std::vector<std::unique_ptr<FakeSink>> sinks;
   Recorder recorder;
 };
+
+inline SynchronizerOptions matching(std::vector<std::string> match) {
+  SynchronizerOptions options;
+  options.filter.match = std::move(match);
+  return options;
+}
 
 inline std::vector<LinkState> ports(int count) {
   std::vector<LinkState> links;

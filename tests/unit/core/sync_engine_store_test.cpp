@@ -8,6 +8,17 @@
 using namespace portsync;
 using namespace portsync::test;
 
+namespace {
+
+// Answers a read-back with two ports as they were when it was requested.
+void answer_as_before(FakeSink& sink) {
+  sink.observer().on_row({"Ethernet0", &stored_up});
+  sink.observer().on_row({"Ethernet1", &stored_up});
+  sink.observer().on_read_back({});
+}
+
+}  // namespace
+
 BOOST_AUTO_TEST_CASE(rows_are_left_alone_until_a_link_matches_or_force) {
   for (const bool force : {false, true}) {
     Fixture f;
@@ -254,10 +265,7 @@ BOOST_AUTO_TEST_CASE(a_read_back_answered_late_does_not_undo_what_was_written_si
   f.source.drained();
   f.turn();
   f.sink().answer_all();
-  const std::vector<std::pair<std::string_view, std::string_view>> old{{"oper", "up"}, {"mtu", "1500"}};
-  f.sink().observer().on_row({"Ethernet0", &old});
-  f.sink().observer().on_row({"Ethernet1", &old});
-  f.sink().observer().on_read_back({});
+  answer_as_before(f.sink());
   f.sink().log.clear();
   f.settle();
   BOOST_TEST(f.sink().log.empty());
@@ -276,10 +284,7 @@ BOOST_AUTO_TEST_CASE(a_row_removed_while_all_rows_are_read_is_not_removed_again)
   f.turn();
   f.sink().answer_all();
   BOOST_TEST((f.sink().log == Log{"erase Ethernet1"}));
-  const std::vector<std::pair<std::string_view, std::string_view>> old{{"oper", "up"}, {"mtu", "1500"}};
-  f.sink().observer().on_row({"Ethernet0", &old});
-  f.sink().observer().on_row({"Ethernet1", &old});
-  f.sink().observer().on_read_back({});
+  answer_as_before(f.sink());
   f.sink().log.clear();
   f.settle();
   BOOST_TEST(f.sink().log.empty());
@@ -354,8 +359,7 @@ BOOST_AUTO_TEST_CASE(a_stale_row_whose_link_came_and_went_during_the_read_back_i
   f.snapshot({make_link(1, "Ethernet0")});
   f.turn();
   f.sink().operations.clear();  // the test answers this read-back
-  const std::vector<std::pair<std::string_view, std::string_view>> fields{{"oper", "up"}, {"mtu", "1500"}};
-  f.sink().observer().on_row({"Ethernet4", &fields});
+  f.sink().observer().on_row({"Ethernet4", &stored_up});
   f.source.change(make_link(2, "Ethernet4"));
   f.sink().observer().on_read_back({});
   f.source.remove(2);
