@@ -20,6 +20,8 @@ namespace {
 
 constexpr Time watchdog_limit = 10 * second;
 constexpr Time ready_limit = 15 * second;
+// The first process starts with the machine, at 1 s. Its status is compared from here on.
+constexpr Time first_comparison = 2 * second;
 constexpr const char* supervised_directory = "/run/portsyncd";
 
 std::string quoted_list(const std::vector<std::string>& words) {
@@ -121,7 +123,6 @@ class AppProcess final : public Process {
   void audit(portsync::Scope) override {
     host_.ask([](portsyncd::Control& control) { (void)control.audit({"uid=0"}); });
   }
-  void ask(const Step& step) override;
 
   void stop() override {
     stopping_ = true;
@@ -135,14 +136,14 @@ class AppProcess final : public Process {
   // SONiC's containers have supervisord.
   [[nodiscard]] bool managed() const { return !setup_.sonic; }
   [[nodiscard]] bool watchdog_is_late() const {
-    return managed() && main_.running() && now() - last_ping_ > watchdog_limit && now() > host_.notifications_full_until + watchdog_limit;
+    return managed() && main_.running() && now() - last_ping_ > watchdog_limit;
   }
 
   void write_config() {
-    host_.write_file(portsyncd::default_config_file, config_text(setup_, filter_, setup_.sonic || verbose_log_ ? "debug" : "warn"));
+    host_.write_file(portsyncd::default_config_file, config_text(setup_, filter_, setup_.sonic ? "debug" : "warn"));
   }
 
-  // portsyncd ends by itself in sonic mode alone, so that swss restarts as a whole.
+  // Only in sonic mode does portsyncd end by itself, so that swss restarts as a whole.
   std::error_code on_end(int status) {
     if (stopping_) return status == portsyncd::exit_clean ? std::error_code() : std::make_error_code(std::errc::io_error);
     ended_ = "it ends with " + std::to_string(status) + ": " + last_error_;
@@ -161,11 +162,10 @@ class AppProcess final : public Process {
   OnLinkSetDown on_link_set_down_;
   std::string status_;  // as systemd has it
   std::string last_error_;
-  Time last_ping_ = 0;
+  Time last_ping_ = 0;  // at first: when the process started
   bool ready_ = false;
   bool reloading_ = false;
   bool stopping_ = false;
-  bool verbose_log_ = false;
   portsync::Health health_;  // that status_ was compared with
   MainThread main_;
 };
@@ -193,13 +193,13 @@ void AppProcess::on_log(int level, std::string_view line) {
   if (line.starts_with("Link of an earlier swss set down")) on_link_set_down_(number_after(line, "ifindex="));
 }
 
-// systemd has the daemon's own verdict, except while its socket was full within the last seconds.
+// systemd has the daemon's own verdict.
 void AppProcess::check_status() {
   if (!managed() || stopping_) return;
-  if (!ready_ && now() > host_.process_start + ready_limit + 2 * second && now() > host_.notifications_full_until + 2 * second) {
+  if (!ready_ && now() > host_.process_start + ready_limit + 2 * second) {
     lie_ = "READY=1 was not sent";
   }
-  if (host_.control == nullptr || now() < host_.notifications_full_until + 2 * second) return;
+  if (host_.control == nullptr || now() < first_comparison) return;
   if (reloading_) lie_ = "RELOADING=1, and no READY=1 after it";
   portsync::Health health = host_.control->health();
   if (health == health_) return;
@@ -207,36 +207,6 @@ void AppProcess::check_status() {
     health_ = std::move(health);
   } else {
     lie_ = "STATUS=" + status_ + ", and the health is " + to_string(health);
-  }
-}
-
-// Questions of portsyncctl and of others, and an operator's log level.
-void AppProcess::ask(const Step& step) {
-  const std::string name = "Ethernet" + std::to_string(step.b % setup_.ports * 4);
-  switch (step.a % 5) {
-    case 0:
-      return host_.ask([name](portsyncd::Control& control) {
-        control.check(name, [](const portsyncd::Control::RowCheck&) {});
-        (void)control.port(name);
-      });
-    case 1:
-      return host_.ask([name](portsyncd::Control& control) {
-        control.forget(control.check(name, [](const portsyncd::Control::RowCheck&) {}));
-      });
-    case 2:
-      return host_.ask([](portsyncd::Control& control) {
-        (void)control.status();
-        (void)control.ports("Ethernet*");
-        (void)control.health_history();
-        (void)control.statistics();
-      });
-    case 3:
-      return host_.ask([level = step.c % 3](portsyncd::Control& control) {
-        constexpr std::array<const char*, 3> levels{"debug", "warn", "nonsense"};
-        (void)control.set_log_level(levels[level], {"uid=0"});
-      });
-    default:
-      host_.send_signal(SIGUSR1);
   }
 }
 

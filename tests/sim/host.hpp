@@ -81,8 +81,6 @@ class Host {
 
   // ---- systemd
   std::function<void(std::string_view message)> on_notification;
-  // Its socket is full until then.
-  Time notifications_full_until = 0;
 
   // ---- the log
   std::function<void(int level, std::string_view line)> on_log;

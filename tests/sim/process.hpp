@@ -35,8 +35,6 @@ class Process {
   virtual void set_filter(const portsync::PortFilter& filter) = 0;
   virtual void resync(bool force) = 0;
   virtual void audit(portsync::Scope scope) = 0;
-  // Sends other requests of clients, if the process takes any.
-  virtual void ask(const Step&) {}
   virtual void stop() = 0;
   [[nodiscard]] virtual bool stopped() const = 0;  // it has written all that it can write
   // Returns why it has exited by itself, so that swss restarts as a whole; "" if it has not.

@@ -68,10 +68,6 @@ class RedisServer final : public Listener {
   using Snapshot = std::array<Keyspace, 16>;
   [[nodiscard]] Snapshot save() const { return data_; }
   void restore(Snapshot snapshot);  // under open connections; every key that differs has changed
-  void set_password(std::string user, std::string password) {
-    user_ = std::move(user);
-    password_ = std::move(password);
-  }
   void set_idle_timeout(Time timeout);  // 0 = none
   RedisRefusals refusals;
   // Returns whether a command of this key was refused, and no command has read the key since, or not for a second.
@@ -97,7 +93,6 @@ class RedisServer final : public Listener {
     std::shared_ptr<Connection> connection;
     std::string name;
     int database = 0;
-    bool authenticated = false;
     bool in_transaction = false;
     bool aborted = false;
     std::vector<std::vector<std::string>> queued;
@@ -153,8 +148,6 @@ class RedisServer final : public Listener {
   bool resuming_ = false;
   Time idle_timeout_ = 0;
   bool looks_for_idle_ = false;
-  std::string user_;
-  std::string password_;
   std::map<std::uint64_t, std::string> cursors_;
   std::uint64_t next_cursor_ = 1;
   std::shared_ptr<bool> alive_ = std::make_shared<bool>(true);

@@ -44,7 +44,7 @@ class Runner {
     server_.set_observer([this](int database, const std::string& key, std::uint64_t client) {
       judge_.on_key(database, key, client);
       if (setup_.sonic) swss_.on_key(database, key);
-      machine_.world.trace(std::hash<std::string_view>()("") + key.size() + static_cast<std::uint64_t>(machine_.world.now()));
+      machine_.world.trace(key.size() + static_cast<std::uint64_t>(machine_.world.now()));
     });
     server_.set_spy([this](std::uint64_t client, int database, const auto& words) {
       judge_.on_command(client, database, words);
@@ -190,7 +190,7 @@ class Runner {
         if (process_) process_->audit(step.a % 2 == 0 ? portsync::Scope::all : portsync::Scope::listed);
         return;
       case Act::restart:
-        return restart(step);
+        return restart();
       case Act::kill_process:
         process_.reset();
         run_for(static_cast<Time>(step.c) % 2000 * millisecond);
@@ -211,7 +211,7 @@ class Runner {
     }
   }
 
-  void restart(const Step&) {
+  void restart() {
     process_->stop();
     const Time limit = world().now() + 5 * second;
     while (!process_->stopped() && world().now() < limit && !judge_.failure()) run_for(10 * millisecond);

@@ -4,6 +4,7 @@
 #include <sys/epoll.h>
 #include <sys/types.h>
 
+#include <cerrno>
 #include <cstddef>
 #include <cstdint>
 #include <functional>
@@ -21,6 +22,14 @@ using Time = std::int64_t;
 constexpr Time microsecond = 1'000;
 constexpr Time millisecond = 1'000'000;
 constexpr Time second = 1'000'000'000;
+
+// Sets errno for a negative result, as the C library does.
+template <typename T>
+T result(T value) {
+  if (value >= 0) return value;
+  errno = static_cast<int>(-value);
+  return -1;
+}
 
 // What a descriptor refers to.
 class File {
@@ -97,7 +106,6 @@ class World {
   // Descriptors. The lowest free number is used, as by the kernel, but above the numbers of real ones.
   static constexpr int first_descriptor = 10'000;
   int open(std::shared_ptr<File> file);
-  [[nodiscard]] static bool is_simulated(int fd) noexcept { return fd >= first_descriptor; }
   // Returns nullptr if there is none.
   [[nodiscard]] std::shared_ptr<File> file(int fd) const;
   int close(int fd);

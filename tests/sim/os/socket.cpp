@@ -19,15 +19,8 @@ namespace {
 
 using sim::Machine;
 using sim::NetlinkSocket;
+using sim::result;
 using sim::StreamSocket;
-
-// Sets errno for a negative result, as the C library does.
-template <typename T>
-T result(T value) {
-  if (value >= 0) return value;
-  errno = static_cast<int>(-value);
-  return -1;
-}
 
 // "10.0.0.1:6379", "[::1]:6379", or the path of a unix socket.
 std::string text(const sockaddr* address) {
