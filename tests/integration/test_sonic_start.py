@@ -5,10 +5,9 @@ sync.mode = "sonic", the starts: cold, warm, dpu, alone after a crash, with netd
 
 import json
 import os
-import time
 
 from support import process
-from support.sonic import SonicCase, Switch, database_config, port, port_config
+from support.sonic import SonicCase, Switch, database_config, flat, port, port_config
 from support.sonic_neighbours import produce
 
 
@@ -59,7 +58,7 @@ class ColdStart(SonicCase):
 
     def test_odd_values_arrive_as_they_are(self) -> None:
         odd = {"description": "to 'spine \"1\"' \\ $x\r\n*3\r\n", "tpid": "", "ünïcode": "…", "alias": "etp1;2"}
-        self.switch.config_db.call("HSET", f"PORT|{port(0)}", *(word for pair in odd.items() for word in pair))
+        self.switch.config_db.call("HSET", f"PORT|{port(0)}", *flat(odd))
         self.switch.watch.close()  # it reads MONITOR, and quoting is not its business
         self.switch.watch = None
         self.switch.start()
@@ -174,9 +173,9 @@ class InitDone(SonicCase):
 
 
 class Late(SonicCase):
-    def nothing_yet(self, switch: Switch) -> None:
-        """Waits so long that a daemon which does not wait would have loaded all ports."""
-        time.sleep(0.3 * process.PATIENCE)
+    def nothing_yet(self, switch: Switch, waits_for: str) -> None:
+        """Waits until portsyncd has reported what it waits for. It has written nothing."""
+        switch.daemon.wait_for_log(f"Waiting for {waits_for}")
         self.assertTrue(switch.daemon.alive())
         self.assertEqual(switch.appl_db.scan("*"), [])
 
@@ -187,7 +186,7 @@ class Late(SonicCase):
         for switch in self.switches:
             switch.start()
         for switch in self.switches:
-            self.nothing_yet(switch)
+            self.nothing_yet(switch, "CONFIG_DB_INITIALIZED")
         for switch in self.switches:
             switch.config_db.call("HSET", f"PORT|{port(3)}", "lanes", "12", "alias", "late")
             switch.config_db.call("SET", "CONFIG_DB_INITIALIZED", "1")
@@ -199,7 +198,7 @@ class Late(SonicCase):
         text = self.switch.config_file.read_text()
         self.switch.config_file.unlink()
         self.switch.start()
-        self.nothing_yet(self.switch)
+        self.nothing_yet(self.switch, "the databases")
         self.switch.config_file.with_suffix(".new").write_text(text)
         os.rename(self.switch.config_file.with_suffix(".new"), self.switch.config_file)
         self.switch.wait_loaded("PortConfigDone")
@@ -210,7 +209,7 @@ class Late(SonicCase):
         wrong = text.replace(self.switch.redis.socket, str(self.directory / "nobody"))
         self.switch.config_file.write_text(wrong)
         self.switch.start()
-        self.nothing_yet(self.switch)
+        self.nothing_yet(self.switch, "CONFIG_DB")
         self.switch.config_file.with_suffix(".new").write_text(text)
         os.rename(self.switch.config_file.with_suffix(".new"), self.switch.config_file)
         self.switch.wait_loaded("PortConfigDone")
@@ -219,7 +218,7 @@ class Late(SonicCase):
         text = self.switch.config_file.read_text()
         self.switch.config_file.write_text(text[:len(text) // 2])
         self.switch.start()
-        self.nothing_yet(self.switch)
+        self.nothing_yet(self.switch, "the databases")
         self.switch.config_file.write_text(text)
         self.switch.wait_loaded("PortConfigDone")
 
@@ -230,7 +229,7 @@ class Late(SonicCase):
         self.switch.forget_clients()
         self.switch.redis.kill()
         self.switch.start()
-        time.sleep(0.2)
+        self.switch.daemon.wait_for_log("Waiting for CONFIG_DB")
         self.switch.redis.start()
         self.switch.wait_loaded("PortConfigDone")
 
@@ -240,8 +239,8 @@ class Late(SonicCase):
         other.config_file.unlink()
         for switch in self.switches:
             switch.start()
-        for switch in self.switches:
-            self.nothing_yet(switch)
+        for switch, waits_for in ((self.switch, "CONFIG_DB_INITIALIZED"), (other, "the databases")):
+            self.nothing_yet(switch, waits_for)
             self.assertEqual(switch.daemon.terminate(), 0)
             switch.daemon = None
 
@@ -253,7 +252,7 @@ class WarmStart(SonicCase):
         if count:
             switch.state_db.call("HSET", "WARM_RESTART_TABLE|portsyncd", "restore_count", count)
         for number in range(self.ports):
-            switch.appl_db.call("HSET", f"PORT_TABLE:{port(number)}", *(w for pair in port_config(number).items() for w in pair))
+            switch.appl_db.call("HSET", f"PORT_TABLE:{port(number)}", *flat(port_config(number)))
             switch.plant_row(port(number), {"supported_speeds": "100000", "host_tx_ready": "true"})
         switch.appl_db.call("HSET", "PORT_TABLE:PortConfigDone", "count", str(self.ports))
         switch.plug()
