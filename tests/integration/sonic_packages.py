@@ -1,7 +1,7 @@
 # SPDX-License-Identifier: Apache-2.0
 """
-The packages portsyncd-swss, as build.sh made them: PORTSYNC_SWSS_PACKAGES/SUITE/portsyncd-swss_*_ARCHITECTURE.deb, of each
-SUITE that is there. `run.sh --all` builds them.
+The packages portsyncd-swss, as build.sh made them: PORTSYNC_SWSS_PACKAGES/SUITE/portsyncd-swss_*_ARCHITECTURE.deb.
+`run.sh --all` builds them.
 """
 
 import os
@@ -15,6 +15,7 @@ from pathlib import Path
 # with its version.
 CONTAINER = re.compile(r"libc6|libgcc-s1|libstdc\+\+6|libnl-3-200(t64)?|libnl-route-3-200(t64)?|libhiredis[\d.]+")
 HIREDIS = {"bookworm": "libhiredis0.14", "trixie": "libhiredis1.1.0"}
+BUILT = {(suite, architecture) for suite in ("bookworm", "trixie") for architecture in ("amd64", "arm64")}
 FILES = {"./usr/bin/portsyncd", "./usr/bin/portsyncctl"}
 
 
@@ -29,6 +30,9 @@ class SwssPackages(unittest.TestCase):
             self.skipTest("PORTSYNC_SWSS_PACKAGES names no folder")
         self.packages = sorted(Path(folder).glob("*/portsyncd-swss_*.deb"))
         self.assertTrue(self.packages)
+
+    def test_there_is_one_for_each_suite_and_architecture(self) -> None:
+        self.assertEqual({(package.parent.name, field(package, "Architecture")) for package in self.packages}, BUILT)
 
     def test_they_need_nothing_that_the_container_has_not(self) -> None:
         for package in self.packages:
