@@ -26,7 +26,7 @@ FORMS = {
     "only people tell; a program logs, reports, notifies, publishes, replies or returns":
         (r"\b(?:tell|tells|told|telling)\b", "Health is told of it."),
     "a program is 'it', not 'who'":
-        (rf"(?<!['\w-]){''.join(f'(?<!{word} )' for word in PEOPLE)}(?:who|whoever|whom)\b", "A list for who asks often."),
+        (rf"(?<!['\w-]){''.join(f'(?<!{word} )' for word in PEOPLE)}[Ww]ho(?:ever|m)?\b", "A list for who asks often."),
     "a program is 'it', not 'he'": (r"\b(?:he|him|his|himself|she|herself)\b", "A server answers when he is asked."),
     "name the actor: which program, user or process?":
         (r"\b(?:[Ss]ome|[Ee]very|[Aa]ny|[Nn]o)body\b", "Somebody holds the lock."),
