@@ -511,6 +511,10 @@ class Kafka(ExampleCase):
 
 
 class Guides(ExampleCase):
+    def run_shown(self, document: str, name: str) -> Running:
+        program = built_of_document(document, name, self.directory)
+        return self.run_program(Path("stdbuf"), "-oL", str(program))  # its output goes to a file
+
     def test_write_your_own_sink(self) -> None:
         self.run_program(built_of_document(OWN_SINK, "file_sink", self.directory), cwd=self.directory)
         ports = self.directory / "ports"
@@ -527,8 +531,7 @@ class Guides(ExampleCase):
         process.wait_for(lambda: not (ports / "v7").exists(), 20, "the file has gone with the link")
 
     def test_from_netdispatcher(self) -> None:
-        program = built_of_document(FROM_NETDISPATCHER, "link_sync", self.directory)
-        running = self.run_program(Path("stdbuf"), "-oL", str(program))  # its output goes to a file
+        running = self.run_shown(FROM_NETDISPATCHER, "link_sync")
         running.wait_line("lo up")
         self.add_link("v7")
         running.wait_line("v7 down")
@@ -538,8 +541,7 @@ class Guides(ExampleCase):
         running.wait_line("v8 -")
 
     def test_the_program_of_the_readme(self) -> None:
-        program = built_of_document("README.md", "monitor", self.directory)
-        running = self.run_program(Path("stdbuf"), "-oL", str(program))  # its output goes to a file
+        running = self.run_shown("README.md", "monitor")
         running.wait_line("lo up mtu 65536")
         self.add_link("v7")
         running.wait_line("v7 down mtu 1500")

@@ -47,6 +47,21 @@ class MirrorCase(SonicCase):
         done = self.switch.daemon.log().count("Audit of ")
         process.wait_for(lambda: self.switch.daemon.log().count("Audit of ") >= done + count, 20, f"{count} audits")
 
+    def start_with_rows(self) -> None:
+        """Waits until the server that the file names has a row."""
+        self.switch.config_file.write_text(self.text)
+        self.switch.plug()
+        self.start(self.switch)
+        process.wait_for(lambda: self.right.hash(f"PORT_TABLE|{port(0)}"), 20, "a row")
+
+    def stays_though_another_is_named(self) -> None:
+        """The file names the other server, and three audits later portsyncd has not begun again."""
+        switch = self.switch
+        switch.config_file.write_text(database_config(dict.fromkeys(("APPL_DB", "CONFIG_DB", "STATE_DB"), switch.redis)))
+        self.wait_audits(3)
+        self.assertNotIn("beginning again", switch.daemon.log())
+        self.wait_right()
+
     def test_an_empty_one_is_waited_for(self) -> None:
         switch = self.switch
         switch.plug()
@@ -81,31 +96,18 @@ class MirrorCase(SonicCase):
 
     def test_after_the_first_row_it_stays_where_it_is(self) -> None:
         """Only a restart uses the other server, as before."""
-        switch = self.switch
-        switch.config_file.write_text(self.text)
-        switch.plug()
-        self.start(switch)
-        process.wait_for(lambda: self.right.hash(f"PORT_TABLE|{port(0)}"), 20, "a row")
-        switch.config_file.write_text(database_config(dict.fromkeys(("APPL_DB", "CONFIG_DB", "STATE_DB"), switch.redis)))
-        self.wait_audits(3)
-        self.assertNotIn("beginning again", switch.daemon.log())
-        self.wait_right()
+        self.start_with_rows()
+        self.stays_though_another_is_named()
 
     def test_after_rows_that_were_right_it_stays_where_it_is(self) -> None:
         """The restart writes nothing, because the rows are right; the server counts as the right one all the same."""
         switch = self.switch
-        switch.config_file.write_text(self.text)
-        switch.plug()
-        self.start(switch)
-        process.wait_for(lambda: self.right.hash(f"PORT_TABLE|{port(0)}"), 20, "a row")
+        self.start_with_rows()
         self.assertEqual(switch.daemon.terminate(), 0)
         self.start(switch)
         switch.daemon.wait_for_log("Synchronized")
         self.wait_audits(2)
-        switch.config_file.write_text(database_config(dict.fromkeys(("APPL_DB", "CONFIG_DB", "STATE_DB"), switch.redis)))
-        self.wait_audits(3)
-        self.assertNotIn("beginning again", switch.daemon.log())
-        self.wait_right()
+        self.stays_though_another_is_named()
 
     def test_an_edited_configuration_waits_for_a_reload_or_a_restart(self) -> None:
         """Before the first row, only a change of SONiC's files begins the start again."""

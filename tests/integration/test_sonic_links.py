@@ -3,7 +3,7 @@
 
 from support import process
 from support.case import DUT_INDEX, program
-from support.sonic import SonicCase, port, port_config
+from support.sonic import SonicCase, flat, port, port_config
 from support.sonic_neighbours import Portmgrd, Row, Subscriber, Teammgrd, Xcvrd, produce
 
 
@@ -301,7 +301,7 @@ class Gate(UpCase):
 class Runtime(UpCase):
     def add_port(self, number: int) -> None:
         """As `config load` and portmgrd do it."""
-        self.switch.config_db.call("HSET", f"PORT|{port(number)}", *(w for pair in port_config(number).items() for w in pair))
+        self.switch.config_db.call("HSET", f"PORT|{port(number)}", *flat(port_config(number)))
         produce(self.switch.appl_db, port(number), port_config(number))
 
     def test_a_port_added_at_run_time(self) -> None:
@@ -331,7 +331,7 @@ class Runtime(UpCase):
         process.wait_for(lambda: not self.switch.row("Ethernet0"), 10, "the old port's row is gone")
         for number, name in enumerate(new):
             fields: Row = {**port_config(0), "lanes": str(number), "speed": "25000"}
-            self.switch.config_db.call("HSET", f"PORT|{name}", *(w for pair in fields.items() for w in pair))
+            self.switch.config_db.call("HSET", f"PORT|{name}", *flat(fields))
             produce(self.switch.appl_db, name, fields)
         for name in new:
             self.switch.wait_row(name)

@@ -12,7 +12,7 @@ from pathlib import Path
 from typing import Any, Optional
 
 from support import process
-from support.sonic import SonicCase
+from support.sonic import SonicCase, flat
 from support.sonic_watch import Command, dump
 
 Value = Optional[dict[str, str]]
@@ -135,7 +135,7 @@ class Replay(SonicCase):
         """Stores the ports in CONFIG_DB that the recording begins with."""
         for key, value in step["changes"].items():
             if key.startswith("4 PORT|"):
-                self.switch.config_db.call("HSET", key[2:], *(word for pair in value.items() for word in pair))
+                self.switch.config_db.call("HSET", key[2:], *flat(value))
 
     def ip(self, command: str) -> None:
         space, command = self.switch.dut, command.replace("netns FAR", f"netns {self.switch.far.path}")

@@ -7,6 +7,7 @@ test_warm_reboot.py, port_dpb.py, test_port.py, test_portchannel.py, test_port_a
 import signal
 from pathlib import Path
 
+from integration.test_sonic_links import UpCase
 from support import process, resp
 from support.case import OWN_FIELDS
 from support.sonic import SonicCase, flat, port, port_config
@@ -201,15 +202,8 @@ class SyncUp(SonicCase):
         client.call("HSET", "WARM_RESTART_TABLE|orchagent", "state", state)
 
 
-class Breakout(SonicCase):
+class Breakout(UpCase):
     """port_dpb.py: ports are broken out and in again, and others change beside them."""
-
-    ports = 4
-
-    def setUp(self) -> None:
-        super().setUp()
-        self.orchagent = self.come_up()
-        self.switch.watch.clear()
 
     def delete_port(self, name: str) -> None:
         self.switch.config_db.call("DEL", f"PORT|{name}")
@@ -278,13 +272,8 @@ class Breakout(SonicCase):
         self.switch.wait_equal()
 
 
-class Flow(SonicCase):
+class Flow(UpCase):
     """test_port.py, test_portchannel.py: from CONFIG_DB over portmgrd and the kernel into the row, and never back."""
-
-    def setUp(self) -> None:
-        super().setUp()
-        self.orchagent = self.come_up()
-        self.switch.watch.clear()
 
     def portmgrd_applies(self, name: str, field: str, value: str) -> None:
         """CONFIG_DB changes, and portmgrd does to the netdev and to APPL_DB what it does."""
