@@ -242,6 +242,15 @@ class Install(SonicCase):
         self.assertEqual((self.container.files(), self.container.pid()), (before, pid))
         self.assertFalse((self.container.folder / "systemctl.log").exists())
 
+    def test_a_dry_run_that_fails_undoes_nothing(self) -> None:
+        pid = self.container.pid()
+        self.container.docker("exec", "swss", "sed", "-i", "s,^command=/usr/bin/portsyncd,serverurl=AUTO,", SECTION)
+        done = self.install("--dry-run")
+        self.assertEqual(done.returncode, 2, done.stdout)
+        self.assertIn("[program:portsyncd] has no line command=", done.stderr)
+        self.assertEqual(self.container.pid(), pid)
+        self.assertFalse((self.container.folder / "systemctl.log").exists())
+
     def test_installed_and_removed_again(self) -> None:
         before = self.container.files()
         done = self.install()

@@ -261,9 +261,11 @@ trap 'rm -rf "$scratch"' EXIT
 changed=
 for container in $found_containers; do
   if [ $what = install ]; then
-    changed="$changed $container"
-    trap 'undo "container $container: a step failed"' ERR
-    trap 'undo "interrupted"' INT TERM HUP
+    if [ -z "$dry" ]; then  # a dry run changes nothing, so it has nothing to undo
+      changed="$changed $container"
+      trap 'undo "container $container: a step failed"' ERR
+      trap 'undo "interrupted"' INT TERM HUP
+    fi
     put "$container"
   else
     take_out "$container"

@@ -61,7 +61,7 @@ def added(text: str, variables: list[str]) -> str:
     words = [MODE]
     for variable in variables:
         name, equals, value = variable.partition("=")
-        if not equals or not re.fullmatch(r"PORTSYNCD_[A-Z_]+", name) or re.search(r'["%{}\n]', value):
+        if not equals or not re.fullmatch(r"PORTSYNCD_[A-Z_]+", name) or re.search('["%{}\n\ud800-\udfff]', value):
             raise CannotEdit(f'{variable}: expected PORTSYNCD_NAME=VALUE without ", %, {{ and }} in the value')
         words.append(f'{name}="{value}"')
     environment = ",".join(words)
