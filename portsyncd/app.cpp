@@ -5,7 +5,6 @@
 #include <chrono>
 #include <csignal>
 #include <cstdio>
-#include <cstdlib>
 #include <portsync/json_lines_sink.hpp>
 #include <portsync/netlink/link_source.hpp>
 #include <portsync/redis/key_reader.hpp>
@@ -142,8 +141,7 @@ void App::make_sonic_mode() {
       loop_, *source_, *monitor_,
       SonicMode::Settings{databases_, config_, [this] { return password_; }, client_name_, client_name_prefix("sonic"),
                           notifier_.managed(), [this] { return rows_are_stored(); },
-                          [this] { std::ignore = sync_->resync(true); }, [this] { return databases_have_changed(); },
-                          [this] { begin_again(); }});
+                          [this] { std::ignore = sync_->resync(true); }, [this] { begin_again(); }});
 }
 
 void App::begin_again() {
@@ -164,13 +162,20 @@ bool App::databases_have_changed() {
   return !(wanted.databases == databases_);
 }
 
-// Checks the file again until the first row is stored. SONiC may write it late and writes it in place, so until then
-// the file may have named the wrong server.
+// Returns whether the databases are in use: a row is stored, or is as it should be; in sonic mode, the ports are
+// loaded.
+bool App::databases_are_in_use() const {
+  if (sonic_) return sonic_->started();
+  const portsync::SynchronizerStatistics done = sync_->statistics();
+  return done.writes + done.erases > 0 || (done.ports > 0 && sync_->synchronized());
+}
+
+// Checks SONiC's files again until the databases are in use. SONiC may write them late and writes them in place, so
+// until then they may have named the wrong server.
 void App::look_at_databases_later() {
-  if (sonic_ || output_ != Output::redis || config_.database.sonic_db_config.empty()) return;
+  if (output_ != Output::redis || config_.database.sonic_db_config.empty()) return;
   loop_.after(databases_interval, [this] {
-    const portsync::SynchronizerStatistics done = sync_->statistics();
-    if (stopping_ || done.writes + done.erases > 0 || (done.ports > 0 && sync_->synchronized())) return;
+    if (stopping_ || databases_are_in_use()) return;
     if (!databases_have_changed()) return look_at_databases_later();
     log::info("The databases are described anew: beginning again");
     begin_again();

@@ -58,6 +58,7 @@ class App {
   void begin_again();
   [[nodiscard]] bool rows_are_stored() const;
   [[nodiscard]] bool databases_have_changed();
+  [[nodiscard]] bool databases_are_in_use() const;
   void look_at_databases_later();
   void keep_management_ports();
   void watch_network_namespace();

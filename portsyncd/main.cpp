@@ -41,7 +41,7 @@ int run(int argc, const char* const* argv) {
   Options options;
   if (const auto status = parse_options(argc, argv, options)) return *status;
   const auto load = [&options] {
-    LoadedConfig loaded = load_config(options, process_environment());
+    LoadedConfig loaded = load_config(options, os::environment());
     if (!loaded.password.empty()) os::hide_memory();  // no core with the password in it
     return loaded;
   };

@@ -10,8 +10,7 @@
 namespace portsyncd {
 
 std::string runtime_directory() {
-  const char* value = os::getenv("RUNTIME_DIRECTORY");
-  const std::string_view directories = value == nullptr ? "" : value;
+  const std::string_view directories = os::getenv("RUNTIME_DIRECTORY");
   return std::string(directories.substr(0, directories.find(':')));  // systemd.exec(5): may list several
 }
 

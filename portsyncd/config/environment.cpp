@@ -12,7 +12,6 @@
 
 #include "base/spelling.hpp"
 #include "base/text_check.hpp"
-#include "os/system.hpp"
 
 namespace portsyncd {
 namespace {
@@ -159,10 +158,6 @@ class EnvironmentReader {
 
 EnvironmentSettings read_environment(const std::vector<std::string_view>& variables) {
   return EnvironmentReader(variables).read();
-}
-
-std::vector<std::string_view> process_environment() {
-  return os::environment();
 }
 
 std::string variable_name(const Key& key) {

@@ -19,9 +19,6 @@ struct EnvironmentSettings {
 // Reads the settings. `variables` has "NAME=value" strings, as in environ(7), in any order.
 [[nodiscard]] EnvironmentSettings read_environment(const std::vector<std::string_view>& variables);
 
-// Returns the variables of this process.
-[[nodiscard]] std::vector<std::string_view> process_environment();
-
 // Returns "PORTSYNCD_DATABASE_REDIS_PORT".
 [[nodiscard]] std::string variable_name(const Key& key);
 

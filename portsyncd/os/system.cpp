@@ -47,8 +47,9 @@ std::uint32_t random_number() {
   return std::random_device()();
 }
 
-const char* getenv(const char* name) noexcept {
-  return std::getenv(name);
+std::string_view getenv(const char* name) noexcept {
+  const char* value = std::getenv(name);
+  return value == nullptr ? "" : value;
 }
 
 std::vector<std::string_view> environment() {

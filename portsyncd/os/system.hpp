@@ -13,9 +13,9 @@
 #include <string_view>
 #include <vector>
 
-// What portsyncd asks of the system, but for its log and its faces. The calls are those of the manual pages: they return
-// -1 and set errno on error. portsyncd wraps them so that the App can be linked with replacements, on a simulated
-// system: tests/sim/portsyncd.
+// What portsyncd asks of the system, but for its log and its faces. The calls are those of the manual pages: they
+// return -1 and set errno on error. portsyncd wraps them so that the App can be linked with replacements, on a
+// simulated system: tests/sim/portsyncd.
 namespace portsyncd::os {
 
 // ---- time
@@ -26,7 +26,7 @@ namespace portsyncd::os {
 [[nodiscard]] portsync::TimePoint process_start() noexcept;
 [[nodiscard]] std::int64_t process_id() noexcept;
 [[nodiscard]] std::uint32_t random_number();
-[[nodiscard]] const char* getenv(const char* name) noexcept;
+[[nodiscard]] std::string_view getenv(const char* name) noexcept;  // "" = not set
 // All variables, "NAME=value".
 [[nodiscard]] std::vector<std::string_view> environment();
 // No core is dumped, and no other process of the user may look into this one.

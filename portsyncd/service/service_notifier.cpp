@@ -18,11 +18,6 @@ namespace {
 
 constexpr std::chrono::seconds ready_limit{15};
 
-std::string_view environment(const char* name) {
-  const char* value = os::getenv(name);
-  return value == nullptr ? std::string_view() : value;
-}
-
 std::optional<std::int64_t> number(std::string_view text) {
   std::int64_t value = 0;
   const auto [end, error] = std::from_chars(text.data(), text.data() + text.size(), value);
@@ -33,8 +28,8 @@ std::optional<std::int64_t> number(std::string_view text) {
 // Returns the watchdog's timeout, if it is for this process. WATCHDOG_PID, if set, names the process
 // (sd_watchdog_enabled(3)).
 std::optional<std::chrono::microseconds> read_watchdog_timeout() {
-  const auto timeout = number(environment("WATCHDOG_USEC"));
-  const std::string_view pid = environment("WATCHDOG_PID");
+  const auto timeout = number(os::getenv("WATCHDOG_USEC"));
+  const std::string_view pid = os::getenv("WATCHDOG_PID");
   if (!timeout || (!pid.empty() && number(pid) != os::process_id())) return std::nullopt;
   return std::chrono::microseconds(*timeout);
 }
@@ -42,7 +37,7 @@ std::optional<std::chrono::microseconds> read_watchdog_timeout() {
 }  // namespace
 
 ServiceNotifier::ServiceNotifier() : watchdog_timeout_(read_watchdog_timeout()) {
-  const std::string_view path = environment("NOTIFY_SOCKET");
+  const std::string_view path = os::getenv("NOTIFY_SOCKET");
   if (path.size() < 2 || path.size() >= sizeof(sockaddr_un::sun_path) || (path[0] != '/' && path[0] != '@')) return;
   path_ = path;
   if (path_[0] == '@') path_[0] = '\0';
@@ -98,8 +93,8 @@ void ServiceNotifier::flush() {
   status_.clear();
 }
 
-// Returns false if a later attempt may succeed. Opens the socket with the first message that finds a descriptor, because
-// systemd kills a daemon that it never hears of.
+// Returns false if a later attempt may succeed. Opens the socket with the first message that finds a descriptor,
+// because systemd kills a daemon that it never hears of.
 bool ServiceNotifier::send(const std::string& message) {
   if (path_.empty()) return true;
   if (fd_ < 0) fd_ = os::socket(AF_UNIX, SOCK_DGRAM | SOCK_NONBLOCK | SOCK_CLOEXEC);

@@ -21,7 +21,6 @@ using portsync::Verdict;
 using portsync::sonic::LoaderEvent;
 
 constexpr std::size_t most_names = 16;  // of missing ports in one log line
-constexpr std::chrono::seconds databases_interval{1};
 constexpr std::chrono::seconds logger_interval{1};
 constexpr const char* redis_restarted = "Redis was restarted; SONiC's other daemons do not reconnect: restart swss";
 
@@ -70,7 +69,6 @@ portsync::sonic::DatabaseOptions SonicMode::database(const DatabaseAddress& addr
 std::error_code SonicMode::start() {
   loop_.on_readable(loader_->fd(), [this] { process(); });
   start_heartbeat(loop_, settings_.config.sync.heartbeat_secs);
-  look_at_databases_later();
   set_condition(Verdict::degraded, "waiting for " + loader_->waiting_for());
   return loader_->start([this](const LoaderEvent& event) { on_event(event); });
 }
@@ -80,19 +78,6 @@ void SonicMode::process() {
     log::error("Cannot go on: " + error.message());
     loop_.exit(exit_unavailable);
   }
-}
-
-// Checks until the start whether SONiC's file has changed. SONiC writes it late and replaces it, and an old file may
-// name a server that does not exist.
-void SonicMode::look_at_databases_later() {
-  loop_.after(databases_interval, [this] {
-    if (started_) return;
-    if (settings_.databases_have_changed()) {
-      log::info("The databases are described anew: beginning again");
-      return settings_.begin_again();
-    }
-    look_at_databases_later();
-  });
 }
 
 void SonicMode::set_condition(Verdict verdict, const std::string& reason) {

@@ -30,8 +30,6 @@ class SonicMode {
     // Removes the rows of links that are leftovers of an earlier swss. At that time no link belongs to a port, and that
     // is correct.
     std::function<void()> remove_rows;
-    // Returns whether SONiC's description of the databases has changed. Called while the start waits.
-    std::function<bool()> databases_have_changed;
     std::function<void()> begin_again;  // ends the loop, so that a new App is made
   };
 
@@ -42,6 +40,8 @@ class SonicMode {
   [[nodiscard]] portsync::LinkSource& links() noexcept { return loader_->links(); }
 
   [[nodiscard]] std::error_code start();
+  // Returns whether the loader has started to load the ports: the databases are the right ones.
+  [[nodiscard]] bool started() const noexcept { return started_; }
   // Stops all writes.
   void stop() { loader_->stop(); }
 
@@ -65,7 +65,6 @@ class SonicMode {
   void on_consumers_deaf();
   void end_when_rows_are_right();
   void follow_logger();
-  void look_at_databases_later();
   void set_condition(portsync::Verdict verdict, const std::string& reason);
 
   EventLoop& loop_;

@@ -8,10 +8,10 @@
 #include <utility>
 
 #include "base/exit_status.hpp"
-#include "config/environment.hpp"
 #include "config/load_config.hpp"
 #include "daemon.hpp"
 #include "faces/control.hpp"
+#include "os/system.hpp"
 #include "sim/machine.hpp"
 #include "sim/process.hpp"
 
@@ -38,11 +38,13 @@ std::string config_text(const Setup& setup, const portsync::PortFilter& filter, 
   } else {
     out << "redis_socket = \"" << server_address(setup) << "\"\n";
   }
-  out << "connection_timeout_secs = " << setup.timeout / second << "\nretry_interval_secs = " << setup.retry_interval / second
-      << "\n[ports]\nmatch = " << quoted_list(filter.match) << "\n[sync]\nmode = \"" << (setup.sonic ? "sonic" : "mirror")
-      << "\"\naudit_interval_secs = " << setup.audit_interval / second << "\nfull_audit_every = " << setup.full_audit_every
-      << "\nport_index = " << (setup.index ? "true" : "false") << "\n[netlink]\nreceive_buffer_bytes = "
-      << setup.receive_buffer << "\n[performance]\nmax_event_queue = " << setup.max_event_queue
+  out << "connection_timeout_secs = " << setup.timeout / second
+      << "\nretry_interval_secs = " << setup.retry_interval / second
+      << "\n[ports]\nmatch = " << quoted_list(filter.match) << "\n[sync]\nmode = \""
+      << (setup.sonic ? "sonic" : "mirror") << "\"\naudit_interval_secs = " << setup.audit_interval / second
+      << "\nfull_audit_every = " << setup.full_audit_every << "\nport_index = " << (setup.index ? "true" : "false")
+      << "\n[netlink]\nreceive_buffer_bytes = " << setup.receive_buffer
+      << "\n[performance]\nmax_event_queue = " << setup.max_event_queue
       << "\n[health]\nwatchdog_interval_secs = 3\n[logging]\ntarget = \"stderr\"\nlevel = \"" << level << "\"\n";
   return out.str();
 }
@@ -77,7 +79,7 @@ class AppProcess final : public Process {
     write_config();
     main_.start([] {
       const portsyncd::Options options;
-      const auto load = [&options] { return portsyncd::load_config(options, portsyncd::process_environment()); };
+      const auto load = [&options] { return portsyncd::load_config(options, portsyncd::os::environment()); };
       return portsyncd::run_daemon(load(), load, portsyncd::App::Output::redis);
     });
     if (!main_.running() && main_.status() != portsyncd::exit_clean) {
@@ -145,7 +147,8 @@ class AppProcess final : public Process {
 
   // Only in sonic mode does portsyncd end by itself, so that swss restarts as a whole.
   std::error_code on_end(int status) {
-    if (stopping_) return status == portsyncd::exit_clean ? std::error_code() : std::make_error_code(std::errc::io_error);
+    if (stopping_)
+      return status == portsyncd::exit_clean ? std::error_code() : std::make_error_code(std::errc::io_error);
     ended_ = "it ends with " + std::to_string(status) + ": " + last_error_;
     if (status == portsyncd::exit_temporary || last_error_.find("loads these ports") != std::string::npos) return {};
     lie_ = ended_;
@@ -214,10 +217,10 @@ std::string AppProcess::describe() const {
   std::ostringstream out;
   if (host_.control == nullptr) return "no control\n";
   const auto statistics = host_.control->statistics();
-  out << "health: " << to_string(host_.control->health()) << "\nSTATUS: " << status_ << "\nports " << statistics.sync.ports
-      << " pending " << statistics.sync.pending << " audits " << statistics.sync.audits << " links "
-      << statistics.source.links << " open " << statistics.sink.open << "\nlast error: " << statistics.sink.last_error
-      << '\n';
+  out << "health: " << to_string(host_.control->health()) << "\nSTATUS: " << status_ << "\nports "
+      << statistics.sync.ports << " pending " << statistics.sync.pending << " audits " << statistics.sync.audits
+      << " links " << statistics.source.links << " open " << statistics.sink.open
+      << "\nlast error: " << statistics.sink.last_error << '\n';
   return out.str();
 }
 

@@ -221,12 +221,16 @@ class Runner {
 
   void restart_swss(bool leave_netdevs, Time pause) {
     process_.reset();
-    // The FLUSHDB of swss is served after what the process has sent.
-    if (server_.paused_until() >= world().now()) run_until(server_.paused_until() + millisecond);
+    end_pause();  // the FLUSHDB of swss is served after what the process has sent
     swss_.stop(leave_netdevs);
     run_for(pause);
     swss_.start();
     start_process();
+  }
+
+  // Runs until the server serves commands again.
+  void end_pause() {
+    if (server_.paused_until() >= world().now()) run_until(server_.paused_until() + millisecond);
   }
 
   // ---- what must be true when all troubles have ended
@@ -234,6 +238,7 @@ class Runner {
   void calm() {
     faults(false);
     troubles_.end();
+    end_pause();  // a command that waits for its end may make a row wrong that is right until then
     if (!setup_.sonic && !judge_.has_port()) links_.add_first();
     // Time for what is outstanding: an attempt to connect, a pause, the audits that look for rows of unknown names.
     const Time rows_limit = setup_.timeout * 2 + setup_.retry_interval * 3 + 12 * second +

@@ -13,7 +13,7 @@ namespace portsyncd {
 
 struct MetricReading {
   Statistics statistics;
-  // States may come and go between two readings. These members hold the worst since the reading before.
+  // States may come and go within a second. These members hold the worst of the last one.
   portsync::Verdict verdict = portsync::Verdict::degraded;
   bool store_was_closed = false;
   bool was_deaf = false;

@@ -196,7 +196,11 @@ class MetricsExporter::Impl final : public Control::Observer {
   Impl(const std::string& listen, Control& control, EventLoop& loop)
       : control_(control),
         timer_(loop, [this] { on_timer(); }),
-        ports_timer_(loop, [this] { update(); }),
+        ports_timer_(loop,
+                     [this] {
+                       read();
+                       show_reading();
+                     }),
         latency_(
             prometheus::BuildHistogram()
                 .Name("portsyncd_row_latency_seconds")
@@ -239,7 +243,7 @@ class MetricsExporter::Impl final : public Control::Observer {
     ports_may_differ_ = true;
   }
   void on_health_changed(const Control::Transition& transition) override {
-    if (transition.now.verdict > verdict_) ++times_worse_;
+    if (transition.now.verdict > verdict_) ++shown_.times_worse;
     verdict_ = transition.now.verdict;
     worst_verdict_ = std::max(worst_verdict_, verdict_);
     update_later();
@@ -254,11 +258,6 @@ class MetricsExporter::Impl final : public Control::Observer {
   struct Shown {
     Value value;
     Metric& metric;
-  };
-  struct Worst {
-    portsync::Verdict verdict = portsync::Verdict::degraded;
-    bool store_was_closed = false;
-    bool was_deaf = false;
   };
   struct PortNow {
     std::uint64_t flaps = 0;
@@ -292,16 +291,17 @@ class MetricsExporter::Impl final : public Control::Observer {
 
   void on_timer() {
     update_due_ = false;
+    read();
     take_worst();
-    update();
+    show_reading();
   }
 
-  void update() {
-    const MetricReading reading{control_.statistics(), shown_.verdict, shown_.store_was_closed, shown_.was_deaf,
-                                times_worse_};
-    for (const auto& [value, metric] : counters_) raise(metric, value(reading));
-    for (const auto& [value, metric] : gauges_) metric.Set(value(reading));
-    const std::uint64_t events = reading.statistics.sync.events;
+  void read() { shown_.statistics = control_.statistics(); }
+
+  void show_reading() {
+    for (const auto& [value, metric] : counters_) raise(metric, value(shown_));
+    for (const auto& [value, metric] : gauges_) metric.Set(value(shown_));
+    const std::uint64_t events = shown_.statistics.sync.events;
     // Any event may have changed the flaps: a flap between two messages does not change the row.
     if (std::exchange(events_seen_, events) != events) ports_may_differ_ = true;
     if (ports_may_differ_) update_ports();
@@ -309,9 +309,10 @@ class MetricsExporter::Impl final : public Control::Observer {
 
   // A worse state that has ended is shown until the next call, which is therefore scheduled.
   void take_worst() {
-    const std::uint64_t failures = control_.statistics().source.probe_failures;
-    shown_ = {std::exchange(worst_verdict_, verdict_), std::exchange(store_was_closed_, false),
-              std::exchange(probe_failures_seen_, failures) != failures};
+    const std::uint64_t failures = shown_.statistics.source.probe_failures;
+    shown_.verdict = std::exchange(worst_verdict_, verdict_);
+    shown_.store_was_closed = std::exchange(store_was_closed_, false);
+    shown_.was_deaf = std::exchange(probe_failures_seen_, failures) != failures;
     if (shown_.verdict != verdict_ || shown_.store_was_closed || shown_.was_deaf) update_later();
   }
 
@@ -386,8 +387,7 @@ class MetricsExporter::Impl final : public Control::Observer {
   std::unordered_map<std::string, Port, NameHash, std::equal_to<>> ports_;  // with series
   portsync::Verdict verdict_ = portsync::Verdict::degraded;
   portsync::Verdict worst_verdict_ = portsync::Verdict::degraded;  // since take_worst()
-  Worst shown_;                                                    // until the next take_worst()
-  std::uint64_t times_worse_ = 0;
+  MetricReading shown_;
   std::uint64_t probe_failures_seen_ = 0;
   std::uint64_t events_seen_ = 0;
   std::uint32_t round_ = 0;

@@ -12,8 +12,8 @@
 #include <variant>
 #include <vector>
 
-#include "base/peer.hpp"
 #include "faces/socket/control_connection.hpp"
+#include "faces/socket/peer.hpp"
 #include "faces/socket/port_listing.hpp"
 
 namespace portsyncd {

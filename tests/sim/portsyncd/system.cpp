@@ -67,8 +67,9 @@ std::uint32_t random_number() {
   return static_cast<std::uint32_t>(World::current().noise().below(1ULL << 32U));
 }
 
-const char* getenv(const char* name) noexcept {
-  return host().variable(name);
+std::string_view getenv(const char* name) noexcept {
+  const char* value = host().variable(name);
+  return value == nullptr ? "" : value;
 }
 
 std::vector<std::string_view> environment() {

@@ -22,7 +22,7 @@
 #include <thread>
 #include <vector>
 
-#include "base/peer.hpp"
+#include "faces/socket/peer.hpp"
 #include "support/cpp/control_fixture.hpp"
 #include "support/cpp/temporary_folder.hpp"
 
@@ -59,8 +59,10 @@ struct Client {
   Client(const Client&) = delete;
   Client& operator=(const Client&) = delete;
   ~Client() { ::close(fd); }
+  // A server with too many clients replies and closes before it reads, so that the send may find no reader.
   void say(const std::string& text) const {
-    BOOST_REQUIRE(::send(fd, text.data(), text.size(), MSG_NOSIGNAL) == static_cast<ssize_t>(text.size()));
+    const ssize_t sent = ::send(fd, text.data(), text.size(), MSG_NOSIGNAL);
+    BOOST_REQUIRE((sent == static_cast<ssize_t>(text.size()) || (sent < 0 && errno == EPIPE)));
   }
   void end() const { ::shutdown(fd, SHUT_WR); }
   // Returns the next line; "" if the server has closed the connection.

@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
 #define BOOST_TEST_MODULE peer
-#include "base/peer.hpp"
+#include "faces/socket/peer.hpp"
 
 #include <grp.h>
 #include <sys/socket.h>

@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: Apache-2.0
-#include "base/peer.hpp"
+#include "faces/socket/peer.hpp"
 
 #include <sys/socket.h>
 
