@@ -84,16 +84,20 @@ void Judge::on_key(int database, const std::string& key, std::uint64_t client) {
   }
 }
 
-// An HSET that changes nothing wakes every subscriber of the switch needlessly. It is excused if another program wrote
-// the same meanwhile, or if the process may not read the row.
+// An HSET that changes nothing wakes every subscriber of the switch needlessly. It is excused if another program, or
+// the late bytes of an abandoned connection, wrote the same meanwhile, or if the process may not read the row.
 void Judge::on_command(std::uint64_t client, int database, const std::vector<std::string_view>& words) {
   if (database != state_db) return;
   const bool is_of_rows = words[0] == "SCAN" || (words.size() > 1 && words[1].starts_with(table));
   if (!is_of_rows) return;  // of the loader
   newest_client_ = std::max(newest_client_, client);
-  if (words[0] != "HSET" || client < newest_client_) return;  // late bytes of an abandoned connection
-  ++writes_;
+  if (words[0] != "HSET") return;
   const std::string key(words[1]);
+  if (client < newest_client_) {
+    edited_[key] = world_.now();
+    return;
+  }
+  ++writes_;
   if (key == table) {
     for (std::size_t i = 2; i + 1 < words.size(); i += 2) touched_.emplace(words[i]);
   }

@@ -85,7 +85,7 @@ class Judge {
   std::map<std::string, Wrong> wrong_;
   std::optional<Time> healthy_since_;
   std::set<std::int32_t> ignored_;
-  std::map<std::string, Time> edited_;  // key -> when another program last changed it
+  std::map<std::string, Time> edited_;  // key -> when another last changed it
   std::map<std::string, Hash> foreign_;
   std::optional<Failure> failure_;
   std::uint64_t writes_ = 0;
