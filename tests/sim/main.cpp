@@ -46,7 +46,8 @@ struct Options {
 
 Options parse(int argc, char** argv) {
   Options options;
-  options.first_seed = std::random_device()();
+  const char* seed = std::getenv("SIM_FIRST_SEED");
+  options.first_seed = seed != nullptr && *seed != '\0' ? std::strtoull(seed, nullptr, 10) : std::random_device()();
   for (int i = 1; i < argc; ++i) {
     const std::string name = argv[i];
     const auto value = [&]() -> const char* {
