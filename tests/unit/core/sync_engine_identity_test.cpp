@@ -244,8 +244,8 @@ BOOST_FIXTURE_TEST_CASE(fields_of_others_that_went_with_a_row_found_late_are_nam
   done();
   source.remove(100, Cause::resync);
   done();
-  const auto lost = recorder.of(Kind::fields_lost);
-  BOOST_REQUIRE(lost.size() == 1U);
-  BOOST_TEST(lost[0].port == "Ethernet0");
-  BOOST_TEST(lost[0].fields == sink().fields_lost);
+  const auto reports = recorder.of(Kind::fields_lost);
+  BOOST_REQUIRE(reports.size() == 1U);
+  BOOST_TEST(reports[0].port == "Ethernet0");
+  BOOST_TEST(reports[0].fields == sink().fields_lost);
 }
