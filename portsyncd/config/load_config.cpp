@@ -222,10 +222,12 @@ class ConfigLoader {
   }
 
   void check_globs() {
-    for (const std::string& glob : loaded_.config.ports.match) {
-      const std::string why = why_nothing_matches(glob);
-      if (!why.empty()) warn_of(*find_key("ports", "match"), "nothing can match \"" + glob + "\": " + why);
-    }
+    for (const std::string& glob : loaded_.config.ports.match) check_glob(glob);
+  }
+
+  void check_glob(const std::string& glob) {
+    const std::string why = why_nothing_matches(glob);
+    if (!why.empty()) warn_of(*find_key("ports", "match"), "nothing can match \"" + glob + "\": " + why);
   }
 
   void load_password() {

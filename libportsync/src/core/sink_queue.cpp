@@ -424,9 +424,9 @@ void SinkQueue::doubt(Row& row, Slot slot) {
 
 // Decides by the state and not by a change of the text: a trouble that ends with a read-back may begin again at once,
 // in the same words.
-void SinkQueue::read_until_trouble_ends(const std::string& trouble) {
+void SinkQueue::read_until_trouble_ends() {
   const bool is_audited_soon = wanted_ && *wanted_ != Reading::unread;
-  if (trouble.empty() || is_audited_soon || store_ != StoreState::known) return;
+  if (words_ == nullptr || words_->trouble().empty() || is_audited_soon || store_ != StoreState::known) return;
   if (words_->trouble_ends_by_reading()) read_again_later();
 }
 
@@ -435,7 +435,7 @@ void SinkQueue::note_trouble() {
   static const std::string none;
   const std::string& of_store = words_ == nullptr ? none : words_->trouble();
   const std::string& trouble = compare_error_.empty() ? of_store : compare_error_;
-  read_until_trouble_ends(of_store);
+  read_until_trouble_ends();
   if (trouble == trouble_) return;
   trouble_ = trouble;
   context_.report_due = true;

@@ -188,7 +188,7 @@ class SinkQueue final : public StateSink::Observer, public ErasureObserver {
   void retry(Row& row, Slot slot) { move(row, slot, RowEvent::retry, row.waiting_for); }
   [[nodiscard]] std::string words_of(std::error_code error) const;
   void note_trouble();
-  void read_until_trouble_ends(const std::string& trouble);
+  void read_until_trouble_ends();
 
   SyncContext& context_;
   StateSink& sink_;

@@ -155,11 +155,9 @@ void LinkQuery::read_one(Replies& replies) {
     size = os::recvmsg(fd, &header, MSG_DONTWAIT);
   }
   if (size < 0 && errno == EINTR) return;
-  if (size < 0) {
-    replies.status = Replies::Status::failed;
-  } else if (!is_kernel(sender, header.msg_namelen)) {
+  if (size >= 0 && !is_kernel(sender, header.msg_namelen)) {
     ++replies.foreign;
-  } else if ((header.msg_flags & MSG_TRUNC) != 0) {
+  } else if (size < 0 || (header.msg_flags & MSG_TRUNC) != 0) {
     replies.status = Replies::Status::failed;
   } else {
     replies.status = inspect(room.first(static_cast<std::size_t>(size)));
