@@ -127,7 +127,8 @@ bool read_properties(const nlattr& properties, std::vector<std::string>& names) 
   return well_formed;
 }
 
-bool read_attribute(const nlattr& attribute, LinkState& link) {
+// Sets `has_names` if the attribute is the list of alternative names.
+bool read_attribute(const nlattr& attribute, LinkState& link, bool& has_names) {
   switch (type(attribute)) {
     case IFLA_IFNAME:
       return read_name(attribute, link.name);
@@ -153,6 +154,9 @@ bool read_attribute(const nlattr& attribute, LinkState& link) {
       return read_link_info(attribute, link);
     case IFLA_PHYS_PORT_NAME:
       return read_text(attribute, link.phys_port_name);
+    case IFLA_PROP_LIST:
+      has_names = true;
+      return read_properties(attribute, link.alternative_names);
     default:
       return true;
   }
@@ -177,16 +181,13 @@ void reset(LinkState& link) {
 
 bool read_attributes(const nlmsghdr& message, LinkState& link) {
   reset(link);
-  bool has_properties = false;
+  bool has_names = false;
   constexpr std::size_t first = NLMSG_SPACE(sizeof(ifinfomsg));
   const std::size_t size = std::max<std::size_t>(message.nlmsg_len, first) - first;
   const auto* data = reinterpret_cast<const std::byte*>(&message) + first;
-  const bool well_formed = each_attribute(data, size, [&](const nlattr& attribute) {
-    if (type(attribute) != IFLA_PROP_LIST) return read_attribute(attribute, link);
-    has_properties = true;
-    return read_properties(attribute, link.alternative_names);
-  });
-  if (!has_properties) link.alternative_names.clear();
+  const bool well_formed =
+      each_attribute(data, size, [&](const nlattr& attribute) { return read_attribute(attribute, link, has_names); });
+  if (!has_names) link.alternative_names.clear();
   return well_formed && !link.name.empty();
 }
 
