@@ -295,7 +295,7 @@ class Object final : public sdbus::AdaptorInterfaces<org::sonic::PortSync1_adapt
   // Returns the client's name on the bus. Also asks the bus for the client's uid and pid, and logs them in a second
   // line when the bus replies. Asks before the client has its reply, because it may disconnect then.
   Control::Requester requester() {
-    const std::string client = getObject().getCurrentlyProcessedMessage()->getSender();
+    const std::string client = sdbus_compat::sender_of_message(getObject());
     if (!bus_) bus_ = sdbus_compat::make_proxy(connection_, "org.freedesktop.DBus", "/org/freedesktop/DBus");
     bus_->callMethodAsync("GetConnectionCredentials")
         .onInterface("org.freedesktop.DBus")

@@ -30,6 +30,9 @@ inline void emit_properties_changed(sdbus::IObject& object, const char* interfac
                                     const std::vector<std::string>& names) {
   object.emitPropertiesChangedSignal(interface, std::vector<sdbus::PropertyName>(names.begin(), names.end()));
 }
+inline std::string sender_of_message(const sdbus::IObject& object) {
+  return object.getCurrentlyProcessedMessage().getSender();
+}
 
 #else
 
@@ -49,6 +52,9 @@ inline std::unique_ptr<sdbus::IProxy> make_proxy(sdbus::IConnection& connection,
 inline void emit_properties_changed(sdbus::IObject& object, const char* interface,
                                     const std::vector<std::string>& names) {
   object.emitPropertiesChangedSignal(interface, names);
+}
+inline std::string sender_of_message(const sdbus::IObject& object) {
+  return object.getCurrentlyProcessedMessage()->getSender();
 }
 
 #endif
