@@ -197,12 +197,22 @@ class Buildimage(TemplateCase):
                 source = "src/portsyncd/portsync_0.1.0.orig.tar.gz"
                 self.assertEqual(after.keys() - before.keys(),
                                  {"rules/portsyncd.mk", "rules/portsyncd.dep", "src/portsyncd/Makefile", source,
-                                  source + ".sha256"})
+                                  source + ".sha256", "src/portsyncd/.gitignore"})
+                (self.tree / "src/portsyncd/portsync_0.0.1.orig.tar.gz").write_text("of an earlier version")
                 self.assertEqual(self.apply().returncode, 0)
                 self.assertEqual(self.files(), after)
                 slave = (self.tree / "sonic-slave-trixie/Dockerfile.j2").read_text()
                 for package in ("libcli11-dev", "libspdlog-dev", "libtoml11-dev"):
                     self.assertEqual(slave.count(f"        {package} \\\n"), 1)
+
+    def test_a_commit_has_the_source(self) -> None:
+        """sonic-buildimage's .gitignore has *.gz."""
+        self.applied()
+        for words in (["init", "--quiet"], ["add", "--all"]):
+            subprocess.run(["git", "-C", self.tree, *words], check=True)
+        added = subprocess.run(["git", "-C", self.tree, "ls-files", "src/portsyncd"], capture_output=True, text=True, check=True)
+        self.assertEqual({Path(name).name for name in added.stdout.split()},
+                         {path.name for path in (self.tree / "src/portsyncd").iterdir()})
 
     def test_what_is_no_checkout_is_refused(self) -> None:
         self.tree.mkdir()
@@ -248,7 +258,7 @@ class Buildimage(TemplateCase):
                          ["-b", "-us", "-uc", "profiles=pkg.portsync.swss", "nodoc", "nocheck"])
         self.assertTrue((self.directory / "debs/portsyncd-swss_0.1.0-1_amd64.deb").exists())
         self.assertEqual(sorted(os.listdir(self.tree / "src/portsyncd")),
-                         ["Makefile", "portsync_0.1.0.orig.tar.gz", "portsync_0.1.0.orig.tar.gz.sha256"])
+                         [".gitignore", "Makefile", "portsync_0.1.0.orig.tar.gz", "portsync_0.1.0.orig.tar.gz.sha256"])
 
     def test_a_cross_build(self) -> None:
         self.applied()

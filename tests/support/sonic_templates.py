@@ -126,6 +126,7 @@ def buildimage(folder: Path, form: str) -> Path:
     for name in ("rules", "src"):
         (folder / name).mkdir(parents=True)
     (folder / "slave.mk").write_text("# stands in for SONiC's\n")
+    (folder / ".gitignore").write_text("*.deb\n*.tar\n*.xz\n*.gz\n*.pyc\n")
     for suite in ("bookworm", "trixie"):
         slave = folder / f"sonic-slave-{suite}"
         slave.mkdir()

@@ -10,11 +10,12 @@ usage: apply.sh [--rules-only] DIRECTORY
 DIRECTORY is a checkout of sonic-buildimage. apply.sh writes these files. A second call replaces them:
 
   rules/portsyncd.mk, rules/portsyncd.dep           the package portsyncd-swss, and docker-orchagent's dependency on it
-  src/portsyncd/                                    a Makefile, this source as a tar archive, and its checksum
+  src/portsyncd/                                    a Makefile, this source as a tar archive, its checksum, and a
+                                                    .gitignore, because sonic-buildimage's ignores *.gz
   dockers/docker-orchagent/supervisord.conf*.j2     PORTSYNCD_SYNC_MODE=sonic in the section of portsyncd
   sonic-slave-*/Dockerfile.j2                       the packages that the build needs besides those of the slave
 
-Look at the result with `git diff`, and commit it. --rules-only: only the first two.
+Look at the result with `git add --all` and `git diff --staged`, and commit it. --rules-only: only the first two.
 END_OF_USAGE
 }
 
@@ -57,6 +58,8 @@ put_rules() {
   cp "$here/src/portsyncd/Makefile" "$to/src/portsyncd/"
   version=$(sed -n 's/^PORTSYNCD_VERSION = //p' "$here/rules/portsyncd.mk")
   archive=portsync_$version.orig.tar.gz
+  rm -f "$to"/src/portsyncd/portsync_*.orig.tar.gz*
+  echo '!portsync_*.orig.tar.gz' >"$to/src/portsyncd/.gitignore"
   # The same source makes the same archive, also after a build: it has no build, no unpacked wrap, and nothing else that
   # .gitignore names.
   mapfile -t unpacked < <(find "$top/subprojects" -mindepth 1 -maxdepth 1 -type d ! -name packagefiles \
