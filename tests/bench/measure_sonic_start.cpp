@@ -54,7 +54,7 @@ void measure_sonic_start(Bench& bench) {
   }
   const std::string name = "sonic start, " + at_ports(bench.bed) + ", exec to ";
   bench.report.add({name + "PortConfigDone", median(config_done), "ms", {}, "<= 40"});
-  bench.report.add({name + "every row", median(rows), "ms", {}, "<= 80"});
+  bench.report.add({name + "every row", median(rows), "ms", {}, "<= 50"});
 }
 
 }  // namespace portsync::bench
