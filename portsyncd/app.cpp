@@ -141,7 +141,14 @@ void App::make_sonic_mode() {
       loop_, *source_, *monitor_,
       SonicMode::Settings{databases_, config_, [this] { return password_; }, client_name_, client_name_prefix("sonic"),
                           notifier_.managed(), [this] { return rows_are_stored(); },
-                          [this] { std::ignore = sync_->resync(true); }, [this] { begin_again(); }});
+                          [this] { std::ignore = sync_->resync(true); }, [this] { begin_again(); },
+                          [this](const auto& names) { match_also(names); }});
+}
+
+// In sonic mode each port of CONFIG_DB is one, whatever its name ("Recirc0"), unless the operator has set ports.match.
+void App::match_also(const std::vector<std::string>& names) {
+  filter_.also = {names.begin(), names.end()};
+  sync_->set_options(synchronizer_options());
 }
 
 void App::begin_again() {

@@ -10,6 +10,7 @@
 #include <portsync/state_sink.hpp>
 #include <portsync/synchronizer.hpp>
 #include <string>
+#include <vector>
 
 #include "base/runtime_directory.hpp"
 #include "config/config.hpp"
@@ -55,6 +56,7 @@ class App {
   void fail(std::string why);
   void make_port_reader();
   void make_sonic_mode();
+  void match_also(const std::vector<std::string>& names);
   void begin_again();
   [[nodiscard]] bool rows_are_stored() const;
   [[nodiscard]] bool databases_have_changed();

@@ -150,6 +150,25 @@ std::string database_global_beside(const std::string& path) {
   return std::filesystem::path(path).parent_path() / "database_global.json";
 }
 
+namespace {
+
+// How well an entry of INCLUDES describes the databases of the namespace, or of the DPU, with this name.
+enum class Fit : std::uint8_t {
+  none,
+  container,               // a DPU: it has a container name and no namespace
+  container_in_namespace,  // the namespace is right, and one of its containers is meant
+  whole_namespace,
+};
+
+Fit fit(const Json& include, const std::string& name) {
+  const std::string container = text_of(include, "container_name");
+  const std::string name_space = text_of(include, "namespace");
+  if (name_space == name) return container.empty() ? Fit::whole_namespace : Fit::container_in_namespace;
+  return name_space.empty() && container == name ? Fit::container : Fit::none;
+}
+
+}  // namespace
+
 std::string sonic_db_config_of(const std::string& name_space, const std::string& path, std::vector<Problem>& problems) {
   const std::filesystem::path directory = std::filesystem::path(path).parent_path();
   const std::string global = database_global_beside(path);
@@ -159,9 +178,13 @@ std::string sonic_db_config_of(const std::string& name_space, const std::string&
   parse(*text, global, "database_global.json", problems, [&](const Json& root) {
     const Json* includes = root.is_object() ? member(root, "INCLUDES") : nullptr;
     if (includes == nullptr || !includes->is_array()) throw std::invalid_argument("INCLUDES: expected an array");
+    Fit best = Fit::none;
     for (const Json& include : *includes) {
-      if (!include.is_object() || text_of(include, "namespace") != name_space) continue;
-      if (const std::string file = text_of(include, "include"); !file.empty()) found = directory / file;
+      if (!include.is_object() || fit(include, name_space) <= best) continue;
+      const std::string file = text_of(include, "include");
+      if (file.empty()) continue;
+      best = fit(include, name_space);
+      found = directory / file;
     }
   });
   return found;

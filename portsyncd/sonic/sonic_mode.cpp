@@ -31,6 +31,10 @@ std::string join(const std::vector<std::string>& names) {
   return text;
 }
 
+bool has_default_match(const Config& config) {
+  return config.ports.match == Config::Ports().match;
+}
+
 // Returns a function that sets a link down. The function owns its socket, because it runs in a thread of its own and a
 // call may outlive SonicMode.
 std::function<std::error_code(std::int32_t ifindex)> link_setter() {
@@ -53,6 +57,7 @@ SonicMode::SonicMode(EventLoop& loop, portsync::LinkSource& links, portsync::Hea
   options.appl_db = database(settings_.databases.appl_db);
   options.state_db = database(settings_.databases.state_db);
   options.filter.match = settings_.config.ports.match;
+  options.configured_names_match = has_default_match(settings_.config);
   options.loader_name_prefix = settings_.client_name_prefix;
   options.rows_are_stored = settings_.rows_are_stored;
   if (!settings_.on_host) {
@@ -132,6 +137,8 @@ void SonicMode::on_event(const LoaderEvent& event) {
       return monitor_.set_condition("redis restart", {Verdict::healthy, ""});
     case LoaderEvent::Kind::subscription_refused:
       return log::warning(text + ": ports that appear there are found by reading, up to a minute late");
+    case LoaderEvent::Kind::names_added:
+      return on_names_added(event);
     case LoaderEvent::Kind::another_loader:
       log::error("Another portsyncd loads these ports (" + text +
                  "): this one exits, because two would overwrite each other's rows; stop the other one first");
@@ -148,14 +155,23 @@ void SonicMode::on_started(const LoaderEvent& event) {
   follow_logger();
 }
 
+void SonicMode::on_names_added(const LoaderEvent& event) {
+  if (!event.ports->empty()) log::info("Ports of CONFIG_DB that ports.match does not match: " + join(*event.ports));
+  settings_.match_also(*event.ports);
+}
+
 // Reports the missing ports for as long as orchagent waits for them.
 void SonicMode::on_ports_missing(const LoaderEvent& event) {
   std::string text = std::to_string(event.ports->size()) + " of " + std::to_string(event.count) +
                      " ports have no netdev, or are not in APPL_DB: " + join(*event.ports);
-  const portsync::PortFilter filter{settings_.config.ports.match, {}};
+  portsync::PortFilter filter{settings_.config.ports.match, std::nullopt};
+  const bool any_name = has_default_match(settings_.config);
+  if (any_name) filter.also = {event.ports->begin(), event.ports->end()};
   const auto left_out = std::find_if(event.ports->begin(), event.ports->end(),
                                      [&filter](const std::string& name) { return !filter.matches_name(name); });
-  if (left_out != event.ports->end()) text += "; ports.match leaves out " + *left_out;
+  if (left_out != event.ports->end()) {
+    text += (any_name ? "; no port can be called " : "; ports.match leaves out ") + *left_out;
+  }
   log::warning("PortInitDone is held back: " + text);
   set_condition(Verdict::degraded, text);
 }

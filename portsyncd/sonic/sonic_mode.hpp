@@ -7,6 +7,7 @@
 #include <portsync/link_source.hpp>
 #include <portsync/sonic/port_loader.hpp>
 #include <string>
+#include <vector>
 
 #include "config/databases.hpp"
 #include "loop/event_loop.hpp"
@@ -31,6 +32,8 @@ class SonicMode {
     // is correct.
     std::function<void()> remove_rows;
     std::function<void()> begin_again;  // ends the loop, so that a new App is made
+    // Receives the ports of CONFIG_DB that ports.match, which has its default, does not match. No link has passed yet.
+    std::function<void(const std::vector<std::string>& names)> match_also;
   };
 
   // Borrows `links` and `monitor`. Throws std::system_error.
@@ -58,6 +61,7 @@ class SonicMode {
   void process();
   void on_event(const portsync::sonic::LoaderEvent& event);
   void on_started(const portsync::sonic::LoaderEvent& event);
+  void on_names_added(const portsync::sonic::LoaderEvent& event);
   void on_ports_missing(const portsync::sonic::LoaderEvent& event);
   void on_data_lost();
   void on_config_done_gone();

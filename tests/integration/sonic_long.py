@@ -36,6 +36,17 @@ class Long(SonicCase):
         self.assertIn(f"1 of {switch.ports} ports", report)
         self.assertTrue(report.endswith(f"; ports.match leaves out {port(1)}"), report)
 
+    def test_a_missing_port_with_a_name_that_none_can_have(self) -> None:
+        """The report says so, and does not blame ports.match, which has its default."""
+        switch = self.switch
+        for name in ("Recirc0", "Recirc0123456789"):
+            switch.config_db.call("HSET", f"PORT|{name}", "lanes", "200")
+        daemon = switch.start()
+        switch.orchagent(hardware=False).wait_popped("PortConfigDone")
+        report = process.wait_for(lambda: [line for line in daemon.log().splitlines() if "is held back" in line], 40,
+                                  "the missing ports are reported", 0.1)[0]
+        self.assertTrue(report.endswith("; no port can be called Recirc0123456789"), report)
+
     def test_missing_ports_are_reported_and_never_made_up(self) -> None:
         """
         The missing ports are named after 30 s and then every minute. PortInitDone is never set because time has passed.

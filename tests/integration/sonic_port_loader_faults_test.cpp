@@ -223,6 +223,22 @@ BOOST_FIXTURE_TEST_CASE(redis_restarted_before_port_config_done_begins_the_start
   BOOST_TEST(sorted(appl({"KEYS", "_*"})) == "_PORT_TABLE:Ethernet4 _PORT_TABLE:PortConfigDone");
 }
 
+BOOST_FIXTURE_TEST_CASE(a_start_begun_anew_adds_the_names_that_config_db_has_by_then, Fixture) {
+  options.configured_names_match = true;
+  configure({"Recirc0"});
+  start();
+  BOOST_REQUIRE(happens("added Recirc0"));
+  server.kill();
+  server.start();
+  snapshot();
+  configure({"Recirc1"});
+  BOOST_REQUIRE(happens("added Recirc1"));
+  BOOST_REQUIRE(happens("running"));
+  pop();
+  links.change(make_link(10, "Recirc1"));
+  BOOST_TEST(happens("init done"));
+}
+
 BOOST_FIXTURE_TEST_CASE(a_refused_write_is_reported_and_tried_again, Fixture) {
   configure({"Ethernet0"});
   redis(0, {"CONFIG", "SET", "maxmemory", "1"});

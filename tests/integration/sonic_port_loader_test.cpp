@@ -204,6 +204,30 @@ BOOST_FIXTURE_TEST_CASE(what_swss_does_not_make_is_never_set_down, Fixture) {
   BOOST_TEST((set_down == std::vector<std::int32_t>{10, 11}));
 }
 
+BOOST_FIXTURE_TEST_CASE(a_port_of_config_db_counts_whatever_its_name, Fixture) {
+  options.configured_names_match = true;
+  configure({"Ethernet0", "Recirc0"});
+  start();
+  snapshot({make_link(10, "Recirc0"), make_link(11, "Recirc1")});
+  BOOST_REQUIRE(happens("running"));
+  BOOST_TEST(std::count(events.begin(), events.end(), "added Recirc0") == 1);
+  BOOST_TEST((set_down == std::vector<std::int32_t>{10}));
+  links.change(make_link(20, "Ethernet0"));
+  links.change(make_link(21, "Recirc0"));
+  BOOST_TEST(is_reported("Recirc1"));
+  BOOST_TEST(std::count(reported.begin(), reported.end(), "Recirc0") == 0);
+  pop();
+  BOOST_TEST(is_reported("Recirc0"));
+  BOOST_TEST(happens("init done"));
+}
+
+BOOST_FIXTURE_TEST_CASE(names_that_the_filter_matches_are_not_added, Fixture) {
+  options.configured_names_match = true;
+  run_cold({"Ethernet0", "Ethernet4"});
+  BOOST_TEST(
+      std::none_of(events.begin(), events.end(), [](const auto& event) { return event.rfind("added", 0) == 0; }));
+}
+
 BOOST_FIXTURE_TEST_CASE(on_a_host_leftovers_are_adopted_and_it_is_said, Fixture) {
   options.set_link_down = nullptr;
   configure({"Ethernet0"});

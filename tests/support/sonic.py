@@ -84,6 +84,7 @@ class Switch:
         self.threads: list[_Thread] = []
         # Rows of STATE_DB's PORT_TABLE that are not portsyncd's, and other writers' fields in its rows.
         self.others: dict[str, Row] = {}
+        self.odd_ports: set[str] = set()   # names of ports that do not begin with Ethernet
         self.ignored: set[int] = set()     # ifindexes that portsyncd must ignore
         self.config_file = directory / "database_config.json"
         for server in self.servers():
@@ -266,7 +267,8 @@ class Switch:
         known = {key.partition(":")[2] for key in self.appl_db.scan("PORT_TABLE:*")}
         rows = {name: dict(fields) for name, fields in self.others.items()}
         for name, link in self.dut.links().items():
-            if name.startswith("Ethernet") and "." not in name and name in known and link.ifindex not in self.ignored:
+            is_port = (name.startswith("Ethernet") and "." not in name) or name in self.odd_ports
+            if is_port and name in known and link.ifindex not in self.ignored:
                 rows[name] = {**self.others.get(name, {}), **row_of(link)}
         return rows
 

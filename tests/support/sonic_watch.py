@@ -55,6 +55,7 @@ class Watch:
         self._commands: list[Command] = []
         self.wrong: list[str] = []
         self.management = False  # sonic.mgmt_port is set
+        self.odd_ports: set[str] = set()  # names of ports that do not begin with Ethernet
         self.without_row: list[str] = []  # the ports that had no row when PortInitDone was written
         self.replica: dict[int, dict[str, Row]] = {number: dump(redis, number) for number in (0, 4, 6)}
         self.bounced: set[str] = set()  # ports whose row may be written whole although it is the same
@@ -154,7 +155,9 @@ class Watch:
         if self.management and re.fullmatch(r"MGMT_PORT_TABLE\|eth[0-9]+", key):
             is_change = fields.items() - self._fields(STATE_DB, key).items()
             return "" if is_change and fields.keys() == {"oper_status"} else "writes something else of a management port"
-        if not re.fullmatch(r"PORT_TABLE\|Ethernet[^.|]*", key) or name not in ("hset", "del", "unlink"):
+        table, _, row = key.partition("|")
+        is_port = re.fullmatch(r"Ethernet[^.|]*", row) or row in self.odd_ports
+        if table != "PORT_TABLE" or not is_port or name not in ("hset", "del", "unlink"):
             return "writes into STATE_DB what is not its own"
         if len(args) > 1 and name != "hset":
             return "removes several keys at once"  # each may have its own event all the same, but so do the checks here

@@ -28,7 +28,7 @@ bool PortFilter::matches_name(std::string_view name) const {
   const bool matched = std::any_of(match.begin(), match.end(), [&text](const std::string& pattern) {
     return ::fnmatch(pattern.c_str(), text.c_str(), 0) == 0;
   });
-  return matched && (!configured || configured->find(name) != configured->end());
+  return (matched || also.find(name) != also.end()) && (!configured || configured->find(name) != configured->end());
 }
 
 bool PortFilter::matches(const LinkState& link) const {
@@ -36,7 +36,7 @@ bool PortFilter::matches(const LinkState& link) const {
 }
 
 bool operator==(const PortFilter& a, const PortFilter& b) {
-  return a.match == b.match && a.configured == b.configured;
+  return a.match == b.match && a.configured == b.configured && a.also == b.also;
 }
 
 }  // namespace portsync

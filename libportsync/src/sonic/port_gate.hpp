@@ -12,6 +12,7 @@
 #include <string>
 #include <string_view>
 #include <unordered_map>
+#include <utility>
 #include <vector>
 
 #include "core/kept_link.hpp"
@@ -55,6 +56,9 @@ class PortGate final : public LinkSource {
 
   // Returns the current candidates, sorted by name. To be called before open().
   [[nodiscard]] std::vector<Candidate> candidates() const;
+  [[nodiscard]] const PortFilter& filter() const noexcept { return filter_; }
+  // Changes which links could be ports. To be called before open().
+  void set_filter(PortFilter filter) { filter_ = std::move(filter); }
   // Passes no event of this link until it is removed. A link with the same name and another ifindex is another link.
   void ignore(std::int32_t ifindex);
   // Admits the link of this name as a port, until that link is removed or renamed. Once the gate has opened, this has
@@ -89,7 +93,7 @@ class PortGate final : public LinkSource {
   void forward(const LinkEvent& event) { handler_(event); }
 
   LinkSource& links_source_;
-  const PortFilter filter_;
+  PortFilter filter_;
   Observer& observer_;
   Handler handler_;
   os::EventSet events_;

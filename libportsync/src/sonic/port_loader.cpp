@@ -326,8 +326,21 @@ class PortLoaderImpl final : public PortLoader, private PortGate::Observer {
       for (redis::TableRow& row : ports_) {
         for (auto& [field, value] : row.fields) field.resize(std::min(field.find('@'), field.size()));
       }
+      if (options_.configured_names_match) match_configured_names();
       perform(start_.on_config(dpu_, ports_.size(), now_));
     }));
+  }
+
+  // Adds only the names that no glob matches: usually there is none, and then the filter stays as it is.
+  void match_configured_names() {
+    PortFilter filter = options_.filter;
+    for (const redis::TableRow& port : ports_) {
+      if (!options_.filter.matches_name(port.name)) filter.also.insert(port.name);
+    }
+    if (filter == gate_.filter()) return;
+    const std::vector<std::string> names(filter.also.begin(), filter.also.end());
+    gate_.set_filter(std::move(filter));
+    report({.kind = LoaderEvent::Kind::names_added, .ports = &names});
   }
 
   void read_appl() {

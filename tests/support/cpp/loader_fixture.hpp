@@ -107,6 +107,11 @@ struct LoaderFixture {
         for (const std::string& port : *event.ports) text += " " + port;
         return events.push_back(text);
       }
+      case LoaderEvent::Kind::names_added: {
+        std::string text = "added";
+        for (const std::string& port : *event.ports) text += " " + port;
+        return events.push_back(text);
+      }
       case LoaderEvent::Kind::refused:
         refusal = event.text;
         return events.push_back("refused");

@@ -47,6 +47,24 @@ BOOST_AUTO_TEST_CASE(any_of_the_globs_is_enough) {
   BOOST_TEST(!filter.matches_name("eth2"));
 }
 
+BOOST_AUTO_TEST_CASE(a_name_that_is_listed_needs_no_glob) {
+  PortFilter filter;
+  filter.also = {"", "Recirc0", "Recirc0.10", "Recirc0123456789", "Re*", "Rec[0-9]"};
+  BOOST_TEST(filter.matches_name("Recirc0"));
+  BOOST_TEST(filter.matches_name("Ethernet0"));
+  BOOST_TEST(filter.matches_name("Re*"));
+  BOOST_TEST(!filter.matches_name("Recirc1"));
+  BOOST_TEST(!filter.matches_name("Rec1"));
+  BOOST_TEST(!filter.matches_name(""));
+  BOOST_TEST(!filter.matches_name("Recirc0.10"));
+  BOOST_TEST(!filter.matches_name("Recirc0123456789"));
+  BOOST_TEST((filter != PortFilter{}));
+  portsync::LinkState lag;
+  lag.name = "Recirc0";
+  lag.kind = "team";
+  BOOST_TEST(!filter.matches(lag));
+}
+
 BOOST_AUTO_TEST_CASE(only_configured_names_match_where_that_is_asked_for) {
   PortFilter filter;
   filter.configured = {"Ethernet0", "eth0"};

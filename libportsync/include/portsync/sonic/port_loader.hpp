@@ -47,6 +47,8 @@ struct PortLoaderOptions {
   std::chrono::milliseconds missing_interval{60'000};  // between later reports
   std::chrono::milliseconds look_interval{
       60'000};  // between checks that PortConfigDone exists; a starting swss removes it
+  // Whether a link with the name of any port of CONFIG_DB could be that port, though filter.match does not match it.
+  bool configured_names_match = false;
 };
 
 // How the ports came into APPL_DB.
@@ -91,6 +93,10 @@ struct LoaderEvent {
     // text, error: APPL_DB refuses the subscription to its table, which is tried again. Until then ports that appear
     // there are found by reading, with pauses of up to a minute.
     subscription_refused,
+    // ports = those of CONFIG_DB that filter.match does not match: links of these names, and of no other such names,
+    // could be ports from now on (PortFilter::also). No link has passed yet. Reported if configured_names_match, before
+    // `started`, and again if CONFIG_DB has changed before a start that is begun again.
+    names_added,
   };
   Kind kind = Kind::waiting;                        // decides which other members are set
   StartMode mode = StartMode::cold;                 // how the loader starts

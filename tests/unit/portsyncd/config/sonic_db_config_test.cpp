@@ -202,6 +202,41 @@ BOOST_FIXTURE_TEST_CASE(a_namespace_has_the_file_that_database_global_json_lists
   BOOST_TEST(loaded.problems.empty());
 }
 
+// As on a SmartSwitch: the host's own databases, and those of each DPU.
+BOOST_FIXTURE_TEST_CASE(a_container_name_is_no_namespace_and_may_be_asked_for, Fixture) {
+  folder.write("database_global.json", R"({"INCLUDES": [{"include": "database_config.json"},
+      {"container_name": "dpu0", "include": "dpu0.json"}, {"container_name": "dpu1", "include": "dpu1.json"},
+      {"namespace": "asic0", "include": "asic0.json"},
+      {"container_name": "dpu0", "namespace": "asic0", "include": "another.json"},
+      {"container_name": "asic0", "include": "yet-another.json"}]})");
+  std::vector<Problem> problems;
+  const auto file = [&](const std::string& name) { return sonic_db_config_of(name, sonic, problems); };
+  BOOST_TEST(file("dpu0") == folder.file("dpu0.json"));
+  BOOST_TEST(file("dpu1") == folder.file("dpu1.json"));
+  BOOST_TEST(file("asic0") == folder.file("asic0.json"));
+  BOOST_TEST(file("dpu2").empty());
+  BOOST_TEST(problems.empty());
+}
+
+BOOST_FIXTURE_TEST_CASE(a_dpus_description_names_the_local_and_a_remote_server, Fixture) {
+  folder.write("database_config.json", R"({"INSTANCES": {
+      "redis": {"hostname": "127.0.0.1", "port": 6379, "unix_socket_path": "/var/run/redis/redis.sock",
+                "database_type": "dpudb"},
+      "remote_redis": {"hostname": "169.254.200.254", "port": 6381, "unix_socket_path": ""}},
+    "DATABASES": {
+      "APPL_DB": {"id": 0, "separator": ":", "instance": "redis"},
+      "CONFIG_DB": {"id": 4, "separator": "|", "instance": "redis"},
+      "STATE_DB": {"id": 6, "separator": "|", "instance": "redis"},
+      "DPU_APPL_DB": {"id": 15, "separator": ":", "instance": "remote_redis", "format": "proto"},
+      "DPU_STATE_DB": {"id": 17, "separator": "|", "instance": "remote_redis"}}})");
+  const LoadedConfig loaded = load("");
+  BOOST_TEST(loaded.problems.empty());
+  for (const DatabaseAddress* address :
+       {&loaded.databases.appl_db, &loaded.databases.config_db, &loaded.databases.state_db}) {
+    BOOST_TEST(server_name(*address) == "Redis at /var/run/redis/redis.sock");
+  }
+}
+
 BOOST_FIXTURE_TEST_CASE(a_configured_server_serves_all_databases_whatever_the_namespace, Fixture) {
   const LoadedConfig loaded = load("namespace = \"asic0\"\nredis_socket = \"/run/r.sock\"\n");
   BOOST_TEST(loaded.databases.state_db.socket == "/run/r.sock");
