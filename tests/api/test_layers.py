@@ -58,6 +58,9 @@ SYSTEM_CALLS = (r"(?<!\w)::(socket|bind|connect|listen|accept4?|send|sendto|send
 SYSTEM_ROOMS = ("os", "log", "faces/socket", "faces/dbus", "faces/metrics", "ctl")
 SYSTEM_OF_FILES = (r"(?<!\w)::(f?stat|pread|pwrite|unlink|mkdir|chmod|futimens|mmap|munmap|posix_fallocate|fallocate|getpid|prctl|sigprocmask)\("
                    r"|std::(getenv|signal|random_device|fopen|ifstream|ofstream)\b|_clock::now|Clock::now|\bextern char|[=(]\s*environ\b")
+ALGORITHMS = (r"std::(any_of|all_of|none_of|find|find_if|find_if_not|for_each|count|count_if|mismatch|search|copy|copy_if|copy_n|transform"
+              r"|fill|fill_n|generate|remove|remove_if|replace|unique|reverse|sort|stable_sort|lower_bound|upper_bound|equal_range"
+              r"|binary_search|includes|merge|min|max|minmax|min_element|max_element|clamp)[(<]")
 JSON_TOO = {"sonic_db_config"}  # reads a file of SONiC's, not the control socket
 
 
@@ -112,6 +115,14 @@ class Layers(unittest.TestCase):
                 for included in includes(path):
                     with self.subTest(file=str(path.relative_to(TOP))):
                         self.assertRegex(included, rf"^({allowed})$")
+
+    def test_what_uses_an_algorithm_includes_it(self) -> None:
+        """The C++ library of g++ 12 includes <algorithm> with other headers, and that of g++ 14 does not."""
+        for folder in ("libportsync", "portsyncd", "examples", "tests"):
+            for path in sources(TOP / folder):
+                if re.search(ALGORITHMS, path.read_text()):
+                    with self.subTest(file=str(path.relative_to(TOP))):
+                        self.assertIn("<algorithm>", includes(path))
 
     def test_core_knows_no_threads_signals_files_or_environment(self) -> None:
         for path in sources(SOURCES / "core"):

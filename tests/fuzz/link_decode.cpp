@@ -25,6 +25,7 @@
 #include <netlink/object.h>
 #include <netlink/route/link.h>
 
+#include <algorithm>
 #include <array>
 #include <cstring>
 #include <initializer_list>

@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 // The netlink LinkSource while another program holds the kernel's rtnl lock. Needs root.
 #define BOOST_TEST_MODULE netlink_lock
+#include <algorithm>
 #include <boost/test/unit_test.hpp>
 #include <chrono>
 #include <memory>

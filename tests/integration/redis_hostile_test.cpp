@@ -2,6 +2,7 @@
 // The Redis sink and its connection against what a real redis-server does not send on demand: garbage, replies that do
 // not fit, and errors.
 #define BOOST_TEST_MODULE redis_hostile
+#include <algorithm>
 #include <boost/test/unit_test.hpp>
 #include <portsync/redis/state_sink.hpp>
 #include <random>

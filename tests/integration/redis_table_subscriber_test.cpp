@@ -1,5 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
 #define BOOST_TEST_MODULE redis_table_subscriber
+#include <algorithm>
 #include <boost/test/unit_test.hpp>
 #include <portsync/error.hpp>
 #include <portsync/redis/table_subscriber.hpp>

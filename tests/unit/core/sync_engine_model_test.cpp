@@ -5,6 +5,7 @@
 //
 // PORTSYNC_MODEL_DEPTH is added to the depths, and may be negative.
 #define BOOST_TEST_MODULE sync_engine_model
+#include <algorithm>
 #include <array>
 #include <boost/test/unit_test.hpp>
 #include <cstdlib>

@@ -2,6 +2,7 @@
 #define BOOST_TEST_MODULE sonic_db_config
 #include "config/sonic_db_config.hpp"
 
+#include <algorithm>
 #include <boost/test/unit_test.hpp>
 
 #include "config/load_config.hpp"

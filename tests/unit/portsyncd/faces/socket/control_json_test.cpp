@@ -40,6 +40,14 @@ BOOST_AUTO_TEST_CASE(a_request_is_a_method_and_its_argument) {
   BOOST_TEST((std::get<control_json::Request>(parse(R"({"method":"log_level","level":"debug"})")).argument == "debug"));
 }
 
+BOOST_AUTO_TEST_CASE(a_pattern_has_at_most_64_bytes_because_a_long_bracket_takes_milliseconds) {
+  const auto with = [](const std::string& pattern) {
+    return invalid_argument(R"({"method":"ports","pattern":")" + pattern + R"("})");
+  };
+  BOOST_TEST(with("*[" + std::string(61, 'x') + "]").empty());
+  BOOST_TEST(with("*[" + std::string(62, 'x') + "]") == "pattern: expected at most 64 bytes");
+}
+
 BOOST_AUTO_TEST_CASE(what_changes_something_is_known) {
   for (const auto method :
        {Method::status, Method::ports, Method::port, Method::statistics, Method::health, Method::monitor}) {

@@ -2,6 +2,7 @@
 #define BOOST_TEST_MODULE time_share
 #include "faces/socket/time_share.hpp"
 
+#include <algorithm>
 #include <boost/test/unit_test.hpp>
 
 using namespace portsyncd;
