@@ -205,7 +205,9 @@ class Supervisord(SupervisordCase):
 
 
 class GivenUp(SupervisordCase):
-    startsecs = 1  # as the template has it
+    # The template has 1. supervisord looks at its processes every second, and may then count one as running that has
+    # exited within that second.
+    startsecs = 3
 
     def test_one_that_cannot_start_is_fatal_and_ends_supervisord(self) -> None:
         """supervisord tries four times; then the container ends instead of staying without portsyncd."""
