@@ -202,8 +202,6 @@ first_seed() {
   tree=$(git -c safe.directory='*' -C "$top" rev-parse --verify --quiet 'HEAD^{tree}' 2>/dev/null) || return 0
   echo $((16#${tree:0:8}))
 }
-SIM_FIRST_SEED=$(first_seed)
-export SIM_FIRST_SEED
 
 release=(--buildtype=release -Dwerror=true)
 sanitized=(--buildtype=debug "-Db_sanitize=address,undefined")
@@ -361,6 +359,8 @@ random_runs() {
 
 began=$SECONDS
 if step "packages" install_packages; then
+  SIM_FIRST_SEED=$(first_seed)
+  export SIM_FIRST_SEED
   case $mode in
     quick) build_and_test release "unit quick" "${release[@]}" ;;
     tier1) tier1 ;;

@@ -180,10 +180,11 @@ std::string sonic_db_config_of(const std::string& name_space, const std::string&
     if (includes == nullptr || !includes->is_array()) throw std::invalid_argument("INCLUDES: expected an array");
     Fit best = Fit::none;
     for (const Json& include : *includes) {
-      if (!include.is_object() || fit(include, name_space) <= best) continue;
+      const Fit how = include.is_object() ? fit(include, name_space) : Fit::none;
+      if (how <= best) continue;
       const std::string file = text_of(include, "include");
       if (file.empty()) continue;
-      best = fit(include, name_space);
+      best = how;
       found = directory / file;
     }
   });

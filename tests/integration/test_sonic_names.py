@@ -20,7 +20,6 @@ class OddNames(SonicCase):
         for name in names:
             self.switch.config_db.call("HSET", f"PORT|{name}", "lanes", "200", "role", "Rec")
         self.switch.odd_ports |= set(names)
-        self.switch.watch.odd_ports |= set(names)
 
     def restart(self) -> None:
         self.switch.daemon.kill()
@@ -83,7 +82,6 @@ class OddNames(SonicCase):
     def test_ports_match_of_the_operator_decides_alone(self) -> None:
         switch = self.switch
         switch.odd_ports.clear()
-        switch.watch.odd_ports.clear()
         orchagent = switch.orchagent()
         switch.start({"ports": {"match": ["Ethernet[0-9]*"]}})
         orchagent.wait_popped("PortConfigDone")

@@ -29,8 +29,7 @@ ssize_t SignalFile::read(void* data, std::size_t size) {
   return sizeof what;
 }
 
-// As an editor or a package does: another file under the name. A process that has
-// the old file open keeps it.
+// As an editor or a package does: another file under the name. A process that has the old file open keeps it.
 void Host::write_file(const std::string& path, std::string text) {
   auto node = std::make_shared<FileNode>();
   node->bytes = std::move(text);

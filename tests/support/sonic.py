@@ -93,6 +93,7 @@ class Switch:
             {"APPL_DB": self.appl_redis, "CONFIG_DB": self.redis, "STATE_DB": self.redis}))
         if watched:
             self.watch = Watch(self.redis)
+            self.watch.odd_ports = self.odd_ports
         self.plant()
 
     # --- life ---

@@ -204,8 +204,8 @@ class SinkQueue final : public StateSink::Observer, public ErasureObserver {
   std::vector<Slot> queue_;        // the waiting rows, while they are few; may hold stale entries
   std::vector<Slot> candidates_;   // scratch
   std::vector<PortRecord> stale_;  // rows found in the store that no port has
-  std::set<std::string, std::less<>>
-      erased_;                         // rows whose removal was sent after the read-back under way was requested
+  // Rows whose removal was sent after the read-back under way was requested.
+  std::set<std::string, std::less<>> erased_;
   std::vector<std::string> checks_;    // ports whose rows will be read
   std::vector<std::string> checking_;  // ports whose rows are being read
   std::vector<CheckedRow> checked_;    // rows that a check has found

@@ -102,13 +102,9 @@ struct LoaderFixture {
         return events.push_back("running");
       case LoaderEvent::Kind::port_init_done:
         return events.push_back("init done");
-      case LoaderEvent::Kind::ports_missing: {
-        std::string text = "missing";
-        for (const std::string& port : *event.ports) text += " " + port;
-        return events.push_back(text);
-      }
+      case LoaderEvent::Kind::ports_missing:
       case LoaderEvent::Kind::names_added: {
-        std::string text = "added";
+        std::string text = event.kind == LoaderEvent::Kind::ports_missing ? "missing" : "added";
         for (const std::string& port : *event.ports) text += " " + port;
         return events.push_back(text);
       }
